@@ -1,0 +1,1 @@
+//! A whole CLIP: model, tokenizer and image processor, loaded from one file.

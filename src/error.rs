@@ -1,0 +1,92 @@
+//! The one error type of the crate.
+//!
+//! Every failure names what was being read, the value that was wrong and, where there is one, the
+//! way out. Callers match on the variant; shells (page, HTTP, CLI) use [`Error::code`].
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong between a file's bytes and a score.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened, read or written.
+    #[error("{file}: {source}")]
+    Io {
+        /// Path or name of the file.
+        file: String,
+        /// What the operating system answered.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A model file (GGUF, safetensors, `config.json`) is malformed, truncated or corrupted.
+    #[error("{file}: {reason}")]
+    Model {
+        /// Path or name of the file.
+        file: String,
+        /// What is wrong, with the offending name and value.
+        reason: String,
+    },
+    /// A model file is well formed but of a kind, version or architecture that is not understood.
+    #[error("{file}: {reason}")]
+    Unsupported {
+        /// Path or name of the file.
+        file: String,
+        /// What is not supported and what is.
+        reason: String,
+    },
+    /// The tokenizer is malformed or does not fit the weights.
+    #[error("{file}: {reason}")]
+    Tokenizer {
+        /// Path or name of the file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A picture could not be decoded or is over a limit.
+    #[error("{file}: {reason}")]
+    Image {
+        /// Path or name of the picture.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The caller's input (labels, template, shapes) cannot be used.
+    #[error("{0}")]
+    Input(String),
+    /// The operation was cancelled through its progress callback.
+    #[error("cancelled")]
+    Cancelled,
+    /// candle failed (shapes, device memory, driver).
+    #[error("tensor operation failed: {0}")]
+    Candle(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// Stable, machine-readable name of the kind of error (`ClipletError.code` in JavaScript).
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::Model { .. } => "model",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Tokenizer { .. } => "tokenizer",
+            Self::Image { .. } => "image",
+            Self::Input(_) => "input",
+            Self::Cancelled => "cancelled",
+            Self::Candle(_) => "compute",
+        }
+    }
+
+    /// The same error naming `name` as its file: parsers of bytes do not know where those came from.
+    pub fn in_file(mut self, name: &str) -> Self {
+        match &mut self {
+            Self::Io { file, .. }
+            | Self::Model { file, .. }
+            | Self::Unsupported { file, .. }
+            | Self::Tokenizer { file, .. }
+            | Self::Image { file, .. } => *file = name.to_string(),
+            Self::Input(_) | Self::Cancelled | Self::Candle(_) => {}
+        }
+        self
+    }
+}

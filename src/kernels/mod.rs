@@ -1,0 +1,1 @@
+//! Quantized matrix products and the vector operations around them, on slices.

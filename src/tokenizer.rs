@@ -1,0 +1,1 @@
+//! Text to token ids, as Hugging Face's CLIP tokenizer does it.
