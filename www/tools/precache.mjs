@@ -1,0 +1,22 @@
+// Lists every file of a built folder with a version made of their contents, for the service worker:
+// it fetches exactly these and swaps to them as a whole.
+//   node precache.mjs DIST
+import { createHash } from "node:crypto";
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+const dist = process.argv[2];
+if (!dist) {
+  console.error("usage: node precache.mjs DIST");
+  process.exit(2);
+}
+const NOT_LISTED = new Set(["precache.json", "sw.js"]);
+const entries = await readdir(dist, { recursive: true, withFileTypes: true });
+const files = entries
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(dist.length).replaceAll("\\", "/").replace(/^\/+/, ""))
+  .filter((file) => !NOT_LISTED.has(file))
+  .sort();
+const hash = createHash("sha256");
+for (const file of [...files, "sw.js"]) hash.update(file).update(await readFile(join(dist, file)).catch(() => ""));
+await writeFile(join(dist, "precache.json"), JSON.stringify({ version: hash.digest("hex").slice(0, 16), files }, null, 1));
