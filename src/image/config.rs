@@ -1,0 +1,230 @@
+//! `preprocessor_config.json` in the forms that Hugging Face has written it over the years.
+
+use super::Filter;
+use crate::{Error, Result};
+use serde::Deserialize;
+
+const FILE: &str = "preprocessor_config.json";
+/// Far above any published CLIP; keeps a hostile file from asking for gigabytes of floats.
+const LARGEST_OUTPUT: usize = 4096;
+
+/// How large a picture is made before it is cropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resize {
+    /// It keeps its size.
+    None,
+    /// The shorter side becomes this long, the other in proportion, rounded down.
+    ShortestEdge(usize),
+    /// Both sides are given; proportions change.
+    Exact {
+        /// In pixels.
+        width: usize,
+        /// In pixels.
+        height: usize,
+    },
+}
+
+impl Resize {
+    /// Width and height of a `width` x `height` picture after resizing: `int(size * long / short)`.
+    pub fn target(self, width: usize, height: usize) -> (usize, usize) {
+        // Python divides integers to the nearest float64; both operands are exact in one.
+        let long = |edge: usize, long: usize, short: usize| ((edge * long) as f64 / short as f64) as usize;
+        match self {
+            Self::None => (width, height),
+            Self::Exact { width, height } => (width, height),
+            Self::ShortestEdge(edge) if width <= height => (edge, long(edge, height, width)),
+            Self::ShortestEdge(edge) => (long(edge, width, height), edge),
+        }
+    }
+}
+
+/// What the processor does, checked.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    pub resize: Resize,
+    pub filter: Filter,
+    pub output_size: usize,
+    rescale: Option<f64>,
+    normalise: Option<([f64; 3], [f64; 3])>,
+}
+
+/// A length, or lengths by name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Side(usize),
+    Named {
+        shortest_edge: Option<usize>,
+        longest_edge: Option<usize>,
+        width: Option<usize>,
+        height: Option<usize>,
+    },
+}
+
+/// One figure for all channels or one for each.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PerChannel {
+    All(f64),
+    Each([f64; 3]),
+}
+
+impl PerChannel {
+    fn each(&self) -> [f64; 3] {
+        match *self {
+            Self::All(value) => [value; 3],
+            Self::Each(values) => values,
+        }
+    }
+}
+
+/// The file; defaults are those of `CLIPImageProcessor`.
+#[derive(Deserialize)]
+struct Raw {
+    do_resize: Option<bool>,
+    size: Option<Size>,
+    resample: Option<u8>,
+    do_center_crop: Option<bool>,
+    crop_size: Option<Size>,
+    do_rescale: Option<bool>,
+    rescale_factor: Option<f64>,
+    do_normalize: Option<bool>,
+    image_mean: Option<PerChannel>,
+    image_std: Option<PerChannel>,
+}
+
+impl Config {
+    pub fn from_json(json: &str) -> Result<Self> {
+        let raw: Raw = serde_json::from_str(json).map_err(|error| malformed(error.to_string()))?;
+        let filter_code = raw.resample.unwrap_or(3);
+        let filter = Filter::from_pillow(filter_code).ok_or_else(|| {
+            malformed(format!(
+                "resample is {filter_code}, which Pillow does not have (0 to 5)"
+            ))
+        })?;
+        let resize = match (raw.do_resize.unwrap_or(true), &raw.size) {
+            (false, _) => Resize::None,
+            (true, None) => Resize::ShortestEdge(224),
+            (true, Some(size)) => resize_of(size)?,
+        };
+        let output_size = if raw.do_center_crop.unwrap_or(true) {
+            raw.crop_size.as_ref().map_or(Ok(224), square_of)?
+        } else {
+            match resize {
+                Resize::Exact { width, height } if width == height => width,
+                _ => {
+                    return Err(unsupported(
+                        "without a centre crop pictures must be resized to one square, but `size` does not say so",
+                    ));
+                }
+            }
+        };
+        let normalise = raw.do_normalize.unwrap_or(true).then(|| {
+            (
+                raw.image_mean
+                    .map_or([0.48145466, 0.4578275, 0.40821073], |mean| mean.each()),
+                raw.image_std
+                    .map_or([0.26862954, 0.26130258, 0.27577711], |std| std.each()),
+            )
+        });
+        if let Some((_, std)) = normalise
+            && !std.iter().all(|std| *std > 0.0)
+        {
+            return Err(malformed(format!("image_std is {std:?}; it must be positive")));
+        }
+        let rescale = raw
+            .do_rescale
+            .unwrap_or(true)
+            .then(|| raw.rescale_factor.unwrap_or(1.0 / 255.0));
+        Ok(Self {
+            resize,
+            filter,
+            output_size,
+            rescale,
+            normalise,
+        })
+    }
+
+    /// The value of each byte in each channel, in the steps and precisions that numpy takes there:
+    /// rescaled in float64, stored and normalised in float32.
+    pub fn normalised_bytes(&self) -> [[f32; 256]; 3] {
+        std::array::from_fn(|channel| {
+            std::array::from_fn(|byte| {
+                let value = self
+                    .rescale
+                    .map_or(byte as f32, |factor| (byte as f64 * factor) as f32);
+                match self.normalise {
+                    None => value,
+                    Some((mean, std)) => (value - mean[channel] as f32) / std[channel] as f32,
+                }
+            })
+        })
+    }
+}
+
+fn resize_of(size: &Size) -> Result<Resize> {
+    Ok(match *size {
+        Size::Side(edge) => Resize::ShortestEdge(side("size", edge)?),
+        Size::Named {
+            shortest_edge: Some(edge),
+            longest_edge: None,
+            width: None,
+            height: None,
+        } => Resize::ShortestEdge(side("size.shortest_edge", edge)?),
+        Size::Named {
+            width: Some(width),
+            height: Some(height),
+            shortest_edge: None,
+            longest_edge: None,
+        } => Resize::Exact {
+            width: side("size.width", width)?,
+            height: side("size.height", height)?,
+        },
+        Size::Named { .. } => {
+            return Err(unsupported(
+                "`size` must hold either `shortest_edge` or `width` and `height`",
+            ));
+        }
+    })
+}
+
+fn square_of(size: &Size) -> Result<usize> {
+    match *size {
+        Size::Side(edge) => side("crop_size", edge),
+        Size::Named {
+            width: Some(width),
+            height: Some(height),
+            ..
+        } if width == height => side("crop_size", width),
+        Size::Named {
+            shortest_edge: Some(edge),
+            width: None,
+            height: None,
+            ..
+        } => side("crop_size", edge),
+        Size::Named { .. } => Err(unsupported("`crop_size` is not a square")),
+    }
+}
+
+fn side(name: &str, value: usize) -> Result<usize> {
+    match value {
+        1..=LARGEST_OUTPUT => Ok(value),
+        _ => Err(malformed(format!(
+            "{name} is {value}; 1 to {LARGEST_OUTPUT} is possible"
+        ))),
+    }
+}
+
+fn malformed(reason: String) -> Error {
+    Error::Model {
+        file: FILE.into(),
+        reason,
+    }
+}
+
+fn unsupported(reason: &str) -> Error {
+    Error::Unsupported {
+        file: FILE.into(),
+        reason: reason.into(),
+    }
+}
