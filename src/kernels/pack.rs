@@ -1,0 +1,280 @@
+//! Quantized weight matrices, packed once into the layout that the products read.
+//!
+//! A matrix of `n` outputs by `k` inputs is cut into panels of [`PANEL`] outputs; within a panel the
+//! bytes run `[k / 4][output][4 inputs]`, so that one 16-byte load gives four outputs their next four
+//! inputs and meets one splatted group of four activations. Outputs and inputs are padded with zeros.
+
+use crate::error::{Error, Result};
+
+/// Outputs in a panel.
+pub const PANEL: usize = 8;
+/// Inputs that lie side by side for one output.
+pub const GROUP: usize = 4;
+/// Inputs that share one multiplier in a 4-bit matrix.
+pub const Q4_GROUP: usize = 32;
+
+/// How many bits a packed weight takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    /// `w = scale[n] * q`, `q` in −127..=127.
+    Q8,
+    /// `w = scale[n] * multiplier[n][k / 32] * (nibble - 8)`, multiplier in 1..=15.
+    Q4,
+}
+
+/// A quantized matrix `[n, k]` in panels.
+#[derive(Debug, Clone)]
+pub struct PackedMatrix {
+    n: usize,
+    k: usize,
+    bits: Bits,
+    /// Q8: one byte a weight. Q4: two weights a byte, in the same order.
+    data: Vec<u8>,
+    /// Q4 only: `[panel][k / 32][PANEL]`.
+    multipliers: Vec<u8>,
+    scales: Vec<f32>,
+    /// Sum of an output's integer weights: corrects for the activations' zero point.
+    sums: Vec<i32>,
+}
+
+impl PackedMatrix {
+    /// Starts a matrix of `n` outputs by `k` inputs; rows are pushed in order.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where a side is zero, the size overflows, or `k` does not suit the bits
+    /// (4-bit weights come in groups of 32).
+    pub fn builder(n: usize, k: usize, bits: Bits) -> Result<PackedMatrixBuilder> {
+        let unfit = |why: &str| {
+            Error::Input(format!(
+                "cannot pack a matrix of {n} outputs by {k} inputs: {why}"
+            ))
+        };
+        if n == 0 || k == 0 {
+            return Err(unfit("a side is zero"));
+        }
+        if bits == Bits::Q4 && !k.is_multiple_of(Q4_GROUP) {
+            return Err(unfit("4-bit weights come in groups of 32 inputs"));
+        }
+        let (panels, groups) = (n.div_ceil(PANEL), k.div_ceil(GROUP));
+        let bytes = panels
+            .checked_mul(groups)
+            .and_then(|blocks| blocks.checked_mul(PANEL * GROUP))
+            .filter(|&bytes| bytes <= isize::MAX as usize)
+            .ok_or_else(|| unfit("it is too large"))?;
+        let multipliers = if bits == Bits::Q4 {
+            panels * PANEL * (k / Q4_GROUP)
+        } else {
+            0
+        };
+        Ok(PackedMatrixBuilder {
+            matrix: PackedMatrix {
+                n,
+                k,
+                bits,
+                data: vec![0; if bits == Bits::Q4 { bytes / 2 } else { bytes }],
+                multipliers: vec![0; multipliers],
+                scales: vec![0.0; panels * PANEL],
+                sums: vec![0; panels * PANEL],
+            },
+            rows: 0,
+        })
+    }
+
+    /// Number of outputs.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Number of inputs.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Bits a weight takes.
+    pub fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.data.len() + self.multipliers.len() + 4 * (self.scales.len() + self.sums.len())
+    }
+
+    pub(super) fn panels(&self) -> usize {
+        self.n.div_ceil(PANEL)
+    }
+
+    /// Groups of four inputs, the last padded with zeros.
+    pub(super) fn groups(&self) -> usize {
+        self.k.div_ceil(GROUP)
+    }
+
+    /// Scales of a panel's outputs.
+    pub(super) fn scales(&self, panel: usize) -> &[f32; PANEL] {
+        self.scales[panel * PANEL..][..PANEL]
+            .try_into()
+            .expect("a panel has PANEL scales")
+    }
+
+    /// Sums of a panel's integer weights.
+    pub(super) fn sums(&self, panel: usize) -> &[i32; PANEL] {
+        self.sums[panel * PANEL..][..PANEL]
+            .try_into()
+            .expect("a panel has PANEL sums")
+    }
+
+    /// The panel's weights as bytes `[groups][PANEL][GROUP]`; 4-bit ones are expanded into `scratch`.
+    pub(super) fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Vec<i8>) -> &'a [i8] {
+        let bytes = self.groups() * PANEL * GROUP;
+        match self.bits {
+            Bits::Q8 => {
+                let data = &self.data[panel * bytes..][..bytes];
+                // SAFETY: u8 and i8 have the same size and alignment, and every bit pattern is valid.
+                unsafe { std::slice::from_raw_parts(data.as_ptr().cast(), data.len()) }
+            }
+            Bits::Q4 => {
+                scratch.clear();
+                let data = &self.data[panel * bytes / 2..][..bytes / 2];
+                let multipliers = &self.multipliers[panel * PANEL * (self.k / Q4_GROUP)..];
+                for (group, half) in data.chunks_exact(PANEL * GROUP / 2).enumerate() {
+                    let multipliers = &multipliers[group * GROUP / Q4_GROUP * PANEL..][..PANEL];
+                    let weight = |i: usize, nibble: u8| (nibble as i8 - 8) * multipliers[i / GROUP] as i8;
+                    scratch.extend(half.iter().enumerate().map(|(i, b)| weight(i, b & 15)));
+                    scratch.extend(
+                        half.iter()
+                            .enumerate()
+                            .map(|(i, b)| weight(i + half.len(), b >> 4)),
+                    );
+                }
+                scratch
+            }
+        }
+    }
+}
+
+/// Takes rows of weights in order and lays them into panels. See [`PackedMatrix::builder`].
+#[derive(Debug)]
+pub struct PackedMatrixBuilder {
+    matrix: PackedMatrix,
+    rows: usize,
+}
+
+impl PackedMatrixBuilder {
+    fn unfit(&self, why: impl std::fmt::Display) -> Error {
+        let PackedMatrix { n, k, .. } = self.matrix;
+        Error::Input(format!(
+            "rows pushed at {} do not fit a matrix of {n} outputs by {k} inputs: {why}",
+            self.rows
+        ))
+    }
+
+    fn admit(&self, bits: Bits, scales: &[f32]) -> Result<()> {
+        if self.matrix.bits != bits {
+            return Err(self.unfit("it was begun with other bits"));
+        }
+        if scales.len() > self.matrix.n - self.rows {
+            return Err(self.unfit(format_args!("{} more rows", scales.len())));
+        }
+        match scales.iter().find(|s| !s.is_finite()) {
+            Some(scale) => Err(self.unfit(format_args!("a scale of {scale}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends 8-bit rows: `rows` is `[scales.len(), k]`, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the lengths do not match, rows are too many or a scale is not finite.
+    pub fn push_q8(&mut self, rows: &[i8], scales: &[f32]) -> Result<()> {
+        self.admit(Bits::Q8, scales)?;
+        let k = self.matrix.k;
+        if rows.len() != scales.len() * k {
+            return Err(self.unfit(format_args!(
+                "{} weights with {} scales",
+                rows.len(),
+                scales.len()
+            )));
+        }
+        let m = &mut self.matrix;
+        let bytes = m.k.div_ceil(GROUP) * PANEL * GROUP;
+        for (row, &scale) in rows.chunks_exact(k).zip(scales) {
+            let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
+            let panel = &mut m.data[panel * bytes..][..bytes];
+            for (weights, block) in row.chunks(GROUP).zip(panel.chunks_exact_mut(PANEL * GROUP)) {
+                for (&w, byte) in weights.iter().zip(&mut block[output * GROUP..]) {
+                    *byte = w as u8;
+                }
+            }
+            m.scales[self.rows] = scale;
+            m.sums[self.rows] = row.iter().map(|&w| i32::from(w)).sum();
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Appends 4-bit rows: `nibbles` is `[scales.len(), k / 2]` with element 2j in the low nibble of
+    /// byte j, `multipliers` is `[scales.len(), k / 32]` of values 0..=15.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the lengths do not match, rows are too many, a multiplier is over 15
+    /// or a scale is not finite.
+    pub fn push_q4(&mut self, nibbles: &[u8], multipliers: &[u8], scales: &[f32]) -> Result<()> {
+        self.admit(Bits::Q4, scales)?;
+        let k = self.matrix.k;
+        let groups = k / Q4_GROUP;
+        if nibbles.len() != scales.len() * (k / 2) || multipliers.len() != scales.len() * groups {
+            let (have, also) = (nibbles.len(), multipliers.len());
+            return Err(self.unfit(format_args!(
+                "{have} bytes and {also} multipliers with {} scales",
+                scales.len()
+            )));
+        }
+        if let Some(multiplier) = multipliers.iter().find(|&&m| m > 15) {
+            return Err(self.unfit(format_args!("a multiplier of {multiplier}, over 15")));
+        }
+        let m = &mut self.matrix;
+        let bytes = k / GROUP * PANEL * GROUP / 2;
+        let rows = nibbles.chunks_exact(k / 2).zip(multipliers.chunks_exact(groups));
+        for ((row, multipliers), &scale) in rows.zip(scales) {
+            let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
+            // The first half of a block's weights lies in low nibbles, the second in high ones.
+            let (slot, shift) = (
+                output * GROUP % (PANEL * GROUP / 2),
+                if output < PANEL / 2 { 0 } else { 4 },
+            );
+            let blocks = m.data[panel * bytes..][..bytes].chunks_exact_mut(PANEL * GROUP / 2);
+            for (pair, block) in row.chunks_exact(GROUP / 2).zip(blocks) {
+                let weights = [pair[0] & 15, pair[0] >> 4, pair[1] & 15, pair[1] >> 4];
+                for (w, byte) in weights.into_iter().zip(&mut block[slot..]) {
+                    *byte |= w << shift;
+                }
+            }
+            for (group, &multiplier) in multipliers.iter().enumerate() {
+                m.multipliers[(panel * groups + group) * PANEL + output] = multiplier;
+            }
+            let sum = |(bytes, &multiplier): (&[u8], &u8)| {
+                let nibbles: i32 = bytes
+                    .iter()
+                    .map(|b| i32::from(b & 15) + i32::from(b >> 4) - 16)
+                    .sum();
+                nibbles * i32::from(multiplier)
+            };
+            m.scales[self.rows] = scale;
+            m.sums[self.rows] = row.chunks_exact(Q4_GROUP / 2).zip(multipliers).map(sum).sum();
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// The packed matrix, once every row is in.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where rows are missing.
+    pub fn finish(self) -> Result<PackedMatrix> {
+        if self.rows == self.matrix.n {
+            Ok(self.matrix)
+        } else {
+            Err(self.unfit("rows are missing"))
+        }
+    }
+}
