@@ -1,1 +1,14 @@
-//! Labels, prompt templates and scores.
+//! Labels, prompt templates and scores: zero-shot classification as the CLIP paper does it
+//! (Radford et al. 2021, section 3.1).
+//!
+//! A label becomes a prompt through a template, a prompt an embedding, and a picture's score for a
+//! label is the cosine of their embeddings times the model's logit scale. Several templates make an
+//! ensemble: a label's embedding is the mean of its normalised prompt embeddings, normalised again.
+//! What embeds the prompts is the caller's: this module is the same under every face and testable
+//! without a model.
+
+mod labels;
+mod scores;
+
+pub use labels::{DEFAULT_TEMPLATE, LabelCache, LabelSet, Template, parse_labels};
+pub use scores::{Ranked, logits, normalize, rank, softmax};
