@@ -1,1 +1,256 @@
-//! A whole CLIP: model, tokenizer and image processor, loaded from one file.
+//! A whole CLIP: model, tokenizer and image processor, loaded from one file or a snapshot.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::image::{ImageProcessor, PixelValues};
+use crate::model::ClipModel;
+use crate::tokenizer::Tokenizer;
+use crate::weights::{About, ClipConfig, ModelFile, OnProgress, Placement, Pooling};
+
+/// Tokens of images run at a time on a CPU: enough to keep the products busy, few enough that their
+/// activations stay in the cache.
+const CPU_TOKENS: usize = 1024;
+/// Tokens of images run at a time on a GPU.
+const GPU_TOKENS: usize = 1 << 15;
+/// Texts run at a time.
+const TEXTS: usize = 256;
+
+/// How a model is loaded.
+#[derive(Clone)]
+pub struct LoadOptions<'a> {
+    /// Where it runs; the CPU unless said otherwise.
+    pub device: Device,
+    /// Type of dense weights and activations: f32 on a CPU and f16 on a GPU unless said otherwise.
+    pub dtype: Option<DType>,
+    /// Called as loading advances; can cancel it.
+    pub progress: OnProgress<'a>,
+}
+
+impl Default for LoadOptions<'_> {
+    fn default() -> Self {
+        Self {
+            device: Device::Cpu,
+            dtype: None,
+            progress: None,
+        }
+    }
+}
+
+impl LoadOptions<'_> {
+    fn placement(&self) -> Placement {
+        let default = if self.device.is_cpu() {
+            DType::F32
+        } else {
+            DType::F16
+        };
+        Placement {
+            device: self.device.clone(),
+            dtype: self.dtype.unwrap_or(default),
+        }
+    }
+}
+
+/// What a loaded model is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelInfo {
+    /// Name: the hub id, or the directory it came from.
+    pub name: String,
+    /// Width of embeddings.
+    pub dimension: usize,
+    /// How the weights are held: `f32`, `f16`, `q8` or `q4`.
+    pub quantization: String,
+    /// Side of the square that pictures are resized to, in pixels.
+    pub image_size: usize,
+    /// Side of a patch, in pixels.
+    pub patch_size: usize,
+    /// Longest text, in tokens, start and end included.
+    pub context_length: usize,
+    /// Number of weights.
+    pub parameters: usize,
+    /// Bytes of the model's file or files.
+    pub bytes: u64,
+    /// Licence of the weights, where the file says.
+    pub licence: Option<String>,
+    /// Where the weights come from, where the file says.
+    pub origin: Option<String>,
+    /// What computes.
+    pub backend: String,
+}
+
+/// Pictures and texts to embeddings in one space.
+pub struct Clip {
+    model: ClipModel,
+    tokenizer: Tokenizer,
+    image_processor: ImageProcessor,
+    info: ModelInfo,
+    placement: Placement,
+    images_at_once: usize,
+}
+
+impl Clip {
+    /// Opens a Hugging Face snapshot directory or the `.safetensors` file in one.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn open(path: &Path, options: &LoadOptions) -> Result<Self> {
+        use crate::weights::Snapshot;
+        let mut snapshot = Snapshot::open(path)?;
+        Self::new(snapshot.load(options.placement(), options.progress)?)
+            .map_err(|error| error.in_file(snapshot.name()))
+    }
+
+    /// Puts a model together from what a reader got out of its file.
+    pub(crate) fn new(file: ModelFile) -> Result<Self> {
+        let ModelFile {
+            weights,
+            tokenizer_json,
+            preprocessor_json,
+            about,
+            quantization,
+            bytes,
+        } = file;
+        let config = weights.config.clone();
+        let tokenizer = Tokenizer::from_json(tokenizer_json.as_bytes(), config.text.context_length)?;
+        check_tokenizer(&tokenizer, &config)?;
+        let image_processor = ImageProcessor::from_json(&preprocessor_json)?;
+        if image_processor.size() != config.vision.image_size {
+            let (given, wanted) = (image_processor.size(), config.vision.image_size);
+            return Err(Error::Model {
+                file: "preprocessor_config.json".into(),
+                reason: format!("gives images of {given} pixels but the model takes {wanted}"),
+            });
+        }
+        let placement = weights.placement.clone();
+        let About {
+            name,
+            licence,
+            origin,
+        } = about;
+        let info = ModelInfo {
+            name,
+            dimension: config.projection_dim,
+            quantization,
+            image_size: config.vision.image_size,
+            patch_size: config.vision.patch_size,
+            context_length: config.text.context_length,
+            parameters: weights.parameters,
+            bytes,
+            licence,
+            origin,
+            backend: backend(&placement.device).into(),
+        };
+        let tokens = if placement.device.is_cpu() {
+            CPU_TOKENS
+        } else {
+            GPU_TOKENS
+        };
+        let images_at_once = (tokens / config.vision.tokens()).max(1);
+        Ok(Self {
+            model: ClipModel::new(weights)?,
+            tokenizer,
+            image_processor,
+            info,
+            placement,
+            images_at_once,
+        })
+    }
+
+    /// Embeds preprocessed pictures, not normalized, in their order.
+    pub fn embed_images(&self, images: &[PixelValues]) -> Result<Vec<Vec<f32>>> {
+        let size = self.info.image_size;
+        let mut embeddings = Vec::with_capacity(images.len());
+        for batch in images.chunks(self.images_at_once) {
+            let mut pixels = Vec::with_capacity(batch.len() * 3 * size * size);
+            for image in batch {
+                if image.size != size || image.data.len() != 3 * size * size {
+                    let (given, values) = (image.size, image.data.len());
+                    return Err(Error::Input(format!(
+                        "an image of {values} values is {given} pixels wide; the model takes {size}"
+                    )));
+                }
+                pixels.extend_from_slice(&image.data);
+            }
+            let pixels = Tensor::from_vec(pixels, (batch.len(), 3, size, size), &self.placement.device)?;
+            embeddings.extend(rows(&self.model.embed_pixels(&pixels)?)?);
+        }
+        Ok(embeddings)
+    }
+
+    /// Embeds texts, not normalized, in their order. Texts that begin alike cost less together.
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        let mut embeddings = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(TEXTS) {
+            let ids = batch
+                .iter()
+                .map(|text| self.tokenizer.encode(text))
+                .collect::<Result<Vec<_>>>()?;
+            embeddings.extend(rows(&self.model.embed_tokens(&ids)?)?);
+        }
+        Ok(embeddings)
+    }
+
+    /// The model on tensors.
+    pub fn model(&self) -> &ClipModel {
+        &self.model
+    }
+
+    /// Text to token ids.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Picture bytes to pixel values.
+    pub fn image_processor(&self) -> &ImageProcessor {
+        &self.image_processor
+    }
+
+    /// What cosines are multiplied with before a softmax.
+    pub fn logit_scale(&self) -> f32 {
+        self.model.logit_scale()
+    }
+
+    /// What this model is.
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+}
+
+fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
+    Ok(tensor.to_dtype(DType::F32)?.to_vec2()?)
+}
+
+fn backend(device: &Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Metal(_) => "metal",
+    }
+}
+
+/// Every id the tokenizer gives must have an embedding, and texts must end where they are pooled.
+fn check_tokenizer(tokenizer: &Tokenizer, config: &ClipConfig) -> Result<()> {
+    let unfit = |reason| {
+        Err(Error::Tokenizer {
+            file: "tokenizer.json".into(),
+            reason,
+        })
+    };
+    let (ids, rows) = (tokenizer.vocab_size(), config.text.vocab_size);
+    if ids > rows {
+        return unfit(format!("gives ids up to {} but the model embeds {rows}", ids - 1));
+    }
+    match config.text.pooling {
+        Pooling::EndOfText(end) if end != tokenizer.eos() => unfit(format!(
+            "ends texts with id {} but the model pools at {end}",
+            tokenizer.eos()
+        )),
+        Pooling::LargestId if tokenizer.eos() as usize + 1 != ids => unfit(format!(
+            "ends texts with id {} but the model pools at the largest, {}",
+            tokenizer.eos(),
+            ids - 1
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,1 +1,55 @@
-//! CLIP on candle tensors.
+//! CLIP on candle tensors, written once for every device.
+//!
+//! Two towers of the same transformer block, joined by projections into one space and a logit
+//! scale. Knows tensors and token ids; pictures and texts become those elsewhere.
+
+mod attention;
+mod block;
+mod linear;
+mod prompts;
+mod text;
+mod vision;
+
+use candle_core::Tensor;
+
+use crate::error::Result;
+use crate::model::text::Text;
+use crate::model::vision::Vision;
+use crate::weights::Weights;
+
+/// Both towers and the scale of their logits.
+pub struct ClipModel {
+    vision: Vision,
+    text: Text,
+    logit_scale: f32,
+}
+
+impl ClipModel {
+    /// Takes the model out of its weights.
+    pub fn new(mut weights: Weights) -> Result<Self> {
+        let logit_scale = weights
+            .take_dense("logit_scale")?
+            .to_dtype(candle_core::DType::F32)?;
+        Ok(Self {
+            vision: Vision::load(&mut weights)?,
+            text: Text::load(&mut weights)?,
+            logit_scale: logit_scale.to_scalar::<f32>()?.exp(),
+        })
+    }
+
+    /// Embeds preprocessed images, `[batch, 3, size, size]`, to `[batch, projection]`, not normalized.
+    pub fn embed_pixels(&self, pixels: &Tensor) -> Result<Tensor> {
+        self.vision.embed(pixels)
+    }
+
+    /// Embeds token ids (from start to end token; padding after it is ignored) to
+    /// `[prompts, projection]`, not normalized.
+    pub fn embed_tokens(&self, prompts: &[Vec<u32>]) -> Result<Tensor> {
+        self.text.embed(prompts)
+    }
+
+    /// What cosines are multiplied with before a softmax (100 in the trained models).
+    pub fn logit_scale(&self) -> f32 {
+        self.logit_scale
+    }
+}

@@ -1,1 +1,70 @@
-//! Model files: GGUF and Hugging Face safetensors.
+//! Model files: Hugging Face safetensors snapshots and our own GGUF.
+//!
+//! A reader checks a file against what its configuration asks for and hands the tensors, one by
+//! one, to an [`Assembler`], which keeps them in the form the model multiplies with. Nothing here
+//! computes anything; the model takes [`Weights`] apart.
+
+mod config;
+mod floats;
+mod layout;
+#[cfg(not(target_family = "wasm"))]
+mod safetensors;
+#[cfg(not(target_family = "wasm"))]
+mod snapshot;
+mod store;
+
+use std::ops::ControlFlow;
+
+use crate::error::{Error, Result};
+
+pub use config::{ClipConfig, Pooling, TextConfig, TowerConfig, VisionConfig};
+pub use layout::{Kind, Part, Slot, slots};
+#[cfg(not(target_family = "wasm"))]
+pub use snapshot::Snapshot;
+pub use store::{Assembler, Placement, Stored, Weights};
+
+/// How far a long operation is, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes there are.
+    pub total: u64,
+}
+
+/// Called as a long operation advances; breaking ends it with [`Error::Cancelled`].
+pub type OnProgress<'a> = Option<&'a dyn Fn(Progress) -> ControlFlow<()>>;
+
+fn report(progress: OnProgress, done: u64, total: u64) -> Result<()> {
+    match progress.map(|call| call(Progress { done, total })) {
+        Some(ControlFlow::Break(())) => Err(Error::Cancelled),
+        _ => Ok(()),
+    }
+}
+
+/// What a reader gets out of a model's file or files.
+pub struct ModelFile {
+    /// The weights.
+    pub weights: Weights,
+    /// Text of its `tokenizer.json`.
+    pub tokenizer_json: String,
+    /// Text of its `preprocessor_config.json`.
+    pub preprocessor_json: String,
+    /// What it says about itself.
+    pub about: About,
+    /// How its weights are stored: `f32`, `f16`, `q8` or `q4`.
+    pub quantization: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What a model file says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Name of the model: its hub id, or the directory it came from.
+    pub name: String,
+    /// Licence of the weights, as their model card gives it.
+    pub licence: Option<String>,
+    /// Where the weights come from, as an address.
+    pub origin: Option<String>,
+}

@@ -1,0 +1,128 @@
+//! The text tower: token ids to an embedding, computing nothing twice and nothing in vain.
+//!
+//! Attention is causal and the text is pooled at its end token, so what follows that token is never
+//! looked at, and prompts that begin alike share what was computed for their beginning.
+
+use candle_core::Tensor;
+
+use crate::error::{Error, Result};
+use crate::kernels::Segment;
+use crate::model::attention::Attention;
+use crate::model::block::{LayerNorm, Tower};
+use crate::model::linear::{Linear, Then};
+use crate::model::prompts::Prompts;
+use crate::weights::{Placement, Pooling, TextConfig, Weights};
+
+/// Text transformer, pooled at the end of the text and projected.
+pub struct Text {
+    config: TextConfig,
+    placement: Placement,
+    embedding: Tensor,
+    positions: Tensor,
+    tower: Tower,
+    final_norm: LayerNorm,
+    projection: Linear,
+}
+
+impl Text {
+    /// Takes the tower out of `weights`.
+    pub fn load(weights: &mut Weights) -> Result<Self> {
+        let config = weights.config.text.clone();
+        Ok(Self {
+            placement: weights.placement.clone(),
+            embedding: weights.take_dense("text_model.embeddings.token_embedding.weight")?,
+            positions: weights.take_dense("text_model.embeddings.position_embedding.weight")?,
+            tower: Tower::load(weights, "text_model", &config.tower)?,
+            final_norm: LayerNorm::load(
+                weights,
+                "text_model.final_layer_norm",
+                config.tower.layer_norm_eps,
+            )?,
+            projection: Linear::load(weights, "text_projection", false)?,
+            config,
+        })
+    }
+
+    /// Embeds prompts of token ids, padded or not, to `[prompts, projection]`.
+    pub fn embed(&self, prompts: &[Vec<u32>]) -> Result<Tensor> {
+        if prompts.is_empty() {
+            return Err(Error::Input("no texts to embed".into()));
+        }
+        let prompts = prompts
+            .iter()
+            .map(|ids| self.used(ids))
+            .collect::<Result<Vec<_>>>()?;
+        let prompts = Prompts::new(&prompts);
+        let prefix = match prompts.prefixes.is_empty() {
+            true => None,
+            false => {
+                let segments: Vec<Segment> = prompts
+                    .prefixes
+                    .iter()
+                    .map(|rows| Segment {
+                        tokens: rows.clone(),
+                        prefix: 0..0,
+                    })
+                    .collect();
+                let attention = self.attention(&segments)?;
+                Some(self.tower.prefix(
+                    self.tokens(&prompts.prefix_ids, &prompts.prefix_positions)?,
+                    &attention,
+                )?)
+            }
+        };
+        let attention = self.attention(&prompts.segments)?;
+        let x = self.tokens(&prompts.ids, &prompts.positions)?;
+        let pooled = Tensor::new(prompts.pooled.as_slice(), &self.placement.device)?;
+        let pooled = self.tower.forward(x, &attention, prefix.as_deref(), &pooled)?;
+        Ok(self
+            .projection
+            .forward(&self.final_norm.forward(&pooled)?, Then::Nothing)?)
+    }
+
+    fn attention(&self, segments: &[Segment]) -> candle_core::Result<Attention> {
+        let Placement { device, dtype } = &self.placement;
+        Attention::new(self.config.tower.heads, segments, true, *dtype, device)
+    }
+
+    /// The ids up to the one the prompt is pooled at.
+    fn used<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32]> {
+        let end = match self.config.pooling {
+            Pooling::LargestId => {
+                let largest = ids.iter().max();
+                ids.iter().position(|id| Some(id) == largest)
+            }
+            // As transformers: a prompt without an end token is pooled at its first one.
+            Pooling::EndOfText(end) => ids
+                .iter()
+                .position(|id| *id == end)
+                .or((!ids.is_empty()).then_some(0)),
+        };
+        let end = end.ok_or_else(|| Error::Input("a text has no tokens, not even an end token".into()))?;
+        let used = &ids[..=end];
+        let TextConfig {
+            context_length,
+            vocab_size,
+            ..
+        } = self.config;
+        if used.len() > context_length {
+            let length = used.len();
+            return Err(Error::Input(format!(
+                "a text is {length} tokens long; the model takes {context_length}"
+            )));
+        }
+        match used.iter().find(|id| **id as usize >= vocab_size) {
+            Some(id) => Err(Error::Input(format!(
+                "token id {id} is over the model's vocabulary of {vocab_size}"
+            ))),
+            None => Ok(used),
+        }
+    }
+
+    /// Embedded ids at their positions, `[ids, width]`.
+    fn tokens(&self, ids: &[u32], positions: &[u32]) -> candle_core::Result<Tensor> {
+        let device = &self.placement.device;
+        let embedded = self.embedding.index_select(&Tensor::new(ids, device)?, 0)?;
+        embedded + self.positions.index_select(&Tensor::new(positions, device)?, 0)?
+    }
+}

@@ -1,0 +1,93 @@
+//! The vision tower: pixels to an embedding.
+
+use candle_core::{IndexOp, Tensor};
+
+use crate::error::{Error, Result};
+use crate::kernels::Segment;
+use crate::model::attention::Attention;
+use crate::model::block::{LayerNorm, Tower};
+use crate::model::linear::{Linear, Then};
+use crate::weights::{Placement, VisionConfig, Weights};
+
+/// Vision transformer, pooled at its class token and projected.
+pub struct Vision {
+    config: VisionConfig,
+    placement: Placement,
+    patches: Linear,
+    class: Tensor,
+    positions: Tensor,
+    pre_norm: LayerNorm,
+    tower: Tower,
+    post_norm: LayerNorm,
+    projection: Linear,
+}
+
+impl Vision {
+    /// Takes the tower out of `weights`.
+    pub fn load(weights: &mut Weights) -> Result<Self> {
+        let config = weights.config.vision.clone();
+        let eps = config.tower.layer_norm_eps;
+        Ok(Self {
+            placement: weights.placement.clone(),
+            patches: Linear::load(weights, "vision_model.embeddings.patch_embedding", false)?,
+            class: weights.take_dense("vision_model.embeddings.class_embedding")?,
+            positions: weights.take_dense("vision_model.embeddings.position_embedding.weight")?,
+            // The published name is misspelt.
+            pre_norm: LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)?,
+            tower: Tower::load(weights, "vision_model", &config.tower)?,
+            post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
+            projection: Linear::load(weights, "visual_projection", false)?,
+            config,
+        })
+    }
+
+    /// Embeds a batch of preprocessed images, `[batch, 3, size, size]`, to `[batch, projection]`.
+    pub fn embed(&self, pixels: &Tensor) -> Result<Tensor> {
+        let size = self.config.image_size;
+        let batch = match pixels.dims() {
+            &[batch, 3, h, w] if h == size && w == size => batch,
+            dims => {
+                return Err(Error::Input(format!(
+                    "pixels are {dims:?}; expected [batch, 3, {size}, {size}]"
+                )));
+            }
+        };
+        if batch == 0 {
+            return Err(Error::Input("no images to embed".into()));
+        }
+        let Placement { device, dtype } = &self.placement;
+        let tokens = self.config.tokens();
+        let x = self.tokens(&pixels.to_device(device)?.to_dtype(*dtype)?)?;
+        let segments: Vec<Segment> = (0..batch)
+            .map(|i| Segment {
+                tokens: i * tokens..(i + 1) * tokens,
+                prefix: 0..0,
+            })
+            .collect();
+        let attention = Attention::new(self.config.tower.heads, &segments, false, *dtype, device)?;
+        let class: Vec<u32> = (0..batch).map(|i| (i * tokens) as u32).collect();
+        let class = Tensor::from_vec(class, batch, device)?;
+        let pooled = self.tower.forward(x, &attention, None, &class)?;
+        Ok(self
+            .projection
+            .forward(&self.post_norm.forward(&pooled)?, Then::Nothing)?)
+    }
+
+    /// Class token and patches with their positions, normalized: `[batch * tokens, width]`.
+    fn tokens(&self, pixels: &Tensor) -> candle_core::Result<Tensor> {
+        let (batch, grid, patch) = (pixels.dim(0)?, self.config.grid(), self.config.patch_size);
+        let used = pixels.i((.., .., ..grid * patch, ..grid * patch))?;
+        let patches = used
+            .reshape((batch, 3, grid, patch, grid, patch))?
+            .permute((0, 2, 4, 1, 3, 5))?
+            .reshape((batch * grid * grid, self.config.patch_values()))?;
+        let width = self.config.tower.width;
+        let patches = self
+            .patches
+            .forward(&patches, Then::Nothing)?
+            .reshape((batch, grid * grid, width))?;
+        let class = self.class.expand((batch, 1, width))?;
+        let x = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.positions)?;
+        self.pre_norm.forward(&x.reshape(((), width))?)
+    }
+}

@@ -1,0 +1,189 @@
+//! Which tensors a CLIP of a given configuration consists of, by their published names.
+//!
+//! Readers check what a file offers against this list, and the writer writes in its order, so that
+//! what is multiplied together arrives together and can be packed straight from a stream.
+
+use crate::weights::config::{ClipConfig, TowerConfig};
+
+/// How a weight is used, which decides how it may be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Multiplied with activations: `rows` outputs by `cols` inputs. May be quantized.
+    Matrix,
+    /// Looked up by row. May be quantized.
+    Table,
+    /// Added or scaled with. Kept in floating point.
+    Vector,
+}
+
+/// One published tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its published name, such as `visual_projection.weight`.
+    pub name: String,
+    /// Its published shape, outermost dimension first.
+    pub shape: Vec<usize>,
+}
+
+/// One weight of the model: one published tensor, or several joined along their rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The name the model asks for: the published one, or `…qkv_proj.weight` for joined parts.
+    pub name: String,
+    /// How it is used.
+    pub kind: Kind,
+    /// What it is made of, in order.
+    pub parts: Vec<Part>,
+    /// Inputs of a matrix, width of a table's rows; a vector has one row of everything.
+    pub cols: usize,
+}
+
+impl Part {
+    /// Number of values.
+    pub fn values(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+impl Slot {
+    fn new(name: String, kind: Kind, shape: &[usize]) -> Self {
+        let cols = match kind {
+            Kind::Vector => shape.iter().product(),
+            Kind::Matrix | Kind::Table => shape[1..].iter().product(),
+        };
+        Self {
+            parts: vec![Part {
+                name: name.clone(),
+                shape: shape.to_vec(),
+            }],
+            name,
+            kind,
+            cols,
+        }
+    }
+
+    /// Rows of all parts together.
+    pub fn rows(&self) -> usize {
+        self.parts.iter().map(Part::values).sum::<usize>() / self.cols
+    }
+}
+
+/// All weights of a CLIP, in the order they are written.
+pub fn slots(config: &ClipConfig) -> Vec<Slot> {
+    let (text, vision) = (&config.text, &config.vision);
+    let (text_width, width, patch) = (text.tower.width, vision.tower.width, vision.patch_size);
+    let mut out = Vec::new();
+    let mut add = |name: &str, kind, shape: &[usize]| out.push(Slot::new(name.into(), kind, shape));
+    add("logit_scale", Kind::Vector, &[]);
+    add(
+        "visual_projection.weight",
+        Kind::Matrix,
+        &[config.projection_dim, width],
+    );
+    add(
+        "text_projection.weight",
+        Kind::Matrix,
+        &[config.projection_dim, text_width],
+    );
+    add("vision_model.embeddings.class_embedding", Kind::Vector, &[width]);
+    add(
+        "vision_model.embeddings.patch_embedding.weight",
+        Kind::Matrix,
+        &[width, 3, patch, patch],
+    );
+    add(
+        "vision_model.embeddings.position_embedding.weight",
+        Kind::Vector,
+        &[vision.tokens(), width],
+    );
+    for name in ["pre_layrnorm", "post_layernorm"] {
+        add(&format!("vision_model.{name}.weight"), Kind::Vector, &[width]);
+        add(&format!("vision_model.{name}.bias"), Kind::Vector, &[width]);
+    }
+    add(
+        "text_model.embeddings.position_embedding.weight",
+        Kind::Vector,
+        &[text.context_length, text_width],
+    );
+    add("text_model.final_layer_norm.weight", Kind::Vector, &[text_width]);
+    add("text_model.final_layer_norm.bias", Kind::Vector, &[text_width]);
+    add(
+        "text_model.embeddings.token_embedding.weight",
+        Kind::Table,
+        &[text.vocab_size, text_width],
+    );
+    tower("vision_model", &vision.tower, &mut out);
+    tower("text_model", &text.tower, &mut out);
+    out
+}
+
+fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
+    let (width, mlp) = (tower.width, tower.mlp_width);
+    for layer in 0..tower.layers {
+        let block = format!("{model}.encoder.layers.{layer}");
+        for norm in ["layer_norm1", "layer_norm2"] {
+            out.push(Slot::new(
+                format!("{block}.{norm}.weight"),
+                Kind::Vector,
+                &[width],
+            ));
+            out.push(Slot::new(format!("{block}.{norm}.bias"), Kind::Vector, &[width]));
+        }
+        out.push(qkv(&block, "bias", Kind::Vector, &[width]));
+        out.push(qkv(&block, "weight", Kind::Matrix, &[width, width]));
+        for (linear, outputs, inputs) in [
+            ("self_attn.out_proj", width, width),
+            ("mlp.fc1", mlp, width),
+            ("mlp.fc2", width, mlp),
+        ] {
+            out.push(Slot::new(
+                format!("{block}.{linear}.bias"),
+                Kind::Vector,
+                &[outputs],
+            ));
+            out.push(Slot::new(
+                format!("{block}.{linear}.weight"),
+                Kind::Matrix,
+                &[outputs, inputs],
+            ));
+        }
+    }
+}
+
+/// Queries, keys and values are projected by one product.
+fn qkv(block: &str, what: &str, kind: Kind, shape: &[usize]) -> Slot {
+    let part = |p: &str| Part {
+        name: format!("{block}.self_attn.{p}_proj.{what}"),
+        shape: shape.to_vec(),
+    };
+    let parts: Vec<Part> = ["q", "k", "v"].map(part).into();
+    let cols = if kind == Kind::Vector {
+        3 * shape[0]
+    } else {
+        shape[1]
+    };
+    Slot {
+        name: format!("{block}.self_attn.qkv_proj.{what}"),
+        kind,
+        parts,
+        cols,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vit_b_32_has_its_398_tensors_and_151_million_parameters() {
+        let slots = slots(&ClipConfig::from_json("{}").unwrap());
+        let parts: Vec<&Part> = slots.iter().flat_map(|s| &s.parts).collect();
+        assert_eq!(parts.len(), 398);
+        assert_eq!(parts.iter().map(|p| p.values()).sum::<usize>(), 151_277_313);
+        let qkv = slots
+            .iter()
+            .find(|s| s.name.ends_with("layers.11.self_attn.qkv_proj.weight"))
+            .unwrap();
+        assert_eq!((qkv.rows(), qkv.cols), (3 * 768, 768));
+    }
+}
