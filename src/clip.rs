@@ -1,6 +1,7 @@
 //! A whole CLIP: model, tokenizer and image processor, loaded from one file or a snapshot.
 
-use std::path::Path;
+#[cfg(not(target_family = "wasm"))]
+use std::{fs::File, io::Read, path::Path};
 
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
@@ -9,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::image::{ImageProcessor, PixelValues};
 use crate::model::ClipModel;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{About, ClipConfig, ModelFile, OnProgress, Placement, Pooling};
+use crate::weights::{About, ClipConfig, GgufStream, ModelFile, OnProgress, Placement, Pooling};
+#[cfg(not(target_family = "wasm"))]
+use crate::weights::{Snapshot, report};
 
 /// Tokens of images run at a time on a CPU: enough to keep the products busy, few enough that their
 /// activations stay in the cache.
@@ -18,6 +21,9 @@ const CPU_TOKENS: usize = 1024;
 const GPU_TOKENS: usize = 1 << 15;
 /// Texts run at a time.
 const TEXTS: usize = 256;
+/// Bytes of a model file read at a time.
+#[cfg(not(target_family = "wasm"))]
+const READ_AT_ONCE: usize = 1 << 20;
 
 /// How a model is loaded.
 #[derive(Clone)]
@@ -92,13 +98,30 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Opens a Hugging Face snapshot directory or the `.safetensors` file in one.
+    /// Opens one of our GGUF files, a Hugging Face snapshot directory, or the `.safetensors` file in
+    /// one. A snapshot runs in the type of `options`, a GGUF as it is quantized.
     #[cfg(not(target_family = "wasm"))]
     pub fn open(path: &Path, options: &LoadOptions) -> Result<Self> {
-        use crate::weights::Snapshot;
-        let mut snapshot = Snapshot::open(path)?;
-        Self::new(snapshot.load(options.placement(), options.progress)?)
-            .map_err(|error| error.in_file(snapshot.name()))
+        let name = path.display().to_string();
+        if path.is_dir() || path.extension().is_some_and(|e| e == "safetensors") {
+            let file = Snapshot::open(path)?.load(options.placement(), options.progress)?;
+            return Self::new(file).map_err(|e| e.in_file(&name));
+        }
+        let io = |source| Error::Io {
+            file: name.clone(),
+            source,
+        };
+        let mut file = File::open(path).map_err(io)?;
+        let total = file.metadata().map_err(io)?.len();
+        let mut loader = Loader::with_options(Some(total), options).named(&name);
+        let mut chunk = vec![0; READ_AT_ONCE];
+        loop {
+            report(options.progress, loader.bytes_done(), total)?;
+            match file.read(&mut chunk).map_err(io)? {
+                0 => return loader.finish(),
+                count => loader.push(&chunk[..count])?,
+            }
+        }
     }
 
     /// Puts a model together from what a reader got out of its file.
@@ -119,7 +142,7 @@ impl Clip {
             let (given, wanted) = (image_processor.size(), config.vision.image_size);
             return Err(Error::Model {
                 file: "preprocessor_config.json".into(),
-                reason: format!("gives images of {given} pixels but the model takes {wanted}"),
+                reason: format!("preprocessor gives images of {given} pixels but the model takes {wanted}"),
             });
         }
         let placement = weights.placement.clone();
@@ -217,6 +240,51 @@ impl Clip {
     }
 }
 
+/// A [`Clip`] from one of our GGUF files that arrives in chunks.
+pub struct Loader {
+    stream: GgufStream,
+    name: String,
+}
+
+impl Loader {
+    /// A loader onto the CPU of a file of `total_bytes`, where that is known.
+    pub fn new(total_bytes: Option<u64>) -> Self {
+        Self::with_options(total_bytes, &LoadOptions::default())
+    }
+
+    /// A loader with options; who pushes the chunks reports the progress.
+    pub fn with_options(total_bytes: Option<u64>, options: &LoadOptions) -> Self {
+        Self {
+            stream: GgufStream::new(total_bytes, options.placement()),
+            name: "model.gguf".into(),
+        }
+    }
+
+    /// Lets errors name the file.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// Bytes taken so far.
+    pub fn bytes_done(&self) -> u64 {
+        self.stream.received()
+    }
+
+    /// The model, once the whole file has been pushed.
+    pub fn finish(self) -> Result<Clip> {
+        self.stream
+            .finish()
+            .and_then(Clip::new)
+            .map_err(|e| e.in_file(&self.name))
+    }
+}
+
 fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
     Ok(tensor.to_dtype(DType::F32)?.to_vec2()?)
 }
@@ -239,7 +307,10 @@ fn check_tokenizer(tokenizer: &Tokenizer, config: &ClipConfig) -> Result<()> {
     };
     let (ids, rows) = (tokenizer.vocab_size(), config.text.vocab_size);
     if ids > rows {
-        return unfit(format!("gives ids up to {} but the model embeds {rows}", ids - 1));
+        return unfit(format!(
+            "tokenizer gives ids up to {} but the model embeds {rows}",
+            ids - 1
+        ));
     }
     match config.text.pooling {
         Pooling::EndOfText(end) if end != tokenizer.eos() => unfit(format!(

@@ -1,42 +1,69 @@
 //! Attention of ragged batches: segments of different lengths lie one after the other, without
 //! padding, and may share keys and values of a common prefix.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, Result, Tensor};
 
 use crate::kernels::Segment;
+use crate::model::cpu;
+use crate::weights::Placement;
 
 /// Which rows see which, prepared once for all blocks of a tower.
-pub struct Attention {
-    heads: usize,
-    gather: Gather,
+pub enum Attention {
+    /// By the kernels.
+    Cpu {
+        heads: usize,
+        segments: Vec<Segment>,
+        causal: bool,
+    },
+    /// By candle, on any device.
+    Device { heads: usize, gather: Gather },
 }
 
 impl Attention {
-    /// Attention within each of `segments`, and to its prefix rows; causal where later tokens are
-    /// not to be seen.
-    pub fn new(
-        heads: usize,
-        segments: &[Segment],
-        causal: bool,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Self> {
-        Ok(Self {
-            heads,
-            gather: Gather::new(segments, causal, dtype, device)?,
-        })
+    /// Attention within each of `segments`, none of them empty, and to its prefix rows; causal
+    /// where later tokens are not to be seen.
+    pub fn new(heads: usize, segments: Vec<Segment>, causal: bool, placement: &Placement) -> Result<Self> {
+        if placement.has_kernels() {
+            Ok(Self::Cpu {
+                heads,
+                segments,
+                causal,
+            })
+        } else {
+            Ok(Self::Device {
+                heads,
+                gather: Gather::new(&segments, causal, placement)?,
+            })
+        }
     }
 
     /// `softmax(q k^T / sqrt(head width)) v` for queries, keys and values side by side in `qkv`,
     /// `[tokens, 3 width]`, and in the rows of `prefix`. Gives `[tokens, width]`.
     pub fn forward(&self, qkv: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
-        self.gather.forward(self.heads, qkv, prefix)
+        match self {
+            Self::Cpu {
+                heads,
+                segments,
+                causal,
+            } => {
+                let attention = cpu::Attention {
+                    heads: *heads,
+                    segments,
+                    causal: *causal,
+                };
+                match prefix {
+                    Some(prefix) => qkv.apply_op2_no_bwd(prefix, &attention),
+                    None => qkv.apply_op1_no_bwd(&attention),
+                }
+            }
+            Self::Device { heads, gather } => gather.forward(*heads, qkv, prefix),
+        }
     }
 }
 
 /// The batch padded to its longest segment, by row indices, for backends whose matrix products
 /// want rectangles.
-struct Gather {
+pub struct Gather {
     batch: usize,
     queries: Tensor,
     keys: Tensor,
@@ -47,7 +74,8 @@ struct Gather {
 }
 
 impl Gather {
-    fn new(segments: &[Segment], causal: bool, dtype: DType, device: &Device) -> Result<Self> {
+    fn new(segments: &[Segment], causal: bool, placement: &Placement) -> Result<Self> {
+        let Placement { device, dtype } = placement;
         let batch = segments.len();
         let longest = segments.iter().map(|s| s.tokens.len()).max().unwrap_or(0);
         let most_keys = segments
@@ -84,7 +112,7 @@ impl Gather {
             batch,
             queries: index(queries)?,
             keys: index(keys)?,
-            mask: Tensor::from_vec(mask, (batch, 1, longest, most_keys), device)?.to_dtype(dtype)?,
+            mask: Tensor::from_vec(mask, (batch, 1, longest, most_keys), device)?.to_dtype(*dtype)?,
             tokens: index(tokens)?,
         })
     }
@@ -114,5 +142,52 @@ impl Gather {
         let weights = candle_nn::ops::softmax_last_dim(&scores.broadcast_add(&self.mask)?)?;
         let seen = weights.matmul(&v)?.transpose(1, 2)?.reshape(((), width))?;
         seen.index_select(&self.tokens, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+
+    #[test]
+    fn kernels_and_gathered_rows_agree() {
+        let placement = Placement {
+            device: Device::Cpu,
+            dtype: DType::F32,
+        };
+        let (heads, width) = (2, 8);
+        let qkv = Tensor::randn(0f32, 1.0, (9, 3 * width), &Device::Cpu).unwrap();
+        let prefix = Tensor::randn(0f32, 1.0, (5, 3 * width), &Device::Cpu).unwrap();
+        let segments = vec![
+            Segment {
+                tokens: 0..4,
+                prefix: 0..3,
+            },
+            Segment {
+                tokens: 4..5,
+                prefix: 3..5,
+            },
+            Segment {
+                tokens: 5..9,
+                prefix: 0..0,
+            },
+        ];
+        for causal in [false, true] {
+            let gather = Gather::new(&segments, causal, &placement).unwrap();
+            let expected = gather.forward(heads, &qkv, Some(&prefix)).unwrap();
+            let kernels = Attention::new(heads, segments.clone(), causal, &placement).unwrap();
+            let got = kernels.forward(&qkv, Some(&prefix)).unwrap();
+            let off = (got - expected)
+                .unwrap()
+                .abs()
+                .unwrap()
+                .max_all()
+                .unwrap()
+                .to_scalar::<f32>()
+                .unwrap();
+            assert!(off < 1e-5, "causal {causal}: {off}");
+        }
     }
 }

@@ -5,30 +5,48 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::kernels::Activation;
 use crate::model::attention::Attention;
+use crate::model::cpu;
 use crate::model::linear::{Linear, Then};
 use crate::weights::{TowerConfig, Weights};
 
-/// Scales and shifts every token to learned mean and variance.
-pub struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f32,
+/// Brings every token to mean zero and variance one, then scales and shifts it as learned.
+pub enum LayerNorm {
+    /// By the kernels.
+    Cpu {
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        eps: f32,
+    },
+    /// By candle, on any device.
+    Device { weight: Tensor, bias: Tensor, eps: f32 },
 }
 
 impl LayerNorm {
     /// Takes `name.weight` and `name.bias` out of `weights`.
     pub fn load(weights: &mut Weights, name: &str, eps: f32) -> Result<Self> {
         let weight = weights.take_dense(&format!("{name}.weight"))?;
-        Ok(Self {
-            weight,
-            bias: weights.take_dense(&format!("{name}.bias"))?,
-            eps,
-        })
+        let bias = weights.take_dense(&format!("{name}.bias"))?;
+        if weights.placement.has_kernels() {
+            Ok(Self::Cpu {
+                weight: cpu::to_vec(&weight)?,
+                bias: cpu::to_vec(&bias)?,
+                eps,
+            })
+        } else {
+            Ok(Self::Device { weight, bias, eps })
+        }
     }
 
     /// Normalizes each row of `x`, `[rows, width]`.
     pub fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        candle_nn::ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+        match self {
+            Self::Cpu { weight, bias, eps } => x.apply_op1_no_bwd(&cpu::LayerNorm {
+                weight,
+                bias,
+                eps: *eps,
+            }),
+            Self::Device { weight, bias, eps } => candle_nn::ops::layer_norm(x, weight, bias, *eps),
+        }
     }
 }
 

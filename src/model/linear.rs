@@ -4,13 +4,21 @@ use candle_core::{Module, Tensor};
 use candle_transformers::models::clip::text_model::Activation as ClipActivation;
 
 use crate::error::Result;
-use crate::kernels::Activation;
-use crate::weights::Weights;
+use crate::kernels::{Activation, PackedMatrix};
+use crate::model::cpu;
+use crate::weights::{Stored, Weights};
 
 /// `x W^T + b`.
-pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
+pub enum Linear {
+    /// Quantized, multiplied by the kernels.
+    Packed {
+        matrix: PackedMatrix,
+        bias: Option<Vec<f32>>,
+    },
+    /// Floating point, multiplied by candle and finished by the kernels.
+    Cpu { weight: Tensor, bias: Option<Vec<f32>> },
+    /// All by candle, on any device.
+    Device { weight: Tensor, bias: Option<Tensor> },
 }
 
 /// What is done with the output of a [`Linear`].
@@ -26,24 +34,75 @@ pub enum Then<'a> {
 impl Linear {
     /// Takes `name.weight`, its first dimension the outputs, and `name.bias` out of `weights`.
     pub fn load(weights: &mut Weights, name: &str, bias: bool) -> Result<Self> {
-        let weight = weights.take_dense(&format!("{name}.weight"))?.flatten_from(1)?;
         let bias = bias
             .then(|| weights.take_dense(&format!("{name}.bias")))
             .transpose()?;
-        Ok(Self { weight, bias })
+        match weights.take(&format!("{name}.weight"))? {
+            Stored::Dense(weight) if !weights.placement.has_kernels() => Ok(Self::Device {
+                weight: weight.flatten_from(1)?,
+                bias,
+            }),
+            stored => {
+                let bias = bias.as_ref().map(cpu::to_vec).transpose()?;
+                match stored {
+                    Stored::Dense(weight) => Ok(Self::Cpu {
+                        weight: weight.flatten_from(1)?,
+                        bias,
+                    }),
+                    Stored::Packed(matrix) => Ok(Self::Packed { matrix, bias }),
+                    Stored::Rows(_) => Err(weights.unfit(name, "is a table, not a matrix")),
+                }
+            }
+        }
     }
 
     /// Maps `x`, `[rows, inputs]`, to `[rows, outputs]`.
     pub fn forward(&self, x: &Tensor, then: Then) -> candle_core::Result<Tensor> {
-        let mut y = x.matmul(&self.weight.t()?)?;
-        if let Some(bias) = &self.bias {
-            y = y.broadcast_add(bias)?;
-        }
-        match then {
-            Then::Nothing => Ok(y),
-            Then::Activate(Activation::QuickGelu) => ClipActivation::QuickGelu.forward(&y),
-            Then::Activate(Activation::Gelu) => y.gelu_erf(),
-            Then::Add(residual) => y + residual,
+        let activation = if let Then::Activate(activation) = then {
+            Some(activation)
+        } else {
+            None
+        };
+        let y = match self {
+            Self::Packed { matrix, bias } => {
+                let product = cpu::Product {
+                    matrix,
+                    bias: bias.as_deref(),
+                    activation,
+                };
+                return match then {
+                    Then::Add(residual) => x.apply_op2_no_bwd(residual, &product),
+                    _ => x.apply_op1_no_bwd(&product),
+                };
+            }
+            Self::Cpu { weight, bias } => {
+                let y = x.matmul(&weight.t()?)?;
+                if bias.is_some() || activation.is_some() {
+                    y.inplace_op1(&cpu::BiasActivation {
+                        bias: bias.as_deref(),
+                        activation,
+                    })?;
+                }
+                y
+            }
+            Self::Device { weight, bias } => {
+                let y = x.matmul(&weight.t()?)?;
+                let y = if let Some(bias) = bias {
+                    y.broadcast_add(bias)?
+                } else {
+                    y
+                };
+                match activation {
+                    None => y,
+                    Some(Activation::QuickGelu) => ClipActivation::QuickGelu.forward(&y)?,
+                    Some(Activation::Gelu) => y.gelu_erf()?,
+                }
+            }
+        };
+        if let Then::Add(residual) = then {
+            y + residual
+        } else {
+            Ok(y)
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod attention;
 mod block;
+mod cpu;
 mod linear;
 mod prompts;
 mod text;

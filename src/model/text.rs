@@ -3,7 +3,7 @@
 //! Attention is causal and the text is pooled at its end token, so what follows that token is never
 //! looked at, and prompts that begin alike share what was computed for their beginning.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::kernels::Segment;
@@ -11,17 +11,41 @@ use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
 use crate::model::linear::{Linear, Then};
 use crate::model::prompts::Prompts;
-use crate::weights::{Placement, Pooling, TextConfig, Weights};
+use crate::weights::{Placement, Pooling, Rows, Stored, TextConfig, Weights};
 
 /// Text transformer, pooled at the end of the text and projected.
 pub struct Text {
     config: TextConfig,
     placement: Placement,
-    embedding: Tensor,
+    embedding: Embedding,
     positions: Tensor,
     tower: Tower,
     final_norm: LayerNorm,
     projection: Linear,
+}
+
+/// The token embedding, as it is stored: rows are brought to floating point when looked up.
+enum Embedding {
+    Dense(Tensor),
+    Rows(Rows),
+}
+
+impl Embedding {
+    fn load(weights: &mut Weights, name: &str) -> Result<Self> {
+        match weights.take(name)? {
+            Stored::Dense(tensor) => Ok(Self::Dense(tensor)),
+            Stored::Rows(rows) => Ok(Self::Rows(rows)),
+            Stored::Packed(_) => Err(weights.unfit(name, "is a matrix, not a table")),
+        }
+    }
+
+    /// The rows `ids`, `[ids, width]`.
+    fn select(&self, ids: &[u32], device: &Device) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Dense(tensor) => tensor.index_select(&Tensor::new(ids, device)?, 0),
+            Self::Rows(rows) => Tensor::from_vec(rows.select(ids), (ids.len(), rows.width()), device),
+        }
+    }
 }
 
 impl Text {
@@ -30,7 +54,7 @@ impl Text {
         let config = weights.config.text.clone();
         Ok(Self {
             placement: weights.placement.clone(),
-            embedding: weights.take_dense("text_model.embeddings.token_embedding.weight")?,
+            embedding: Embedding::load(weights, "text_model.embeddings.token_embedding.weight")?,
             positions: weights.take_dense("text_model.embeddings.position_embedding.weight")?,
             tower: Tower::load(weights, "text_model", &config.tower)?,
             final_norm: LayerNorm::load(
@@ -64,14 +88,14 @@ impl Text {
                         prefix: 0..0,
                     })
                     .collect();
-                let attention = self.attention(&segments)?;
+                let attention = self.attention(segments)?;
                 Some(self.tower.prefix(
                     self.tokens(&prompts.prefix_ids, &prompts.prefix_positions)?,
                     &attention,
                 )?)
             }
         };
-        let attention = self.attention(&prompts.segments)?;
+        let attention = self.attention(prompts.segments.clone())?;
         let x = self.tokens(&prompts.ids, &prompts.positions)?;
         let pooled = Tensor::new(prompts.pooled.as_slice(), &self.placement.device)?;
         let pooled = self.tower.forward(x, &attention, prefix.as_deref(), &pooled)?;
@@ -80,9 +104,8 @@ impl Text {
             .forward(&self.final_norm.forward(&pooled)?, Then::Nothing)?)
     }
 
-    fn attention(&self, segments: &[Segment]) -> candle_core::Result<Attention> {
-        let Placement { device, dtype } = &self.placement;
-        Attention::new(self.config.tower.heads, segments, true, *dtype, device)
+    fn attention(&self, segments: Vec<Segment>) -> candle_core::Result<Attention> {
+        Attention::new(self.config.tower.heads, segments, true, &self.placement)
     }
 
     /// The ids up to the one the prompt is pooled at.
@@ -122,7 +145,7 @@ impl Text {
     /// Embedded ids at their positions, `[ids, width]`.
     fn tokens(&self, ids: &[u32], positions: &[u32]) -> candle_core::Result<Tensor> {
         let device = &self.placement.device;
-        let embedded = self.embedding.index_select(&Tensor::new(ids, device)?, 0)?;
-        embedded + self.positions.index_select(&Tensor::new(positions, device)?, 0)?
+        self.embedding.select(ids, device)?
+            + self.positions.index_select(&Tensor::new(positions, device)?, 0)?
     }
 }

@@ -37,4 +37,33 @@ impl FloatType {
                 .collect(),
         }
     }
+
+    /// Encodes values, rounding to nearest; what is over the type's range becomes infinite.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn to_bytes(self, values: &[f32]) -> Vec<u8> {
+        match self {
+            Self::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Self::F16 => values
+                .iter()
+                .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+                .collect(),
+            Self::BF16 => values
+                .iter()
+                .flat_map(|v| bf16::from_f32(*v).to_le_bytes())
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_gives_back_what_it_can_represent() {
+        let values = [0.0, -1.5, 0.25, 96.0, f32::INFINITY];
+        for float in [FloatType::F32, FloatType::F16, FloatType::BF16] {
+            assert_eq!(float.to_f32(&float.to_bytes(&values)), values);
+        }
+    }
 }

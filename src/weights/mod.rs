@@ -5,23 +5,35 @@
 //! computes anything; the model takes [`Weights`] apart.
 
 mod config;
+#[cfg(not(target_family = "wasm"))]
+mod convert;
 mod floats;
+mod gguf;
 mod layout;
+#[cfg(not(target_family = "wasm"))]
+mod quantize;
 #[cfg(not(target_family = "wasm"))]
 mod safetensors;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot;
 mod store;
+mod values;
 
 use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
 
 pub use config::{ClipConfig, Pooling, TextConfig, TowerConfig, VisionConfig};
+#[cfg(not(target_family = "wasm"))]
+pub use convert::convert;
+pub use gguf::stream::GgufStream;
 pub use layout::{Kind, Part, Slot, slots};
 #[cfg(not(target_family = "wasm"))]
+pub use quantize::Quant;
+#[cfg(not(target_family = "wasm"))]
 pub use snapshot::Snapshot;
-pub use store::{Assembler, Placement, Stored, Weights};
+pub use store::{Assembler, Placement, Rows, Stored, Weights};
+pub use values::Values;
 
 /// How far a long operation is, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +47,7 @@ pub struct Progress {
 /// Called as a long operation advances; breaking ends it with [`Error::Cancelled`].
 pub type OnProgress<'a> = Option<&'a dyn Fn(Progress) -> ControlFlow<()>>;
 
-fn report(progress: OnProgress, done: u64, total: u64) -> Result<()> {
+pub(crate) fn report(progress: OnProgress, done: u64, total: u64) -> Result<()> {
     match progress.map(|call| call(Progress { done, total })) {
         Some(ControlFlow::Break(())) => Err(Error::Cancelled),
         _ => Ok(()),

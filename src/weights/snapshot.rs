@@ -11,6 +11,7 @@ use crate::weights::config::ClipConfig;
 use crate::weights::layout::{Part, slots};
 use crate::weights::safetensors::SafetensorsFile;
 use crate::weights::store::{Assembler, Placement};
+use crate::weights::values::Values;
 use crate::weights::{About, ModelFile, OnProgress, report};
 
 /// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
@@ -94,7 +95,7 @@ impl Snapshot {
         let mut done = 0;
         for part in &parts {
             report(progress, done, total)?;
-            assembler.accept(&part.name, self.read(part)?)?;
+            assembler.accept(&part.name, Values::Dense(self.read(part)?))?;
             done += part.values() as u64 * 4;
         }
         report(progress, done, total)?;

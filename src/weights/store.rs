@@ -8,8 +8,10 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::kernels::{Bits, PackedMatrix, PackedMatrixBuilder};
 use crate::weights::config::ClipConfig;
 use crate::weights::layout::{Kind, Part, Slot, slots};
+use crate::weights::values::Values;
 
 /// Where and in which type a model's dense weights are held.
 #[derive(Clone, Debug)]
@@ -18,6 +20,22 @@ pub struct Placement {
     pub device: Device,
     /// Type of the weights and of the computation.
     pub dtype: DType,
+}
+
+impl Placement {
+    /// Whether our own kernels, which run on the CPU in f32, compute here. Only they multiply
+    /// quantized weights; elsewhere those are held in floating point.
+    pub fn has_kernels(&self) -> bool {
+        self.device.is_cpu() && self.dtype == DType::F32
+    }
+
+    fn tensor(&self, values: Vec<f32>, slot: &Slot) -> Result<Tensor> {
+        let mut shape = slot.parts[0].shape.clone();
+        if let Some(first) = shape.first_mut() {
+            *first *= slot.parts.len();
+        }
+        Ok(Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)
+    }
 }
 
 /// All weights of a model by the names of [`crate::weights::layout`]; the model takes them out.
@@ -35,6 +53,34 @@ pub struct Weights {
 pub enum Stored {
     /// Floating point, in the published shape (joined parts: along their first dimension).
     Dense(Tensor),
+    /// A quantized matrix, packed for the kernels.
+    Packed(PackedMatrix),
+    /// A quantized table, looked up by row.
+    Rows(Rows),
+}
+
+/// A quantized table.
+pub struct Rows {
+    values: Values,
+    width: usize,
+}
+
+impl Rows {
+    /// The rows `indices` in floating point, one after the other.
+    ///
+    /// # Panics
+    /// Where an index is over the table's rows.
+    pub fn select(&self, indices: &[u32]) -> Vec<f32> {
+        let mut out = vec![0.0; indices.len() * self.width];
+        let rows = out.chunks_exact_mut(self.width).zip(indices);
+        rows.for_each(|(out, &row)| self.values.read_row(row as usize, out));
+        out
+    }
+
+    /// Values a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
 }
 
 impl Weights {
@@ -49,7 +95,13 @@ impl Weights {
     pub fn take_dense(&mut self, name: &str) -> Result<Tensor> {
         match self.take(name)? {
             Stored::Dense(tensor) => Ok(tensor),
+            Stored::Packed(_) | Stored::Rows(_) => Err(self.unfit(name, "is quantized")),
         }
+    }
+
+    /// The error that the weight `name` is not what the model needs.
+    pub fn unfit(&self, name: &str, reason: &str) -> Error {
+        malformed(format!("weight {name} {reason}"))
     }
 }
 
@@ -67,10 +119,63 @@ pub struct Assembler {
 /// A slot whose parts are still arriving.
 #[derive(Default)]
 struct Building {
-    dense: Vec<f32>,
+    form: Form,
     joined: usize,
     /// Parts that came before one that precedes them.
-    early: HashMap<usize, Vec<f32>>,
+    early: HashMap<usize, Values>,
+}
+
+/// The parts joined so far.
+#[derive(Default)]
+enum Form {
+    #[default]
+    Empty,
+    Dense(Vec<f32>),
+    Packed(PackedMatrixBuilder),
+    Rows(Values),
+}
+
+impl Form {
+    /// Joins the values of the next part; `packs` where quantized ones are to stay so.
+    fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<()> {
+        let values = if packs {
+            values
+        } else {
+            Values::Dense(values.into_dense(slot.cols))
+        };
+        match (&mut *self, values) {
+            (Self::Empty, Values::Dense(values)) => *self = Self::Dense(values),
+            (Self::Empty, values) if slot.kind == Kind::Table => *self = Self::Rows(values),
+            (Self::Empty, values) => {
+                let bits = if matches!(values, Values::Q8 { .. }) {
+                    Bits::Q8
+                } else {
+                    Bits::Q4
+                };
+                *self = Self::Packed(PackedMatrix::builder(slot.rows(), slot.cols, bits)?);
+                self.join(slot, values, packs)?;
+            }
+            (Self::Dense(joined), Values::Dense(values)) => joined.extend_from_slice(&values),
+            (Self::Packed(builder), Values::Q8 { codes, scales }) => builder.push_q8(&codes, &scales)?,
+            (
+                Self::Packed(builder),
+                Values::Q4 {
+                    nibbles,
+                    multipliers,
+                    scales,
+                },
+            ) => {
+                builder.push_q4(&nibbles, &multipliers, &scales)?;
+            }
+            _ => {
+                return Err(malformed(format!(
+                    "the parts of {} are quantized differently",
+                    slot.name
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Assembler {
@@ -106,42 +211,51 @@ impl Assembler {
         Some((&self.slots[slot].parts[part], self.slots[slot].kind))
     }
 
+    /// Every published tensor of the model.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.slots.iter().flat_map(|slot| &slot.parts)
+    }
+
     /// Takes the values of one published tensor, as many as its shape has.
-    pub fn accept(&mut self, name: &str, values: Vec<f32>) -> Result<()> {
+    pub fn accept(&mut self, name: &str, values: Values) -> Result<()> {
         let &(index, part) = self
             .places
             .get(name)
             .ok_or_else(|| malformed(format!("unexpected tensor {name}")))?;
         let slot = &self.slots[index];
-        let expected = slot.parts[part].values();
-        if values.len() != expected {
+        let (count, expected) = (values.count(), slot.parts[part].values());
+        if count != expected {
             return Err(malformed(format!(
-                "tensor {name} has {} values; expected {expected}",
-                values.len()
+                "tensor {name} has {count} values; expected {expected}"
             )));
+        }
+        if let Some(fault) = values.fault(slot.cols) {
+            return Err(malformed(format!("tensor {name} {fault}")));
         }
         let building = &mut self.building[index];
         if part < building.joined || building.early.contains_key(&part) {
             return Err(malformed(format!("tensor {name} appears twice")));
         }
+        let packs = self.placement.has_kernels();
         building.early.insert(part, values);
         while let Some(values) = building.early.remove(&building.joined) {
-            if building.dense.is_empty() {
-                building.dense = values;
-            } else {
-                building.dense.extend_from_slice(&values);
-            }
+            building
+                .form
+                .join(slot, values, packs)
+                .map_err(|e| malformed(format!("tensor {name}: {e}")))?;
             building.joined += 1;
         }
         if building.joined == slot.parts.len() {
-            let dense = std::mem::take(&mut building.dense);
-            let mut shape = slot.parts[0].shape.clone();
-            if let Some(first) = shape.first_mut() {
-                *first *= slot.parts.len();
-            }
-            let Placement { device, dtype } = &self.placement;
-            let tensor = Tensor::from_vec(dense, shape, device)?.to_dtype(*dtype)?;
-            self.stored.insert(slot.name.clone(), Stored::Dense(tensor));
+            let stored = match std::mem::take(&mut building.form) {
+                Form::Empty => return Err(malformed(format!("weight {} is empty", slot.name))),
+                Form::Dense(values) => Stored::Dense(self.placement.tensor(values, slot)?),
+                Form::Packed(builder) => Stored::Packed(builder.finish()?),
+                Form::Rows(values) => Stored::Rows(Rows {
+                    values,
+                    width: slot.cols,
+                }),
+            };
+            self.stored.insert(slot.name.clone(), stored);
         }
         Ok(())
     }

@@ -1,0 +1,177 @@
+//! The door between candle's tensors and the kernels' slices.
+//!
+//! On the CPU in f32 the kernels replace candle's operations: they fuse what follows a product,
+//! run ragged attention without padding, and multiply quantized weights. Elsewhere candle's own
+//! operations run, so the model is written once.
+
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, Tensor, bail};
+
+use crate::kernels::{self, Activation, Epilogue, PackedMatrix, Segment};
+
+/// The values of a contiguous f32 tensor.
+fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!("kernels take contiguous tensors, not {layout:?}");
+    };
+    Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+/// The values of a tensor, copied out.
+pub fn to_vec(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
+}
+
+/// Layer norm of the rows of a tensor.
+pub struct LayerNorm<'a> {
+    pub weight: &'a [f32],
+    pub bias: &'a [f32],
+    pub eps: f32,
+}
+
+impl CustomOp1 for LayerNorm<'_> {
+    fn name(&self) -> &'static str {
+        "layer-norm"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = values(storage, layout)?;
+        let mut out = vec![0.0; x.len()];
+        kernels::layer_norm(x, self.weight.len(), self.weight, self.bias, self.eps, &mut out);
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+}
+
+/// Product of `[rows, k]` with a packed matrix, its bias and activation; with a second tensor, that
+/// is added to the result.
+pub struct Product<'a> {
+    pub matrix: &'a PackedMatrix,
+    pub bias: Option<&'a [f32]>,
+    pub activation: Option<Activation>,
+}
+
+impl Product<'_> {
+    fn run(&self, x: &[f32], epilogue: Epilogue) -> (CpuStorage, Shape) {
+        let rows = x.len() / self.matrix.k();
+        let mut out = vec![0.0; rows * self.matrix.n()];
+        kernels::linear(x, rows, self.matrix, self.bias, epilogue, &mut out);
+        (CpuStorage::F32(out), (rows, self.matrix.n()).into())
+    }
+}
+
+impl CustomOp1 for Product<'_> {
+    fn name(&self) -> &'static str {
+        "packed-product"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let epilogue = self.activation.map_or(Epilogue::None, Epilogue::Activation);
+        Ok(self.run(values(storage, layout)?, epilogue))
+    }
+}
+
+impl CustomOp2 for Product<'_> {
+    fn name(&self) -> &'static str {
+        "packed-product-add"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        residual: &CpuStorage,
+        residual_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let residual = values(residual, residual_layout)?;
+        Ok(self.run(values(x, x_layout)?, Epilogue::Residual(residual)))
+    }
+}
+
+/// Adds a bias to every row of a dense product, in place, and applies an activation.
+pub struct BiasActivation<'a> {
+    pub bias: Option<&'a [f32]>,
+    pub activation: Option<Activation>,
+}
+
+impl InplaceOp1 for BiasActivation<'_> {
+    fn name(&self) -> &'static str {
+        "bias-activation"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (Some((start, end)), CpuStorage::F32(all)) = (layout.contiguous_offsets(), storage) else {
+            bail!("kernels take contiguous f32 tensors, not {layout:?}");
+        };
+        let x = &mut all[start..end];
+        if let Some(bias) = self.bias {
+            for row in x.chunks_exact_mut(bias.len()) {
+                row.iter_mut().zip(bias).for_each(|(x, b)| *x += b);
+            }
+        }
+        if let Some(activation) = self.activation {
+            activation.apply(x);
+        }
+        Ok(())
+    }
+}
+
+/// Attention within segments of `[tokens, 3 width]`; with a second tensor, to its rows too.
+pub struct Attention<'a> {
+    pub heads: usize,
+    pub segments: &'a [Segment],
+    pub causal: bool,
+}
+
+impl Attention<'_> {
+    fn run(&self, qkv: &[f32], prefix_qkv: &[f32], layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (tokens, qkv_width) = layout.shape().dims2()?;
+        let width = qkv_width / 3;
+        let &Self {
+            heads,
+            segments,
+            causal,
+        } = self;
+        let mut out = vec![0.0; tokens * width];
+        kernels::attention(
+            &kernels::Attention {
+                qkv,
+                prefix_qkv,
+                segments,
+                heads,
+                width,
+                causal,
+            },
+            &mut out,
+        );
+        Ok((CpuStorage::F32(out), (tokens, width).into()))
+    }
+}
+
+impl CustomOp1 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.run(values(storage, layout)?, &[], layout)
+    }
+}
+
+impl CustomOp2 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "attention-with-prefix"
+    }
+
+    fn cpu_fwd(
+        &self,
+        qkv: &CpuStorage,
+        qkv_layout: &Layout,
+        prefix: &CpuStorage,
+        prefix_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.run(
+            values(qkv, qkv_layout)?,
+            values(prefix, prefix_layout)?,
+            qkv_layout,
+        )
+    }
+}

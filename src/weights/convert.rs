@@ -1,0 +1,102 @@
+//! A Hugging Face snapshot to one model file.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::weights::gguf::{keys, write::GgufWriter};
+use crate::weights::layout::{Part, slots};
+use crate::weights::quantize::{Encoding, Quant};
+use crate::weights::snapshot::Snapshot;
+use crate::weights::{OnProgress, report};
+
+/// Converts the snapshot at `from` to one file at `to`, which appears only once it is complete.
+/// Gives its size in bytes; progress counts the snapshot's.
+pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Result<u64> {
+    let mut snapshot = Snapshot::open(from)?;
+    let parts: Vec<(Part, Encoding, usize)> = slots(&snapshot.config)
+        .into_iter()
+        .flat_map(|slot| {
+            let (encoding, cols) = (quant.encoding(&slot), slot.cols);
+            slot.parts.into_iter().map(move |part| (part, encoding, cols))
+        })
+        .collect();
+    let announced: Vec<(Part, Encoding)> = parts.iter().map(|(p, e, _)| (p.clone(), *e)).collect();
+    let total = parts.iter().map(|(part, ..)| part.values() as u64 * 4).sum();
+
+    let temporary = Temporary::beside(to)?;
+    let io = |source| Error::Io {
+        file: temporary.path.display().to_string(),
+        source,
+    };
+    let file = File::create(&temporary.path).map_err(io)?;
+    let mut writer =
+        GgufWriter::new(BufWriter::new(file), metadata(&snapshot, quant), &announced).map_err(io)?;
+    let mut done = 0;
+    for (part, encoding, cols) in &parts {
+        report(progress, done, total)?;
+        let values = snapshot.read(part)?;
+        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+            let reason = format!("tensor {} holds {bad}", part.name);
+            return Err(Error::Model {
+                file: snapshot.name().into(),
+                reason,
+            });
+        }
+        writer
+            .write(&encoding.encode(values, *cols), *encoding)
+            .map_err(io)?;
+        done += part.values() as u64 * 4;
+    }
+    let bytes = writer.finish().map_err(io)?;
+    report(progress, done, total)?;
+    temporary.rename(to)?;
+    Ok(bytes)
+}
+
+fn metadata(snapshot: &Snapshot, quant: Quant) -> Vec<(&'static str, String)> {
+    let about = &snapshot.about;
+    let mut out = vec![
+        (keys::ARCHITECTURE, "clip".to_string()),
+        (keys::NAME, about.name.clone()),
+    ];
+    out.extend(about.licence.clone().map(|licence| (keys::LICENCE, licence)));
+    out.extend(about.origin.clone().map(|origin| (keys::ORIGIN, origin)));
+    out.push((keys::QUANTIZATION, quant.name().to_string()));
+    out.push((keys::CONFIG, snapshot.config_json.clone()));
+    out.push((keys::PREPROCESSOR, snapshot.preprocessor_json.clone()));
+    out.push((keys::TOKENIZER, snapshot.tokenizer_json.clone()));
+    out
+}
+
+/// A file beside the wanted one, removed unless it takes its place.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn beside(to: &Path) -> Result<Self> {
+        let Some(name) = to.file_name() else {
+            return Err(Error::Input(format!("{} names no file to write", to.display())));
+        };
+        let name = format!(".{}.{}.part", name.to_string_lossy(), std::process::id());
+        Ok(Self {
+            path: to.with_file_name(name),
+        })
+    }
+
+    fn rename(self, to: &Path) -> Result<()> {
+        std::fs::rename(&self.path, to).map_err(|source| Error::Io {
+            file: to.display().to_string(),
+            source,
+        })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Nothing is there to remove after a rename, and a failure to clean up changes nothing.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,345 @@
+//! Parses the container's header as it arrives.
+//!
+//! Everything is checked against limits before it is believed: no count or length in the header
+//! makes the parser allocate more than the bytes that have actually come.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::{
+    CONTAINER_VERSION, MAGIC, TensorType, header_checksum, keys, malformed, unsupported, value_types,
+};
+use crate::error::Result;
+
+/// Longest header accepted, in bytes; most of a real one is the tokenizer's 4 MB.
+pub const MAX_HEADER: usize = 64 << 20;
+const MAX_METADATA: u64 = 4096;
+const MAX_TENSORS: u64 = 1 << 16;
+const MAX_NAME: u64 = 256;
+const MAX_DIMS: u32 = 4;
+const MAX_ALIGNMENT: u32 = 4096;
+
+/// A complete header.
+#[derive(Debug)]
+pub struct Header {
+    /// Texts by key.
+    pub strings: HashMap<String, String>,
+    /// Unsigned numbers by key.
+    pub numbers: HashMap<String, u64>,
+    /// Lists of unsigned 64-bit numbers by key.
+    pub lists: HashMap<String, Vec<u64>>,
+    /// Keys of everything else.
+    pub other_keys: Vec<String>,
+    /// What is stored where.
+    pub tensors: Vec<TensorInfo>,
+    /// Alignment of tensors.
+    pub alignment: u64,
+    /// Bytes of the header, without what aligns the data after it.
+    pub bytes: usize,
+}
+
+/// Where a tensor lies.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name.
+    pub name: String,
+    /// Its dimensions, innermost first as the container has them.
+    pub dims: Vec<u64>,
+    /// How its values are encoded.
+    pub kind: TensorType,
+    /// Its first byte, from the start of the data.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// Why an item could not be parsed.
+enum Stop {
+    /// It ends at this byte of the header, which has not come yet.
+    Needs(usize),
+    /// It is wrong.
+    Fault(crate::error::Error),
+}
+
+type Parsed<T> = std::result::Result<T, Stop>;
+
+/// A header being parsed; items are kept as ranges until all of them are there.
+#[derive(Default)]
+pub struct HeaderParser {
+    position: usize,
+    needs: usize,
+    counts: Option<(u64, u64)>,
+    values: Vec<(String, Value)>,
+    tensors: Vec<TensorInfo>,
+}
+
+enum Value {
+    String(Range<usize>),
+    Number(u64, usize),
+    List(Range<usize>),
+    Other,
+}
+
+impl HeaderParser {
+    /// Parses on, given all bytes of the file so far. Gives the header once it is complete.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<Header>> {
+        if bytes.len() < self.needs {
+            return Ok(None);
+        }
+        loop {
+            let mut cursor = Cursor {
+                bytes,
+                position: self.position,
+            };
+            let step = match self.counts {
+                None => cursor.counts().map(|counts| self.counts = Some(counts)),
+                Some((_, metadata)) if (self.values.len() as u64) < metadata => {
+                    cursor.metadata().map(|value| self.values.push(value))
+                }
+                Some((tensors, _)) if (self.tensors.len() as u64) < tensors => {
+                    cursor.tensor().map(|tensor| self.tensors.push(tensor))
+                }
+                Some(_) => return self.finish(bytes).map(Some),
+            };
+            match step {
+                Ok(()) => self.position = cursor.position,
+                Err(Stop::Fault(error)) => return Err(error),
+                Err(Stop::Needs(needs)) => {
+                    self.needs = needs;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, bytes: &[u8]) -> Result<Header> {
+        let (mut strings, mut numbers, mut lists) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (mut checksum, mut other_keys) = (None, Vec::new());
+        for (key, value) in std::mem::take(&mut self.values) {
+            let known = match value {
+                Value::String(range) => {
+                    let text = std::str::from_utf8(&bytes[range])
+                        .map_err(|e| malformed(format!("metadata {key} is not text: {e}")))?;
+                    strings.insert(key.clone(), text.to_string()).is_none()
+                }
+                Value::Number(number, at) => {
+                    if key == keys::HEADER_CHECKSUM {
+                        checksum = Some((number, at));
+                    }
+                    numbers.insert(key.clone(), number).is_none()
+                }
+                Value::List(range) => {
+                    let list = bytes[range]
+                        .as_chunks::<8>()
+                        .0
+                        .iter()
+                        .map(|b| u64::from_le_bytes(*b))
+                        .collect();
+                    lists.insert(key.clone(), list).is_none()
+                }
+                Value::Other => {
+                    other_keys.push(key.clone());
+                    true
+                }
+            };
+            if !known {
+                return Err(malformed(format!("metadata {key} appears twice")));
+            }
+        }
+        if let Some((given, at)) = checksum {
+            let actual = header_checksum(&bytes[..self.position], at);
+            if given != actual {
+                return Err(malformed(format!(
+                    "header is corrupted: its checksum is {actual:016x}, not {given:016x}"
+                )));
+            }
+        }
+        let alignment = numbers
+            .get(keys::ALIGNMENT)
+            .copied()
+            .unwrap_or(super::ALIGNMENT as u64);
+        if !alignment.is_power_of_two() || alignment > u64::from(MAX_ALIGNMENT) {
+            return Err(malformed(format!(
+                "{} is {alignment}, not a power of two to 4096",
+                keys::ALIGNMENT
+            )));
+        }
+        let tensors = std::mem::take(&mut self.tensors);
+        Ok(Header {
+            strings,
+            numbers,
+            lists,
+            other_keys,
+            tensors,
+            alignment,
+            bytes: self.position,
+        })
+    }
+}
+
+/// Reads items of the bytes that have come.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn fault<T>(&self, reason: String) -> Parsed<T> {
+        Err(Stop::Fault(malformed(format!(
+            "{reason} (at byte {})",
+            self.position
+        ))))
+    }
+
+    fn take(&mut self, count: u64) -> Parsed<&'a [u8]> {
+        let end = (self.position as u64).saturating_add(count);
+        if end > MAX_HEADER as u64 {
+            return self.fault(format!(
+                "header claims {end} bytes or more; at most {MAX_HEADER} are read"
+            ));
+        }
+        let end = end as usize;
+        let taken = self.bytes.get(self.position..end).ok_or(Stop::Needs(end))?;
+        self.position = end;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> Parsed<u32> {
+        Ok(u32::from_le_bytes(
+            self.take(4)?.try_into().expect("four bytes were taken"),
+        ))
+    }
+
+    fn u64(&mut self) -> Parsed<u64> {
+        Ok(u64::from_le_bytes(
+            self.take(8)?.try_into().expect("eight bytes were taken"),
+        ))
+    }
+
+    /// Numbers of tensors and of metadata.
+    fn counts(&mut self) -> Parsed<(u64, u64)> {
+        let magic = self.take(4)?;
+        if magic != MAGIC {
+            return self.fault(format!(
+                "not a GGUF file: it starts with {:?}",
+                magic.escape_ascii().to_string()
+            ));
+        }
+        let version = self.u32()?;
+        if version != CONTAINER_VERSION {
+            let reason = format!("GGUF version {version}; only {CONTAINER_VERSION} is supported");
+            return Err(Stop::Fault(unsupported(reason)));
+        }
+        let (tensors, metadata) = (self.u64()?, self.u64()?);
+        if tensors > MAX_TENSORS || metadata > MAX_METADATA {
+            return self.fault(format!(
+                "header claims {tensors} tensors and {metadata} metadata; at most {MAX_TENSORS} and \
+                 {MAX_METADATA} are read"
+            ));
+        }
+        Ok((tensors, metadata))
+    }
+
+    fn name(&mut self, what: &str) -> Parsed<String> {
+        let length = self.u64()?;
+        if length > MAX_NAME {
+            return self.fault(format!(
+                "name of a {what} claims {length} bytes; at most {MAX_NAME} are read"
+            ));
+        }
+        match std::str::from_utf8(self.take(length)?) {
+            Ok(name) => Ok(name.to_string()),
+            Err(e) => self.fault(format!("name of a {what} is not text: {e}")),
+        }
+    }
+
+    fn metadata(&mut self) -> Parsed<(String, Value)> {
+        let key = self.name("metadata")?;
+        let kind = self.u32()?;
+        let value = match kind {
+            value_types::U32 => Value::Number(u64::from(self.u32()?), self.position - 4),
+            value_types::U64 => Value::Number(self.u64()?, self.position - 8),
+            value_types::STRING => Value::String(self.string()?),
+            value_types::ARRAY => self.array(&key)?,
+            other => {
+                let size = self.scalar_size(&key, other)?;
+                self.take(size)?;
+                Value::Other
+            }
+        };
+        Ok((key, value))
+    }
+
+    fn string(&mut self) -> Parsed<Range<usize>> {
+        let length = self.u64()?;
+        self.take(length)?;
+        Ok(self.position - length as usize..self.position)
+    }
+
+    fn array(&mut self, key: &str) -> Parsed<Value> {
+        let (kind, count) = (self.u32()?, self.u64()?);
+        if kind == value_types::STRING {
+            if count > MAX_METADATA {
+                return self.fault(format!(
+                    "metadata {key} claims {count} texts; at most {MAX_METADATA} are read"
+                ));
+            }
+            for _ in 0..count {
+                self.string()?;
+            }
+            return Ok(Value::Other);
+        }
+        let bytes = self.scalar_size(key, kind)?.saturating_mul(count);
+        self.take(bytes)?;
+        let range = self.position - bytes as usize..self.position;
+        Ok(if kind == value_types::U64 {
+            Value::List(range)
+        } else {
+            Value::Other
+        })
+    }
+
+    /// Bytes of a number of the container's types (in its order: 8, 16 and 32 bits unsigned and
+    /// signed, f32, bool, then 64 bits unsigned, signed and float).
+    fn scalar_size(&self, key: &str, kind: u32) -> Parsed<u64> {
+        match kind {
+            0 | 1 | 7 => Ok(1),
+            2 | 3 => Ok(2),
+            4..=6 => Ok(4),
+            10..=12 => Ok(8),
+            _ => Err(Stop::Fault(unsupported(format!(
+                "metadata {key} has the unknown type {kind}"
+            )))),
+        }
+    }
+
+    fn tensor(&mut self) -> Parsed<TensorInfo> {
+        let name = self.name("tensor")?;
+        let count = self.u32()?;
+        if count > MAX_DIMS {
+            return self.fault(format!(
+                "tensor {name} has {count} dimensions; at most {MAX_DIMS} are read"
+            ));
+        }
+        let dims = (0..count).map(|_| self.u64()).collect::<Parsed<Vec<u64>>>()?;
+        let (number, offset) = (self.u32()?, self.u64()?);
+        let Some(kind) = TensorType::from_number(number) else {
+            return Err(Stop::Fault(unsupported(format!(
+                "tensor {name} has the type {number}; F32 (0), F16 (1), I8 (24) and BF16 (30) are supported"
+            ))));
+        };
+        let bytes = dims
+            .iter()
+            .try_fold(kind.size() as u64, |product, &dim| product.checked_mul(dim));
+        match bytes {
+            Some(bytes) => Ok(TensorInfo {
+                name,
+                dims,
+                kind,
+                offset,
+                bytes,
+            }),
+            None => self.fault(format!("dimensions {dims:?} of tensor {name} overflow")),
+        }
+    }
+}

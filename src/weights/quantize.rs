@@ -1,0 +1,230 @@
+//! Floating-point weights to 8 and 4 bits, row by row.
+
+use rayon::prelude::*;
+
+use crate::kernels::Q4_GROUP;
+use crate::weights::layout::{Kind, Slot};
+use crate::weights::values::Values;
+
+/// How the weights of a file are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quant {
+    /// 16-bit floats.
+    F16,
+    /// 8 bits, a scale a row.
+    Q8,
+    /// 4 bits, a scale a row and a multiplier of it every 32 columns.
+    Q4,
+}
+
+/// How one tensor is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// See [`Values::Q8`].
+    Q8,
+    /// See [`Values::Q4`].
+    Q4,
+}
+
+impl Quant {
+    /// Its name in files and commands.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8 => "q8",
+            Self::Q4 => "q4",
+        }
+    }
+
+    /// How a weight is stored: vectors in full, and 8 bits where rows do not divide into groups.
+    pub fn encoding(self, slot: &Slot) -> Encoding {
+        match (self, slot.kind) {
+            (_, Kind::Vector) => Encoding::F32,
+            (Self::F16, _) => Encoding::F16,
+            (Self::Q4, _) if slot.cols.is_multiple_of(Q4_GROUP) => Encoding::Q4,
+            (Self::Q8 | Self::Q4, _) => Encoding::Q8,
+        }
+    }
+}
+
+impl Encoding {
+    /// Rows of `cols` values in this encoding.
+    pub fn encode(self, values: Vec<f32>, cols: usize) -> Values {
+        match self {
+            Self::F32 | Self::F16 => Values::Dense(values),
+            Self::Q8 => quantize_q8(&values, cols),
+            Self::Q4 => quantize_q4(&values, cols),
+        }
+    }
+}
+
+/// Quantizes rows of `cols` to 8 bits with one scale a row.
+fn quantize_q8(values: &[f32], cols: usize) -> Values {
+    let scales: Vec<f32> = values
+        .par_chunks_exact(cols)
+        .map(|row| largest(row) / 127.0)
+        .collect();
+    let mut codes = vec![0; values.len()];
+    let rows = codes
+        .par_chunks_exact_mut(cols)
+        .zip(values.par_chunks_exact(cols))
+        .zip(&scales);
+    rows.for_each(|((codes, row), &scale)| {
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        codes
+            .iter_mut()
+            .zip(row)
+            .for_each(|(code, v)| *code = (v * inverse).round().clamp(-127.0, 127.0) as i8);
+    });
+    Values::Q8 { codes, scales }
+}
+
+/// Quantizes rows of `cols`, a multiple of 32, to 4 bits: a scale a row and a multiplier of it a
+/// group, both those of the least squared error among those tried.
+fn quantize_q4(values: &[f32], cols: usize) -> Values {
+    let rows: Vec<Q4Row> = values.par_chunks_exact(cols).map(quantize_q4_row).collect();
+    let mut nibbles = Vec::with_capacity(values.len() / 2);
+    let mut multipliers = Vec::with_capacity(values.len() / Q4_GROUP);
+    for (row, values) in rows.iter().zip(values.chunks_exact(cols)) {
+        for (group, &multiplier) in values.chunks_exact(Q4_GROUP).zip(&row.multipliers) {
+            let step = row.scale * f32::from(multiplier);
+            nibbles.extend(
+                group
+                    .chunks_exact(2)
+                    .map(|pair| nibble(pair[0], step) | nibble(pair[1], step) << 4),
+            );
+        }
+        multipliers.extend_from_slice(&row.multipliers);
+    }
+    Values::Q4 {
+        nibbles,
+        multipliers,
+        scales: rows.iter().map(|row| row.scale).collect(),
+    }
+}
+
+struct Q4Row {
+    scale: f32,
+    multipliers: Vec<u8>,
+}
+
+/// Fractions of the range-covering step that are tried: clipping the largest weights a little
+/// makes all others finer.
+const STEP_FRACTIONS: [f32; 8] = [0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0];
+/// Fractions of the scale at which the coarsest group would have the multiplier 15.
+const SCALE_FRACTIONS: [f32; 6] = [0.85, 0.9, 0.95, 1.0, 1.05, 1.1];
+
+fn quantize_q4_row(row: &[f32]) -> Q4Row {
+    let groups = row.len() / Q4_GROUP;
+    let steps: Vec<f32> = row.chunks_exact(Q4_GROUP).map(best_step).collect();
+    let coarsest = largest(&steps);
+    if coarsest == 0.0 {
+        return Q4Row {
+            scale: 0.0,
+            multipliers: vec![1; groups],
+        };
+    }
+    let candidates = SCALE_FRACTIONS.map(|fraction| {
+        let scale = fraction * coarsest / 15.0;
+        let (mut total, mut multipliers) = (0.0, Vec::with_capacity(groups));
+        for (group, step) in row.chunks_exact(Q4_GROUP).zip(&steps) {
+            let near = (step / scale) as u8;
+            let tried = [near, near.saturating_add(1)].map(|m| m.clamp(1, 15));
+            let errors = tried.map(|m| squared_error(group, scale * f32::from(m)));
+            let best = usize::from(errors[1] < errors[0]);
+            total += errors[best];
+            multipliers.push(tried[best]);
+        }
+        (total, Q4Row { scale, multipliers })
+    });
+    let best = candidates.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+    best.expect("there are candidates").1
+}
+
+/// The step of a group on its own.
+fn best_step(group: &[f32]) -> f32 {
+    let covering = largest(group) / 7.5;
+    let errors = STEP_FRACTIONS.map(|f| (squared_error(group, f * covering), f * covering));
+    errors
+        .into_iter()
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .expect("there are fractions")
+        .1
+}
+
+fn squared_error(group: &[f32], step: f32) -> f32 {
+    let inverse = if step > 0.0 { 1.0 / step } else { 0.0 };
+    group
+        .iter()
+        .map(|v| (v - step * (v * inverse).round().clamp(-8.0, 7.0)).powi(2))
+        .sum()
+}
+
+fn nibble(value: f32, step: f32) -> u8 {
+    let inverse = if step > 0.0 { 1.0 / step } else { 0.0 };
+    ((value * inverse).round().clamp(-8.0, 7.0) + 8.0) as u8
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |m, v| m.max(v.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn relative_error(values: &[f32], quantized: Values, cols: usize) -> f32 {
+        assert_eq!(quantized.fault(cols), None);
+        let got = quantized.into_dense(cols);
+        let difference: f32 = values.iter().zip(&got).map(|(a, b)| (a - b).powi(2)).sum();
+        (difference / values.iter().map(|v| v * v).sum::<f32>()).sqrt()
+    }
+
+    /// Sums of uniforms, close to normal as trained weights are.
+    fn bell(count: usize) -> Vec<f32> {
+        let mut state = 1u32;
+        let mut uniform = || {
+            state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+        };
+        (0..count).map(|_| (0..6).map(|_| uniform()).sum()).collect()
+    }
+
+    #[test]
+    fn bell_shaped_weights_lose_little() {
+        let values = bell(64 * 256);
+        assert!(relative_error(&values, quantize_q8(&values, 256), 256) < 0.01);
+        assert!(relative_error(&values, quantize_q4(&values, 256), 256) < 0.095);
+    }
+
+    #[test]
+    fn zeros_stay_zeros() {
+        for quantized in [quantize_q8(&[0.0; 64], 32), quantize_q4(&[0.0; 64], 32)] {
+            assert_eq!(quantized.fault(32), None);
+            assert_eq!(quantized.into_dense(32), [0.0; 64]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_8_bit_value_is_off_by_half_a_step_at_most(row in proptest::collection::vec(-1e3f32..1e3, 1..80)) {
+            let step = largest(&row) / 127.0;
+            for (value, got) in row.iter().zip(quantize_q8(&row, row.len()).into_dense(row.len())) {
+                prop_assert!((value - got).abs() <= step * 0.5001 + f32::MIN_POSITIVE);
+            }
+        }
+
+        #[test]
+        fn a_4_bit_row_is_within_its_range(row in proptest::collection::vec(-1e3f32..1e3, 64)) {
+            let quantized = quantize_q4(&row, 64);
+            prop_assert_eq!(quantized.fault(64), None);
+            let most = largest(&row);
+            prop_assert!(quantized.into_dense(64).iter().all(|v| v.abs() <= 1.2 * most));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The values of one published tensor as a file stores them, and what they stand for.
+
+use crate::kernels::Q4_GROUP;
+
+/// Values of a tensor, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Floating point.
+    Dense(Vec<f32>),
+    /// 8-bit: `scales[row] * code`, codes in -127..=127.
+    Q8 {
+        /// Codes, row-major.
+        codes: Vec<i8>,
+        /// One a row.
+        scales: Vec<f32>,
+    },
+    /// 4-bit in groups of 32: `scales[row] * multipliers[row][column / 32] * (nibble - 8)`.
+    Q4 {
+        /// Row-major; the even column in the low half of a byte.
+        nibbles: Vec<u8>,
+        /// 0..=15, row-major.
+        multipliers: Vec<u8>,
+        /// One a row.
+        scales: Vec<f32>,
+    },
+}
+
+impl Values {
+    /// Number of values.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Dense(values) => values.len(),
+            Self::Q8 { codes, .. } => codes.len(),
+            Self::Q4 { nibbles, .. } => nibbles.len() * 2,
+        }
+    }
+
+    /// What is wrong with quantized values of rows of `cols`, if anything is: counts that do not
+    /// match, or codes outside their range.
+    pub fn fault(&self, cols: usize) -> Option<String> {
+        let (rows, groups) = (self.count() / cols, cols / Q4_GROUP);
+        let scales = match self {
+            Self::Dense(_) => return None,
+            Self::Q8 { codes, scales } => {
+                if codes.contains(&i8::MIN) {
+                    return Some("has the code -128; codes are -127 to 127".into());
+                }
+                scales
+            }
+            Self::Q4 {
+                multipliers, scales, ..
+            } => {
+                if multipliers.len() != rows * groups {
+                    return Some(format!(
+                        "has {} multipliers, not {}",
+                        multipliers.len(),
+                        rows * groups
+                    ));
+                }
+                if let Some(over) = multipliers.iter().find(|m| **m > 15) {
+                    return Some(format!("has the multiplier {over}; multipliers are at most 15"));
+                }
+                scales
+            }
+        };
+        if scales.len() != rows {
+            return Some(format!("has {} scales for {rows} rows", scales.len()));
+        }
+        scales
+            .iter()
+            .find(|s| !s.is_finite())
+            .map(|s| format!("has a scale of {s}"))
+    }
+
+    /// Writes the values of `row`, of `out.len()` columns, to `out`.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn read_row(&self, row: usize, out: &mut [f32]) {
+        let cols = out.len();
+        match self {
+            Self::Dense(values) => out.copy_from_slice(&values[row * cols..][..cols]),
+            Self::Q8 { codes, scales } => {
+                let scale = scales[row];
+                let codes = &codes[row * cols..][..cols];
+                out.iter_mut()
+                    .zip(codes)
+                    .for_each(|(out, &code)| *out = scale * f32::from(code));
+            }
+            Self::Q4 {
+                nibbles,
+                multipliers,
+                scales,
+            } => {
+                let nibbles = &nibbles[row * cols / 2..][..cols / 2];
+                let multipliers = &multipliers[row * (cols / Q4_GROUP)..][..cols / Q4_GROUP];
+                let groups = out
+                    .chunks_exact_mut(Q4_GROUP)
+                    .zip(nibbles.chunks_exact(Q4_GROUP / 2));
+                for ((out, nibbles), &multiplier) in groups.zip(multipliers) {
+                    let scale = scales[row] * f32::from(multiplier);
+                    for (pair, byte) in out.chunks_exact_mut(2).zip(nibbles) {
+                        pair[0] = scale * f32::from((byte & 15) as i8 - 8);
+                        pair[1] = scale * f32::from((byte >> 4) as i8 - 8);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All values in floating point.
+    pub fn into_dense(self, cols: usize) -> Vec<f32> {
+        if let Self::Dense(values) = self {
+            return values;
+        }
+        let mut out = vec![0.0; self.count()];
+        out.chunks_exact_mut(cols)
+            .enumerate()
+            .for_each(|(row, out)| self.read_row(row, out));
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nibbles_run_low_half_first_and_scale_by_group() {
+        let mut nibbles = vec![0x88; 32];
+        nibbles[0] = 0xf0;
+        nibbles[16] = 0x09;
+        let values = Values::Q4 {
+            nibbles,
+            multipliers: vec![2, 3],
+            scales: vec![0.5],
+        };
+        let dense = values.into_dense(64);
+        assert_eq!(dense[..3], [-8.0, 7.0, 0.0]);
+        assert_eq!(dense[32..35], [1.5, -12.0, 0.0]);
+    }
+
+    #[test]
+    fn codes_and_counts_are_checked() {
+        let q8 = |codes: &[i8], scales: &[f32]| Values::Q8 {
+            codes: codes.into(),
+            scales: scales.into(),
+        };
+        assert_eq!(q8(&[1, -127], &[1.0]).fault(2), None);
+        assert!(q8(&[1, -128], &[1.0]).fault(2).unwrap().contains("-128"));
+        assert!(q8(&[1, 2], &[1.0, 1.0]).fault(2).unwrap().contains("2 scales"));
+        assert!(q8(&[1, 2], &[f32::NAN]).fault(2).unwrap().contains("NaN"));
+        let q4 = |multiplier| Values::Q4 {
+            nibbles: vec![0; 16],
+            multipliers: vec![multiplier],
+            scales: vec![1.0],
+        };
+        assert_eq!(q4(15).fault(32), None);
+        assert!(q4(16).fault(32).unwrap().contains("16"));
+    }
+}
