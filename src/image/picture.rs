@@ -15,10 +15,14 @@ pub(super) enum Layout {
     Rgba8,
     /// Saturates at 255, as Pillow converts its mode `I;16`.
     L16,
-    /// Like the two below: the high byte counts, as Pillow unpacks such files.
+    /// The same with a transparent level, read as alpha.
+    L16Transparent,
+    /// Of this and the two below the high byte counts, as Pillow unpacks such files.
     La16,
     Rgb16,
     Rgba16,
+    /// Cyan, magenta, yellow and black ink.
+    Cmyk8,
 }
 
 impl Layout {
@@ -27,7 +31,7 @@ impl Layout {
             Self::L8 => 1,
             Self::La8 | Self::L16 => 2,
             Self::Rgb8 => 3,
-            Self::Rgba8 | Self::La16 => 4,
+            Self::Rgba8 | Self::La16 | Self::L16Transparent | Self::Cmyk8 => 4,
             Self::Rgb16 => 6,
             Self::Rgba16 => 8,
         }
@@ -40,11 +44,19 @@ impl Layout {
         match self {
             Self::L8 | Self::La8 => [pixel[0]; 3],
             Self::Rgb8 | Self::Rgba8 => [pixel[0], pixel[1], pixel[2]],
-            Self::L16 => [u16::from_ne_bytes([pixel[0], pixel[1]]).min(255) as u8; 3],
+            Self::L16 | Self::L16Transparent => [u16::from_ne_bytes([pixel[0], pixel[1]]).min(255) as u8; 3],
             Self::La16 => [pixel[high]; 3],
             Self::Rgb16 | Self::Rgba16 => [pixel[high], pixel[2 + high], pixel[4 + high]],
+            Self::Cmyk8 => [0, 1, 2].map(|ink| without_ink(pixel[ink], pixel[3])),
         }
     }
+}
+
+/// The light that is left of a channel under `ink` and black, in Pillow's integer steps.
+fn without_ink(ink: u8, black: u8) -> u8 {
+    let light = 255 - u32::from(black);
+    let product = u32::from(ink) * light + 128;
+    (light - (((product >> 8) + product) >> 8).min(light)) as u8
 }
 
 /// EXIF's eight orientations, by what is done to see the picture upright.
@@ -139,6 +151,18 @@ impl<'a> Picture<'a> {
         self.height
     }
 
+    /// Replaces each byte of red, green and blue by its entry in `tables`, in 8-bit RGB or RGBA.
+    pub fn map_rgb(&mut self, tables: [&[u8; 256]; 3]) {
+        let bytes = self.layout.bytes_per_pixel();
+        if matches!(self.layout, Layout::Rgb8 | Layout::Rgba8) {
+            for pixel in self.data.to_mut().chunks_exact_mut(bytes) {
+                for (byte, table) in pixel.iter_mut().zip(tables) {
+                    *byte = table[usize::from(*byte)];
+                }
+            }
+        }
+    }
+
     /// Writes the pixels of `rows` and `columns` (upright) as RGB, row by row, into `out`.
     pub fn read(&self, rows: Range<usize>, columns: Range<usize>, out: &mut [u8]) {
         assert!(rows.end <= self.height && columns.end <= self.width);
@@ -152,6 +176,10 @@ impl<'a> Picture<'a> {
             Layout::Rgba8 => self.gather(rows, columns, out, |pixel| Layout::Rgba8.rgb(pixel)),
             Layout::L16 => self.gather(rows, columns, out, |pixel| Layout::L16.rgb(pixel)),
             Layout::La16 => self.gather(rows, columns, out, |pixel| Layout::La16.rgb(pixel)),
+            Layout::L16Transparent => {
+                self.gather(rows, columns, out, |pixel| Layout::L16Transparent.rgb(pixel))
+            }
+            Layout::Cmyk8 => self.gather(rows, columns, out, |pixel| Layout::Cmyk8.rgb(pixel)),
             Layout::Rgb16 => self.gather(rows, columns, out, |pixel| Layout::Rgb16.rgb(pixel)),
             Layout::Rgba16 => self.gather(rows, columns, out, |pixel| Layout::Rgba16.rgb(pixel)),
         }

@@ -84,21 +84,35 @@ struct Taps {
 }
 
 impl Taps {
-    /// The taps of output pixel `index` when `input` pixels become `output`.
-    fn new(filter: Filter, input: usize, output: usize, index: usize) -> Self {
-        let scale = input as f64 / output as f64;
-        let centre = (index as f64 + 0.5) * scale;
-        if filter == Filter::Nearest || input == output {
-            let first = if input == output {
-                index
-            } else {
-                (centre as usize).min(input - 1)
-            };
-            return Self {
-                first,
-                weights: vec![1 << PRECISION],
-            };
+    /// The taps of each of `outputs` when `input` pixels become `output`.
+    fn of_each(filter: Filter, input: usize, output: usize, outputs: Range<usize>) -> Vec<Self> {
+        if input == output {
+            return outputs.map(Self::one).collect();
         }
+        let scale = input as f64 / output as f64;
+        if filter == Filter::Nearest {
+            // Pillow adds the scale up, and on edges between pixels the sum's rounding decides.
+            let centres = std::iter::successors(Some(scale * 0.5), |centre| Some(centre + scale));
+            return centres
+                .skip(outputs.start)
+                .take(outputs.len())
+                .map(|centre| Self::one((centre as usize).min(input - 1)))
+                .collect();
+        }
+        outputs
+            .map(|index| Self::weighted(filter, input, scale, (index as f64 + 0.5) * scale))
+            .collect()
+    }
+
+    fn one(pixel: usize) -> Self {
+        Self {
+            first: pixel,
+            weights: vec![1 << PRECISION],
+        }
+    }
+
+    /// The taps around `centre` among `input` pixels.
+    fn weighted(filter: Filter, input: usize, scale: f64, centre: f64) -> Self {
         let stretch = scale.max(1.0);
         let support = filter.support() * stretch;
         let first = (centre - support + 0.5).max(0.0) as usize;
@@ -130,16 +144,8 @@ pub(super) fn resize_and_crop(
     filter: Filter,
     crop: &Crop,
 ) -> Vec<u8> {
-    let across: Vec<Taps> = crop
-        .columns
-        .clone()
-        .map(|x| Taps::new(filter, picture.width(), width, x))
-        .collect();
-    let down: Vec<Taps> = crop
-        .rows
-        .clone()
-        .map(|y| Taps::new(filter, picture.height(), height, y))
-        .collect();
+    let across = Taps::of_each(filter, picture.width(), width, crop.columns.clone());
+    let down = Taps::of_each(filter, picture.height(), height, crop.rows.clone());
     let rows = hull(&down);
     let narrowed = horizontal(picture, rows.clone(), &across);
 

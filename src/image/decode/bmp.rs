@@ -1,0 +1,29 @@
+//! BMP by `image`'s decoder; of its 16-bit kinds, whose channels have five or six bits, the bytes are
+//! rounded down as Pillow does it.
+
+use super::File;
+use crate::Result;
+use crate::image::picture::Picture;
+use image::ImageDecoder;
+
+/// Where a BITMAPINFOHEADER has its bits per pixel, compression and green mask.
+const BITS: usize = 28;
+const COMPRESSION: usize = 30;
+const GREEN_MASK: usize = 58;
+
+pub(super) fn read(file: &File, decoder: impl ImageDecoder) -> Result<Picture<'static>> {
+    let mut picture = file.read_with(decoder)?;
+    if file.bytes.get(BITS..BITS + 2) == Some(&[16, 0]) {
+        let masked = file.bytes.get(COMPRESSION) == Some(&3);
+        let six = masked && file.bytes.get(GREEN_MASK..GREEN_MASK + 2) == Some(&[0xe0, 0x07]);
+        let five_bits = rounded_down(31);
+        let green = if six { rounded_down(63) } else { five_bits };
+        picture.map_rgb([&five_bits, &green, &five_bits]);
+    }
+    Ok(picture)
+}
+
+/// From a byte that was rounded to nearest out of 0..=`largest` to the byte rounded down.
+fn rounded_down(largest: usize) -> [u8; 256] {
+    std::array::from_fn(|byte| ((byte * largest + 127) / 255 * 255 / largest) as u8)
+}

@@ -1,0 +1,263 @@
+//! `tokenizer.json`: read straight into the vocabulary and merges that the BPE model wants, checked,
+//! and put together with the file's normalizer and pre-tokenizer.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fmt::{Display, Formatter};
+use tokenizers::models::bpe::{BPE, Merges, Vocab};
+use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
+
+/// Ids from here on would not be a vocabulary's but a mistake (CLIP's end at 49407).
+const ID_LIMIT: u32 = 1 << 24;
+/// Steps that CLIP's tokenizers are made of; others are refused by name.
+const KNOWN_STEPS: [&str; 8] = [
+    "Sequence",
+    "NFC",
+    "NFKC",
+    "Lowercase",
+    "Replace",
+    "Split",
+    "ByteLevel",
+    "WhitespaceSplit",
+];
+
+/// What a file comes to.
+pub(super) struct Parts {
+    pub inner: Tokenizer,
+    pub bos: u32,
+    pub eos: u32,
+    /// One more than the largest id.
+    pub vocab_size: usize,
+}
+
+#[derive(Deserialize)]
+struct File {
+    model: Model,
+    #[serde(default)]
+    added_tokens: Vec<AddedToken>,
+    normalizer: Option<Value>,
+    pre_tokenizer: Option<Value>,
+    post_processor: PostProcessor,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "vocabulary")]
+    vocab: Vocab,
+    merges: Vec<Merge>,
+    unk_token: Option<String>,
+    dropout: Option<f32>,
+    continuing_subword_prefix: Option<String>,
+    end_of_word_suffix: Option<String>,
+    #[serde(default)]
+    fuse_unk: bool,
+    #[serde(default)]
+    byte_fallback: bool,
+    #[serde(default)]
+    ignore_merges: bool,
+}
+
+/// Two tokens that become one: a pair, or in older files one string with a space between.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merge {
+    Pair(String, String),
+    Line(String),
+}
+
+/// The step that puts start and end around a text, of which only these two ids matter here.
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum PostProcessor {
+    #[serde(alias = "BertProcessing")]
+    RobertaProcessing { cls: (String, u32), sep: (String, u32) },
+    TemplateProcessing {
+        single: Vec<Piece>,
+        special_tokens: HashMap<String, SpecialToken>,
+    },
+}
+
+#[derive(Deserialize)]
+enum Piece {
+    SpecialToken { id: String },
+    Sequence {},
+}
+
+#[derive(Deserialize)]
+struct SpecialToken {
+    ids: Vec<u32>,
+}
+
+/// Reads the bytes of a `tokenizer.json`, or says what is wrong with them.
+pub(super) fn read(json: &[u8]) -> Result<Parts, String> {
+    let file: File = serde_json::from_slice(json).map_err(text)?;
+    let (bos, eos) = file.post_processor.ends()?;
+    let largest = file.model.vocab.values().copied().max().unwrap_or(0);
+    let model = file.model.build()?;
+    let mut inner = Tokenizer::new(model);
+    if let Some(steps) = file.normalizer {
+        check_steps(&steps)?;
+        let normalizer: NormalizerWrapper = serde_json::from_value(steps).map_err(text)?;
+        inner.with_normalizer(Some(normalizer)).map_err(text)?;
+    }
+    if let Some(steps) = file.pre_tokenizer {
+        check_steps(&steps)?;
+        let pre_tokenizer: PreTokenizerWrapper = serde_json::from_value(steps).map_err(text)?;
+        inner.with_pre_tokenizer(Some(pre_tokenizer));
+    }
+    inner.add_tokens(file.added_tokens).map_err(text)?;
+    let added = inner.get_added_tokens_decoder().into_keys().max().unwrap_or(0);
+    let largest = largest.max(added);
+    let vocab_size = largest as usize + 1;
+    if let Some(id) = [bos, eos].into_iter().find(|id| *id > largest) {
+        return Err(format!(
+            "start or end token has id {id}, but the vocabulary ends at {largest}"
+        ));
+    }
+    Ok(Parts {
+        inner,
+        bos,
+        eos,
+        vocab_size,
+    })
+}
+
+impl Model {
+    fn build(self) -> Result<BPE, String> {
+        if let Some(kind) = self.kind.filter(|kind| kind != "BPE") {
+            return Err(format!("the model is {kind}; CLIP's is BPE"));
+        }
+        if self.dropout.is_some_and(|dropout| dropout != 0.0) {
+            return Err("dropout would make ids random".into());
+        }
+        if self
+            .continuing_subword_prefix
+            .is_some_and(|prefix| !prefix.is_empty())
+        {
+            return Err("continuing_subword_prefix is not supported; CLIP's is empty".into());
+        }
+        let merges = self
+            .merges
+            .into_iter()
+            .map(Merge::pair)
+            .collect::<Result<Merges, _>>()?;
+        // The builder takes for granted that no merge is longer than the longest token.
+        let longest = self.vocab.keys().map(String::len).max().unwrap_or(0);
+        if let Some((a, b)) = merges.iter().find(|(a, b)| a.len() + b.len() > longest) {
+            return Err(format!("the merge of {a:?} and {b:?} is not in the vocabulary"));
+        }
+        if let Some(unknown) = self
+            .unk_token
+            .as_ref()
+            .filter(|token| !self.vocab.contains_key(*token))
+        {
+            return Err(format!("unk_token {unknown:?} is not in the vocabulary"));
+        }
+        let mut builder = BPE::builder()
+            .vocab_and_merges(self.vocab, merges)
+            .fuse_unk(self.fuse_unk)
+            .byte_fallback(self.byte_fallback)
+            .ignore_merges(self.ignore_merges);
+        if let Some(token) = self.unk_token {
+            builder = builder.unk_token(token);
+        }
+        if let Some(suffix) = self.end_of_word_suffix {
+            builder = builder.end_of_word_suffix(suffix);
+        }
+        builder.build().map_err(text)
+    }
+}
+
+impl Merge {
+    fn pair(self) -> Result<(String, String), String> {
+        match self {
+            Self::Pair(a, b) => Ok((a, b)),
+            Self::Line(line) => match line.split_once(' ') {
+                Some((a, b)) if !b.contains(' ') => Ok((a.into(), b.into())),
+                _ => Err(format!("the merge {line:?} is not two tokens")),
+            },
+        }
+    }
+}
+
+impl PostProcessor {
+    /// Ids of the token before and the token after a text.
+    fn ends(&self) -> Result<(u32, u32), String> {
+        match self {
+            Self::RobertaProcessing { cls, sep } => Ok((cls.1, sep.1)),
+            Self::TemplateProcessing {
+                single,
+                special_tokens,
+            } => match single.as_slice() {
+                [
+                    Piece::SpecialToken { id: start },
+                    Piece::Sequence {},
+                    Piece::SpecialToken { id: end },
+                ] => {
+                    let id =
+                        |token: &String| match special_tokens.get(token).map(|token| token.ids.as_slice()) {
+                            Some([id]) => Ok(*id),
+                            _ => Err(format!(
+                                "post_processor: the special token {token:?} has not one id"
+                            )),
+                        };
+                    Ok((id(start)?, id(end)?))
+                }
+                _ => Err("post_processor does not put one start and one end token around a text".into()),
+            },
+        }
+    }
+}
+
+/// Refuses a normalizer or pre-tokenizer with a step that is not known to be sound.
+fn check_steps(step: &Value) -> Result<(), String> {
+    let kind = step
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or("without a type");
+    if !KNOWN_STEPS.contains(&kind) {
+        return Err(format!(
+            "a step {kind} is not supported; CLIP's are {}",
+            KNOWN_STEPS.join(", ")
+        ));
+    }
+    let inner = ["normalizers", "pretokenizers"]
+        .iter()
+        .filter_map(|key| step.get(key)?.as_array())
+        .flatten();
+    inner.into_iter().try_for_each(check_steps)
+}
+
+/// Token to id, straight from the text into the map that the model keeps.
+fn vocabulary<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vocab, D::Error> {
+    struct Tokens;
+    impl<'de> Visitor<'de> for Tokens {
+        type Value = Vocab;
+
+        fn expecting(&self, formatter: &mut Formatter) -> std::fmt::Result {
+            formatter.write_str("a map from token to id")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocab, A::Error> {
+            let mut vocab = Vocab::new();
+            while let Some((token, id)) = map.next_entry::<String, u32>()? {
+                if id >= ID_LIMIT {
+                    return Err(A::Error::custom(format_args!(
+                        "the token {token:?} has the id {id}"
+                    )));
+                }
+                vocab.insert(token, id);
+            }
+            Ok(vocab)
+        }
+    }
+    deserializer.deserialize_map(Tokens)
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,30 @@
+//! The text path against Hugging Face's CLIP tokenizer.
+
+#[path = "golden/texts.rs"]
+mod texts;
+
+use texts::{SMALL, Texts};
+
+/// Where the published tokenizer may lie beside the repository.
+const FULL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../shared/clip-vit-base-patch32/tokenizer.json"
+);
+
+#[test]
+fn small_tokenizer_gives_hugging_faces_ids() {
+    let texts = Texts::load();
+    texts.assert_ids(SMALL, &texts.small);
+    texts.assert_characters(SMALL, &texts.small);
+}
+
+#[test]
+fn published_tokenizer_gives_hugging_faces_ids() {
+    let Ok(json) = std::fs::read(FULL) else {
+        println!("skipped: there is no {FULL}");
+        return;
+    };
+    let texts = Texts::load();
+    texts.assert_ids(&json, &texts.full);
+    texts.assert_characters(&json, &texts.full);
+}
