@@ -83,8 +83,8 @@ impl ImageProcessor {
     /// # Errors
     /// [`Error::Image`] when `rgba` is not `4 * width * height` bytes, or a side is zero.
     pub fn preprocess_rgba(&self, width: u32, height: u32, rgba: &[u8]) -> Result<PixelValues> {
-        let expected = u64::from(width) * u64::from(height) * 4;
-        if expected == 0 || rgba.len() as u64 != expected {
+        let expected = u128::from(width) * u128::from(height) * 4;
+        if expected == 0 || rgba.len() as u128 != expected {
             return Err(Error::Image {
                 file: "picture".into(),
                 reason: format!(

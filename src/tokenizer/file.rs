@@ -101,12 +101,14 @@ pub(super) fn read(json: &[u8]) -> Result<Parts, String> {
     let mut inner = Tokenizer::new(model);
     if let Some(steps) = file.normalizer {
         check_steps(&steps)?;
-        let normalizer: NormalizerWrapper = serde_json::from_value(steps).map_err(text)?;
+        let normalizer: NormalizerWrapper =
+            serde_json::from_value(steps).map_err(|e| format!("normalizer: {e}"))?;
         inner.with_normalizer(Some(normalizer)).map_err(text)?;
     }
     if let Some(steps) = file.pre_tokenizer {
         check_steps(&steps)?;
-        let pre_tokenizer: PreTokenizerWrapper = serde_json::from_value(steps).map_err(text)?;
+        let pre_tokenizer: PreTokenizerWrapper =
+            serde_json::from_value(steps).map_err(|e| format!("pre_tokenizer: {e}"))?;
         inner.with_pre_tokenizer(Some(pre_tokenizer));
     }
     inner.add_tokens(file.added_tokens).map_err(text)?;

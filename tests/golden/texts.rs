@@ -2,6 +2,7 @@
 
 use cliplet::tokenizer::Tokenizer;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 const CONTEXT: usize = 77;
 /// Trained by `make_golden.py`, of CLIP's form.
@@ -11,13 +12,13 @@ pub const SMALL: &[u8] = include_bytes!("tokenizer.json");
 #[derive(Deserialize)]
 pub struct Texts {
     texts: Vec<String>,
-    pub small: Ids,
-    /// By the tokenizer of `openai/clip-vit-base-patch32`.
-    pub full: Ids,
+    /// By the tokenizer `small` ([`SMALL`]) and by `full`, that of `openai/clip-vit-base-patch32`.
+    #[serde(flatten)]
+    by: HashMap<String, Ids>,
 }
 
 #[derive(Deserialize)]
-pub struct Ids {
+struct Ids {
     ids: Vec<Vec<u32>>,
     /// For each block of 0x1000 characters a hash of the ids of texts around them.
     characters: Vec<(u32, String)>,
@@ -28,8 +29,9 @@ impl Texts {
         serde_json::from_str(include_str!("texts.json")).expect("texts.json is well formed")
     }
 
-    /// The tokenizer in `json` gives `expected`.
-    pub fn assert_ids(&self, json: &[u8], expected: &Ids) {
+    /// The tokenizer in `json` gives the ids of the one called `name`.
+    pub fn assert_ids(&self, json: &[u8], name: &str) {
+        let expected = &self.by[name];
         let tokenizer = Tokenizer::from_json(json, CONTEXT).expect("a tokenizer");
         assert_eq!(self.texts.len(), expected.ids.len());
         for (text, wanted) in self.texts.iter().zip(&expected.ids) {
@@ -44,7 +46,8 @@ impl Texts {
     }
 
     /// The same for texts around characters of every script, compared by hash.
-    pub fn assert_characters(&self, json: &[u8], expected: &Ids) {
+    pub fn assert_characters(&self, json: &[u8], name: &str) {
+        let expected = &self.by[name];
         let tokenizer = Tokenizer::from_json(json, CONTEXT).expect("a tokenizer");
         for (block, wanted) in &expected.characters {
             let mut hash = 0xcbf29ce484222325u64;

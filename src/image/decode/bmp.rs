@@ -6,7 +6,8 @@ use crate::Result;
 use crate::image::picture::Picture;
 use image::ImageDecoder;
 
-/// Where a BITMAPINFOHEADER has its bits per pixel, compression and green mask.
+/// Where a BITMAPINFOHEADER has its own size, bits per pixel, compression and green mask.
+const HEADER_SIZE: usize = 14;
 const BITS: usize = 28;
 const COMPRESSION: usize = 30;
 const GREEN_MASK: usize = 58;
@@ -21,6 +22,17 @@ pub(super) fn read(file: &File, decoder: impl ImageDecoder) -> Result<Picture<'s
         picture.map_rgb([&five_bits, &green, &five_bits]);
     }
     Ok(picture)
+}
+
+/// No BMP of so many pixels is shorter than this, in bytes.
+pub(super) fn least_length(bytes: &[u8], pixels: u64) -> u64 {
+    let run_length = bytes.get(HEADER_SIZE) != Some(&12) && matches!(bytes.get(COMPRESSION), Some(1 | 2));
+    // Four bytes skip at most 255 rows and 255 columns; uncompressed pixels take a bit at least.
+    if run_length {
+        pixels / (255 * 255)
+    } else {
+        pixels / 8
+    }
 }
 
 /// From a byte that was rounded to nearest out of 0..=`largest` to the byte rounded down.

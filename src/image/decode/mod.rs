@@ -115,15 +115,7 @@ impl File<'_> {
                 megapixels(self.pixel_limit)
             )));
         }
-        // The most pixels that a byte can stand for: deflate's longest match in one-bit pixels; a bit
-        // a block of 64 in JPEG; LZW's longest code. WebP and run-length BMP have no useful bound.
-        let densest = match self.format {
-            Format::Png => 8 * 1040,
-            Format::Jpeg => 8 * 64,
-            Format::Gif => 4096,
-            Format::WebP | Format::Bmp => return Ok(()),
-        };
-        if pixels / densest > self.bytes.len() as u64 {
+        if self.least_length(pixels) > self.bytes.len() as u64 {
             return Err(self.damaged(format_args!(
                 "its header says {width}x{height} pixels, which {} bytes cannot hold",
                 self.bytes.len()
@@ -132,9 +124,35 @@ impl File<'_> {
         Ok(())
     }
 
+    /// No file of this format with so many pixels is shorter than this, in bytes.
+    fn least_length(&self, pixels: u64) -> u64 {
+        match self.format {
+            // Deflate's longest match is 258 bytes for 2 bits.
+            Format::Png => pixels * png_bits_per_pixel(self.bytes) / 8 / 1032,
+            // Each block of 64 pixels takes a bit.
+            Format::Jpeg => pixels / 64 / 8,
+            // LZW's longest code stands for at most so many pixels, and is 12 bits.
+            Format::Gif => pixels / 4096,
+            Format::Bmp => bmp::least_length(self.bytes, pixels),
+            // A plain one is a few bytes, whatever its size.
+            Format::WebP => 0,
+        }
+    }
+
     fn damaged(&self, reason: impl Display) -> Error {
         broken(format!("damaged {}: {reason}", self.format.name()))
     }
+}
+
+/// By bit depth and colour type in IHDR.
+fn png_bits_per_pixel(bytes: &[u8]) -> u64 {
+    let channels = match bytes.get(25) {
+        Some(2) => 3,
+        Some(4) => 2,
+        Some(6) => 4,
+        _ => 1,
+    };
+    bytes.get(24).map_or(1, |depth| u64::from(*depth)) * channels
 }
 
 fn broken(reason: String) -> Error {

@@ -1,7 +1,10 @@
-//! The picture path against Hugging Face's CLIP image processor with Pillow.
+//! The picture path against Hugging Face's CLIP image processor with Pillow, and against bad input.
+#![cfg(not(target_family = "wasm"))]
 
-#[path = "golden/images.rs"]
+mod hostile;
+#[path = "../golden/images.rs"]
 mod images;
+mod large;
 
 use images::Images;
 
