@@ -14,7 +14,8 @@ fn least_cosine(a: &Tensor, b: &Tensor) -> f32 {
     a.iter().zip(&b).map(cosine).fold(1.0, f32::min)
 }
 
-fn check_snapshot(dir: &Path) {
+/// Converts the snapshot in `dir` and checks each file against the float32 figures beside it.
+fn check_snapshot(dir: &Path, least: [(Quant, f32); 3]) {
     let folder = tempfile::tempdir().unwrap();
     let reference = candle_core::safetensors::load(dir.join("reference.safetensors"), &Device::Cpu).unwrap();
     let ids: Vec<Vec<u32>> = reference["input_ids"]
@@ -22,7 +23,7 @@ fn check_snapshot(dir: &Path) {
         .unwrap()
         .to_vec2()
         .unwrap();
-    for (quant, least) in [(Quant::F16, 0.9999), (Quant::Q8, 0.999), (Quant::Q4, 0.98)] {
+    for (quant, least) in least {
         let file = folder.path().join("model.gguf");
         let bytes = convert(dir, &file, quant, None).unwrap();
         let clip = Clip::open(&file, &LoadOptions::default()).unwrap();
@@ -37,13 +38,29 @@ fn check_snapshot(dir: &Path) {
             cosines.iter().all(|c| *c >= least),
             "{quant:?}: cosines of images and texts {cosines:?}"
         );
+        assert_eq!(
+            (clip.info().quantization.as_str(), clip.info().bytes),
+            (quant.name(), bytes)
+        );
     }
+}
+
+#[test]
+fn the_tiny_snapshot_survives_quantization() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/tiny");
+    check_snapshot(
+        &dir,
+        [(Quant::F16, 0.999999), (Quant::Q8, 0.998), (Quant::Q4, 0.98)],
+    );
 }
 
 #[test]
 fn a_snapshot_named_by_the_environment_survives_quantization() {
     match std::env::var_os("CLIPLET_SNAPSHOT") {
-        Some(dir) => check_snapshot(Path::new(&dir)),
+        Some(dir) => check_snapshot(
+            Path::new(&dir),
+            [(Quant::F16, 0.9999), (Quant::Q8, 0.999), (Quant::Q4, 0.98)],
+        ),
         None => println!("skipped: CLIPLET_SNAPSHOT names no directory made by make_checkpoint.py"),
     }
 }

@@ -10,6 +10,9 @@ use crate::weights::config::{ClipConfig, TowerConfig};
 pub enum Kind {
     /// Multiplied with activations: `rows` outputs by `cols` inputs. May be quantized.
     Matrix,
+    /// As a matrix, but multiplied with pooled tokens only: stored quantized perhaps, computed in
+    /// floating point, since that costs next to nothing and nothing after it evens out its error.
+    Projection,
     /// Looked up by row. May be quantized.
     Table,
     /// Added or scaled with. Kept in floating point.
@@ -49,7 +52,7 @@ impl Slot {
     fn new(name: String, kind: Kind, shape: &[usize]) -> Self {
         let cols = match kind {
             Kind::Vector => shape.iter().product(),
-            Kind::Matrix | Kind::Table => shape[1..].iter().product(),
+            Kind::Matrix | Kind::Projection | Kind::Table => shape[1..].iter().product(),
         };
         Self {
             parts: vec![Part {

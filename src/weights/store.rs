@@ -236,7 +236,7 @@ impl Assembler {
         if part < building.joined || building.early.contains_key(&part) {
             return Err(malformed(format!("tensor {name} appears twice")));
         }
-        let packs = self.placement.has_kernels();
+        let packs = self.placement.has_kernels() && slot.kind != Kind::Projection;
         building.early.insert(part, values);
         while let Some(values) = building.early.remove(&building.joined) {
             building
