@@ -1,8 +1,13 @@
 //! The product that CLIP spends its time in: activations times a packed matrix.
 
+use std::ops::Range;
+
 use super::activation::Activation;
+use super::arch::{self, Code, Kernel, MOST_SUMS, Tile};
 use super::pack::{GROUP, PANEL, PackedMatrix};
-use super::quantize::{CodeRange, quantize_row};
+use super::parallel::{self, SharedRows};
+use super::quantize::{RowCode, quantize_row};
+use super::vector::vectorized;
 
 /// What happens to a product before it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +22,8 @@ pub enum Epilogue<'a> {
 
 /// `out = epilogue(x wᵀ + bias)`: `x` is `[rows, k]`, `out` is `[rows, n]`.
 ///
-/// Each row of `x` is quantized (see [`super::quantize`]); products are summed exactly in 32 bits.
+/// Each row of `x` is quantized (see [`super::quantize`]); products are summed exactly in 32 bits, so
+/// the result does not depend on the number of threads.
 ///
 /// # Panics
 /// Where lengths do not match: callers are this crate's model code.
@@ -29,48 +35,117 @@ pub fn linear(
     epilogue: Epilogue,
     out: &mut [f32],
 ) {
+    linear_with(arch::best(), x, rows, w, bias, epilogue, out);
+}
+
+/// [`linear`] by a given implementation.
+pub fn linear_with(
+    kernel: &Kernel,
+    x: &[f32],
+    rows: usize,
+    w: &PackedMatrix,
+    bias: Option<&[f32]>,
+    epilogue: Epilogue,
+    out: &mut [f32],
+) {
     let (n, k) = (w.n(), w.k());
     assert!(x.len() == rows * k && out.len() == rows * n && bias.is_none_or(|b| b.len() == n));
-    let mut codes = vec![0; rows * k];
-    let coded: Vec<_> = x
-        .chunks_exact(k)
-        .zip(codes.chunks_exact_mut(k))
-        .map(|(x, codes)| quantize_row(x, CodeRange::U7, codes))
-        .collect();
-    let mut scratch = Vec::new();
-    for panel in 0..w.panels() {
-        let (scales, sums) = (*w.scales(panel), *w.sums(panel));
-        let weights = w.panel(panel, &mut scratch);
-        let outputs = panel * PANEL..n.min((panel + 1) * PANEL);
-        for (row, code) in coded.iter().enumerate() {
-            let dots = dot_panel(&codes[row * k..][..k], weights);
-            for (j, output) in outputs.clone().enumerate() {
-                let exact = dots[j] - code.zero * sums[j];
-                let product = exact as f32 * (code.scale * scales[j]);
-                out[row * n + output] = product + bias.map_or(0.0, |b| b[output]);
+    if let Epilogue::Residual(residual) = epilogue {
+        assert_eq!(residual.len(), out.len());
+    }
+    let stride = w.groups() * GROUP;
+    let mut codes: Vec<Code> = vec![0; rows * stride];
+    let mut coded = vec![RowCode::default(); rows];
+    parallel::zip_rows(x, k, &mut codes, stride, &mut coded, |x, codes, coded| {
+        vectorized(|| *coded = quantize_row(x, kernel.range, codes));
+    });
+    let job = Job {
+        kernel,
+        codes: &codes,
+        coded: &coded,
+        w,
+        bias,
+        epilogue,
+        stride,
+    };
+    let out = SharedRows::new(out, n);
+    let blocks = w.panels().div_ceil(kernel.panels);
+    parallel::ranges(blocks, rows * kernel.panels * PANEL * k, |blocks| {
+        job.run(blocks, &out)
+    });
+}
+
+/// One product, as every thread sees it.
+struct Job<'a> {
+    kernel: &'a Kernel,
+    codes: &'a [Code],
+    coded: &'a [RowCode],
+    w: &'a PackedMatrix,
+    bias: Option<&'a [f32]>,
+    epilogue: Epilogue<'a>,
+    stride: usize,
+}
+
+impl Job<'_> {
+    /// Computes the outputs of some blocks of panels for all rows.
+    fn run(&self, blocks: Range<usize>, out: &SharedRows) {
+        let Self { kernel, w, .. } = *self;
+        let rows = self.coded.len();
+        let tiles = rows.div_ceil(kernel.rows);
+        let mut scratch = Vec::new();
+        let mut sums = [[0; PANEL]; MOST_SUMS];
+        for block in blocks {
+            let first = block * kernel.panels;
+            let panels = kernel.panels.min(w.panels() - first);
+            let weights = w.expanded(first, panels, &mut scratch);
+            for tile in 0..tiles {
+                // Tiles of nearly equal height: a last tile of one row would cost as much as a full one.
+                let (from, to) = (tile * rows / tiles, (tile + 1) * rows / tiles);
+                let codes = &self.codes[from * self.stride..to * self.stride];
+                kernel.dot(
+                    &Tile::new(codes, weights, to - from, panels, w.groups()),
+                    &mut sums,
+                );
+                vectorized(|| self.finish(from..to, first, panels, &sums, out));
             }
         }
     }
-    match epilogue {
-        Epilogue::None => {}
-        Epilogue::Activation(activation) => activation.apply(out),
-        Epilogue::Residual(residual) => out.iter_mut().zip(residual).for_each(|(out, r)| *out += r),
-    }
-}
 
-/// Products of one row of codes with a panel's outputs.
-fn dot_panel(codes: &[i16], weights: &[i8]) -> [i32; PANEL] {
-    let mut sums = [0; PANEL];
-    for (codes, block) in codes.chunks(GROUP).zip(weights.chunks_exact(PANEL * GROUP)) {
-        for (sum, weights) in sums.iter_mut().zip(block.chunks_exact(GROUP)) {
-            *sum += codes
-                .iter()
-                .zip(weights)
-                .map(|(&q, &w)| i32::from(q) * i32::from(w))
-                .sum::<i32>();
+    /// Turns a tile's integer sums into outputs and stores them.
+    #[inline(always)]
+    fn finish(
+        &self,
+        rows: Range<usize>,
+        first: usize,
+        panels: usize,
+        sums: &[[i32; PANEL]],
+        out: &SharedRows,
+    ) {
+        let n = self.w.n();
+        for (row, sums) in rows.zip(sums.chunks_exact(panels)) {
+            let RowCode { scale, zero } = self.coded[row];
+            for (panel, dots) in (first..first + panels).zip(sums) {
+                let (scales, totals) = (self.w.scales(panel), self.w.sums(panel));
+                let start = panel * PANEL;
+                let width = PANEL.min(n - start);
+                let mut y = [0.0; PANEL];
+                for j in 0..PANEL {
+                    y[j] = (dots[j] - zero * totals[j]) as f32 * (scale * scales[j]);
+                }
+                let add = |y: &mut [f32; PANEL], x: &[f32]| y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+                if let Some(bias) = self.bias {
+                    add(&mut y, &bias[start..start + width]);
+                }
+                match self.epilogue {
+                    Epilogue::None => {}
+                    Epilogue::Activation(activation) => activation.apply_to_lanes(&mut y),
+                    Epilogue::Residual(residual) => add(&mut y, &residual[row * n + start..][..width]),
+                }
+                // SAFETY: no other thread has this block's panels, so none writes these columns.
+                unsafe { out.write(row, start, &y[..width]) };
+            }
         }
     }
-    sums
 }
 
 #[cfg(test)]

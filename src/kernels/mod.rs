@@ -6,15 +6,24 @@
 //! nothing of tensors, files or models. This module and those below it hold the crate's only `unsafe`.
 
 mod activation;
+mod arch;
 mod attention;
 mod linear;
 mod norm;
 mod pack;
+mod parallel;
 mod quantize;
+mod vector;
 
 pub use activation::Activation;
+pub use arch::{Kernel, available};
 pub use attention::{Attention, Segment, attention, softmax};
-pub use linear::{Epilogue, linear};
+pub use linear::{Epilogue, linear, linear_with};
 pub use norm::layer_norm;
 pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder, Q4_GROUP};
 pub use quantize::CodeRange;
+
+/// Name of the implementation in use, such as `avx512-vnni` or `relaxed-simd`.
+pub fn backend() -> &'static str {
+    arch::best().name
+}

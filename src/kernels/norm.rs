@@ -1,5 +1,7 @@
 //! Layer normalisation (Ba et al. 2016), as `torch.nn.LayerNorm` computes it.
 
+use super::vector::{sum, vectorized};
+
 /// Normalises each row of `x` (`[rows, width]`) to zero mean and unit variance, scales and shifts it.
 ///
 /// # Panics
@@ -7,15 +9,16 @@
 pub fn layer_norm(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     assert!(weight.len() == width && bias.len() == width && x.len().is_multiple_of(width));
-    for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / width as f64;
-        let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / width as f64;
-        let inverse = (1.0 / (variance + f64::from(eps)).sqrt()) as f32;
-        let mean = mean as f32;
-        for (((out, &x), &w), &b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
-            *out = (x - mean) * inverse * w + b;
+    vectorized(|| {
+        for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let mean = sum(row, |x| x) / width as f32;
+            let variance = sum(row, |x| (x - mean) * (x - mean)) / width as f32;
+            let inverse = 1.0 / (variance + eps).sqrt();
+            for (((out, &x), &w), &b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
+                *out = (x - mean) * inverse * w + b;
+            }
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -1,15 +1,21 @@
 //! Quantized weight matrices, packed once into the layout that the products read.
 //!
 //! A matrix of `n` outputs by `k` inputs is cut into panels of [`PANEL`] outputs; within a panel the
-//! bytes run `[k / 4][output][4 inputs]`, so that one 16-byte load gives four outputs their next four
-//! inputs and meets one splatted group of four activations. Outputs and inputs are padded with zeros.
+//! bytes run `[k / GROUP][output][GROUP inputs]`, so that one load gives several outputs their next few
+//! inputs and meets one splatted group of activations. Outputs and inputs are padded with zeros.
 
 use crate::error::{Error, Result};
 
 /// Outputs in a panel.
 pub const PANEL: usize = 8;
-/// Inputs that lie side by side for one output.
+/// Inputs that lie side by side for one output: what one lane of a product sums.
+#[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
+pub const GROUP: usize = 2;
+/// Inputs that lie side by side for one output: what one lane of a product sums.
+#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
 pub const GROUP: usize = 4;
+/// Most inputs: every product's sum then fits 32 bits, whatever the codes.
+pub const MOST_INPUTS: usize = 8192;
 /// Inputs that share one multiplier in a 4-bit matrix.
 pub const Q4_GROUP: usize = 32;
 
@@ -41,7 +47,7 @@ impl PackedMatrix {
     /// Starts a matrix of `n` outputs by `k` inputs; rows are pushed in order.
     ///
     /// # Errors
-    /// [`Error::Input`] where a side is zero, the size overflows, or `k` does not suit the bits
+    /// [`Error::Input`] where a side is zero, the size overflows, there are more than 8192 inputs, or `k` does not suit the bits
     /// (4-bit weights come in groups of 32).
     pub fn builder(n: usize, k: usize, bits: Bits) -> Result<PackedMatrixBuilder> {
         let unfit = |why: &str| {
@@ -51,6 +57,9 @@ impl PackedMatrix {
         };
         if n == 0 || k == 0 {
             return Err(unfit("a side is zero"));
+        }
+        if k > MOST_INPUTS {
+            return Err(unfit("it has more than 8192 inputs"));
         }
         if bits == Bits::Q4 && !k.is_multiple_of(Q4_GROUP) {
             return Err(unfit("4-bit weights come in groups of 32 inputs"));
@@ -123,30 +132,44 @@ impl PackedMatrix {
             .expect("a panel has PANEL sums")
     }
 
-    /// The panel's weights as bytes `[groups][PANEL][GROUP]`; 4-bit ones are expanded into `scratch`.
-    pub(super) fn panel<'a>(&'a self, panel: usize, scratch: &'a mut Vec<i8>) -> &'a [i8] {
+    /// Weights of `count` panels from `first` on, `[count][groups][PANEL][GROUP]`; 4-bit ones are
+    /// expanded into `scratch`.
+    pub(super) fn expanded<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<i8>) -> &'a [i8] {
         let bytes = self.groups() * PANEL * GROUP;
         match self.bits {
             Bits::Q8 => {
-                let data = &self.data[panel * bytes..][..bytes];
+                let data = &self.data[first * bytes..][..count * bytes];
                 // SAFETY: u8 and i8 have the same size and alignment, and every bit pattern is valid.
                 unsafe { std::slice::from_raw_parts(data.as_ptr().cast(), data.len()) }
             }
             Bits::Q4 => {
-                scratch.clear();
-                let data = &self.data[panel * bytes / 2..][..bytes / 2];
-                let multipliers = &self.multipliers[panel * PANEL * (self.k / Q4_GROUP)..];
-                for (group, half) in data.chunks_exact(PANEL * GROUP / 2).enumerate() {
-                    let multipliers = &multipliers[group * GROUP / Q4_GROUP * PANEL..][..PANEL];
-                    let weight = |i: usize, nibble: u8| (nibble as i8 - 8) * multipliers[i / GROUP] as i8;
-                    scratch.extend(half.iter().enumerate().map(|(i, b)| weight(i, b & 15)));
-                    scratch.extend(
-                        half.iter()
-                            .enumerate()
-                            .map(|(i, b)| weight(i + half.len(), b >> 4)),
-                    );
+                scratch.resize(count * bytes, 0);
+                for (panel, out) in (first..first + count).zip(scratch.chunks_exact_mut(bytes)) {
+                    self.expand(panel, out);
                 }
                 scratch
+            }
+        }
+    }
+
+    /// Expands one 4-bit panel: half a block's weights lie in low nibbles, the other half in high ones.
+    fn expand(&self, panel: usize, out: &mut [i8]) {
+        const HALF: usize = PANEL * GROUP / 2;
+        let bytes = out.len() / 2;
+        let data = &self.data[panel * bytes..][..bytes];
+        let groups = self.k / Q4_GROUP;
+        let multipliers = self.multipliers[panel * PANEL * groups..].chunks_exact(PANEL);
+        let shared = data
+            .chunks(HALF * Q4_GROUP / GROUP)
+            .zip(out.chunks_mut(2 * HALF * Q4_GROUP / GROUP));
+        for (multipliers, (packed, out)) in multipliers.zip(shared) {
+            let each: [i8; 2 * HALF] = std::array::from_fn(|i| multipliers[i / GROUP] as i8);
+            for (packed, out) in packed.chunks_exact(HALF).zip(out.chunks_exact_mut(2 * HALF)) {
+                let (low, high) = out.split_at_mut(HALF);
+                for i in 0..HALF {
+                    low[i] = ((packed[i] & 15) as i8 - 8) * each[i];
+                    high[i] = ((packed[i] >> 4) as i8 - 8) * each[HALF + i];
+                }
             }
         }
     }
@@ -233,19 +256,17 @@ impl PackedMatrixBuilder {
             return Err(self.unfit(format_args!("a multiplier of {multiplier}, over 15")));
         }
         let m = &mut self.matrix;
-        let bytes = k / GROUP * PANEL * GROUP / 2;
+        let half = PANEL * GROUP / 2;
+        let bytes = k / GROUP * half;
         let rows = nibbles.chunks_exact(k / 2).zip(multipliers.chunks_exact(groups));
         for ((row, multipliers), &scale) in rows.zip(scales) {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
             // The first half of a block's weights lies in low nibbles, the second in high ones.
-            let (slot, shift) = (
-                output * GROUP % (PANEL * GROUP / 2),
-                if output < PANEL / 2 { 0 } else { 4 },
-            );
-            let blocks = m.data[panel * bytes..][..bytes].chunks_exact_mut(PANEL * GROUP / 2);
-            for (pair, block) in row.chunks_exact(GROUP / 2).zip(blocks) {
-                let weights = [pair[0] & 15, pair[0] >> 4, pair[1] & 15, pair[1] >> 4];
-                for (w, byte) in weights.into_iter().zip(&mut block[slot..]) {
+            let (slot, shift) = (output * GROUP % half, if output < PANEL / 2 { 0 } else { 4 });
+            let blocks = m.data[panel * bytes..][..bytes].chunks_exact_mut(half);
+            for (pairs, block) in row.chunks_exact(GROUP / 2).zip(blocks) {
+                let weights = pairs.iter().flat_map(|pair| [pair & 15, pair >> 4]);
+                for (w, byte) in weights.zip(&mut block[slot..]) {
                     *byte |= w << shift;
                 }
             }

@@ -3,6 +3,8 @@
 //! Activations after a GELU are lopsided and outliers differ from token to token, so each row gets
 //! its own affine code `x ≈ scale * (code - zero)`. Zero is always exactly representable.
 
+use super::vector::{round_to_i32, span_with_zero};
+
 /// Integer codes that an implementation's dot product takes exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeRange {
@@ -13,16 +15,41 @@ pub struct CodeRange {
 }
 
 impl CodeRange {
-    /// Seven bits: exact in every engine's relaxed dot product.
+    /// Seven bits: exact in every engine's relaxed dot product and in `pmaddubsw`.
     pub const U7: Self = Self { low: 0, high: 127 };
     /// Unsigned eight bits.
     pub const U8: Self = Self { low: 0, high: 255 };
     /// Signed eight bits.
     pub const S8: Self = Self { low: -128, high: 127 };
+    /// Twelve bits, for products of 16-bit codes: sums of 8,192 of them by 8-bit weights fit 32 bits.
+    pub const S12: Self = Self {
+        low: -2048,
+        high: 2047,
+    };
+}
+
+/// What codes are stored as.
+pub trait Code: Copy + Default + Send + Sync {
+    /// The low bits of `value`.
+    fn truncate(value: i32) -> Self;
+}
+
+impl Code for u8 {
+    #[inline(always)]
+    fn truncate(value: i32) -> Self {
+        value as u8
+    }
+}
+
+impl Code for i16 {
+    #[inline(always)]
+    fn truncate(value: i32) -> Self {
+        value as i16
+    }
 }
 
 /// How a row was quantized: `x ≈ scale * (code - zero)`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RowCode {
     /// Step between codes.
     pub scale: f32,
@@ -31,35 +58,32 @@ pub struct RowCode {
 }
 
 impl RowCode {
-    /// The code that spans a row's values from `min` to `max`, widened to hold zero.
-    pub fn spanning(min: f32, max: f32, range: CodeRange) -> Self {
-        let (min, max) = (min.min(0.0), max.max(0.0));
+    /// The code that spans values from `min` (at most zero) to `max` (at least zero).
+    #[inline(always)]
+    fn spanning(min: f32, max: f32, range: CodeRange) -> Self {
         let scale = (max - min) / (range.high - range.low) as f32;
         if scale > 0.0 {
-            let zero = range.low - (min / scale).round_ties_even() as i32;
+            let zero = range.low.wrapping_sub(round_to_i32(min / scale));
             Self {
                 scale,
                 zero: zero.clamp(range.low, range.high),
             }
         } else {
-            Self {
-                scale: 1.0,
-                zero: range.low.max(0),
-            }
+            Self { scale: 1.0, zero: 0 }
         }
     }
 }
 
-/// Quantizes one row into `codes`, rounding to nearest, ties to even.
-pub fn quantize_row(x: &[f32], range: CodeRange, codes: &mut [i16]) -> RowCode {
-    let min = x.iter().copied().fold(0.0, f32::min);
-    let max = x.iter().copied().fold(0.0, f32::max);
+/// Quantizes one row into `codes`, rounding to nearest, ties to even. Values that are not finite get
+/// some code in the range.
+#[inline(always)]
+pub fn quantize_row<C: Code>(x: &[f32], range: CodeRange, codes: &mut [C]) -> RowCode {
+    let (min, max) = span_with_zero(x);
     let code = RowCode::spanning(min, max, range);
     let inverse = 1.0 / code.scale;
     for (q, &x) in codes.iter_mut().zip(x) {
-        // A float-to-int cast saturates and takes NaN to zero.
-        let rounded = (x * inverse).round_ties_even() as i32;
-        *q = rounded.saturating_add(code.zero).clamp(range.low, range.high) as i16;
+        let value = round_to_i32(x * inverse).wrapping_add(code.zero);
+        *q = C::truncate(value.clamp(range.low, range.high));
     }
     code
 }
@@ -69,10 +93,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_reproduce_values_to_half_a_step() {
+    fn codes_reproduce_values_to_a_step() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
-        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8] {
-            let mut codes = vec![0; x.len()];
+        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S12] {
+            let mut codes = vec![0i16; x.len()];
             let code = quantize_row(&x, range, &mut codes);
             for (&x, &q) in x.iter().zip(&codes) {
                 let back = code.scale * (i32::from(q) - code.zero) as f32;
@@ -87,10 +111,16 @@ mod tests {
 
     #[test]
     fn zeros_and_non_finite_values_do_no_harm() {
-        let mut codes = [0; 3];
+        let mut codes = [0i16; 3];
         let code = quantize_row(&[0.0; 3], CodeRange::U7, &mut codes);
         assert!(codes.iter().all(|&q| i32::from(q) == code.zero));
-        quantize_row(&[f32::NAN, f32::INFINITY, -1.0], CodeRange::S8, &mut codes);
-        assert!(codes.iter().all(|q| (-128..=127).contains(q)));
+        for x in [
+            [f32::NAN, f32::INFINITY, -1.0],
+            [f32::NAN; 3],
+            [f32::NEG_INFINITY, 1e38, -1e38],
+        ] {
+            quantize_row(&x, CodeRange::S8, &mut codes);
+            assert!(codes.iter().all(|q| (-128..=127).contains(q)));
+        }
     }
 }

@@ -1,0 +1,42 @@
+//! Plain Rust: what every other implementation must equal bit for bit.
+
+use super::super::pack::{GROUP, PANEL};
+use super::super::quantize::CodeRange;
+use super::{Code, Kernel, Tile};
+
+pub const KERNEL: Kernel = Kernel {
+    name: "scalar",
+    range: CodeRange::U7,
+    rows: 4,
+    panels: 1,
+    dot,
+};
+
+/// A code's value: bytes are signed or not as the range says.
+fn value(code: Code, range: CodeRange) -> i32 {
+    if size_of::<Code>() == 1 && range.low < 0 {
+        i32::from(code as i8)
+    } else {
+        i32::from(code)
+    }
+}
+
+/// Sums of products, one at a time.
+pub fn dot(tile: &Tile, range: CodeRange, sums: &mut [[i32; PANEL]]) {
+    let panel_bytes = tile.groups * PANEL * GROUP;
+    for (row, codes) in tile.codes.chunks_exact(tile.groups * GROUP).enumerate() {
+        for (panel, weights) in tile.weights.chunks_exact(panel_bytes).enumerate() {
+            let mut products = [0; PANEL];
+            for (codes, block) in codes.chunks_exact(GROUP).zip(weights.chunks_exact(PANEL * GROUP)) {
+                for (sum, weights) in products.iter_mut().zip(block.chunks_exact(GROUP)) {
+                    *sum += codes
+                        .iter()
+                        .zip(weights)
+                        .map(|(&q, &w)| value(q, range) * i32::from(w))
+                        .sum::<i32>();
+                }
+            }
+            sums[row * tile.panels + panel] = products;
+        }
+    }
+}

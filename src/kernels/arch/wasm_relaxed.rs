@@ -1,0 +1,96 @@
+//! WebAssembly with relaxed SIMD: `i32x4.relaxed_dot_i8x16_i7x16_add_s`, sixteen products at once.
+//!
+//! The specification promises the result only for second operands of seven bits. What an engine does
+//! with the eighth is one of few things and stays the same for as long as it runs: `vpdpbusd` takes
+//! the byte as unsigned and sums exactly, Arm's `sdot` takes it as signed, and `pmaddubsw` saturates.
+//! A probe tells which, and where it can be had activations get the full eight bits.
+
+use core::arch::wasm32::*;
+
+use super::super::pack::PANEL;
+use super::super::quantize::CodeRange;
+use super::{Kernel, Tile};
+
+/// Rows of a tile: with two vectors of weights and one of codes, twelve sums fill sixteen registers.
+const ROWS: usize = 6;
+
+/// The kernel with the widest codes that this engine multiplies exactly.
+pub fn kernel() -> Kernel {
+    Kernel {
+        name: "relaxed-simd",
+        range: probe(),
+        rows: ROWS,
+        panels: 1,
+        dot,
+    }
+}
+
+/// Finds out how the engine takes the top bit of a code.
+fn probe() -> CodeRange {
+    let product = |weight: i8, code: u8| {
+        let (weights, codes) = (
+            std::hint::black_box(i8x16_splat(weight)),
+            std::hint::black_box(u8x16_splat(code)),
+        );
+        i32x4_extract_lane::<0>(relaxed_dot(weights, codes, i32x4_splat(0)))
+    };
+    let exact_as = |codes: [u8; 3], value: fn(u8) -> i32| {
+        codes.iter().all(|&q| {
+            [-127i8, 127, 1]
+                .iter()
+                .all(|&w| product(w, q) == 4 * i32::from(w) * value(q))
+        })
+    };
+    if exact_as([255, 128, 1], i32::from) {
+        CodeRange::U8
+    } else if exact_as([255, 128, 127], |q| i32::from(q as i8)) {
+        CodeRange::S8
+    } else {
+        CodeRange::U7
+    }
+}
+
+#[inline]
+#[target_feature(enable = "relaxed-simd")]
+fn relaxed_dot(weights: v128, codes: v128, sums: v128) -> v128 {
+    i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, sums)
+}
+
+fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+    match tile.rows {
+        1 => dot_rows::<1>(tile, sums),
+        2 => dot_rows::<2>(tile, sums),
+        3 => dot_rows::<3>(tile, sums),
+        4 => dot_rows::<4>(tile, sums),
+        5 => dot_rows::<5>(tile, sums),
+        _ => dot_rows::<ROWS>(tile, sums),
+    }
+}
+
+#[target_feature(enable = "relaxed-simd")]
+fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
+    let stride = tile.groups * 4;
+    assert!(tile.codes.len() == R * stride && tile.weights.len() == 8 * stride && sums.len() >= R);
+    let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
+    let mut acc = [[i32x4_splat(0); 2]; R];
+    for group in 0..tile.groups {
+        // SAFETY: a group is 32 bytes of weights and 4 bytes of each row's codes; the lengths of both
+        // were checked above, and group < tile.groups, row < R.
+        unsafe {
+            let first = v128_load(weights.add(group * 32).cast());
+            let second = v128_load(weights.add(group * 32 + 16).cast());
+            for (row, acc) in acc.iter_mut().enumerate() {
+                let code = v128_load32_splat(codes.add(row * stride + group * 4).cast());
+                acc[0] = i32x4_relaxed_dot_i8x16_i7x16_add(first, code, acc[0]);
+                acc[1] = i32x4_relaxed_dot_i8x16_i7x16_add(second, code, acc[1]);
+            }
+        }
+    }
+    for (sums, acc) in sums.iter_mut().zip(acc) {
+        // SAFETY: eight i32 are two vectors.
+        unsafe {
+            v128_store(sums.as_mut_ptr().cast(), acc[0]);
+            v128_store(sums.as_mut_ptr().add(4).cast(), acc[1]);
+        }
+    }
+}

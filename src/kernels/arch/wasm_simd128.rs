@@ -1,0 +1,57 @@
+//! WebAssembly without relaxed SIMD (Safari): `i32x4.dot_i16x8_s` on weights widened to 16 bits.
+//!
+//! Sixteen bits leave room, so activations get twelve: this variant is the slowest and the finest.
+
+use core::arch::wasm32::*;
+
+use super::super::pack::PANEL;
+use super::super::quantize::CodeRange;
+use super::{Kernel, Tile};
+
+/// Rows of a tile: with two vectors of weights and one of codes, ten sums leave registers for products.
+const ROWS: usize = 5;
+
+pub const KERNEL: Kernel = Kernel {
+    name: "simd128",
+    range: CodeRange::S12,
+    rows: ROWS,
+    panels: 1,
+    dot,
+};
+
+fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+    match tile.rows {
+        1 => dot_rows::<1>(tile, sums),
+        2 => dot_rows::<2>(tile, sums),
+        3 => dot_rows::<3>(tile, sums),
+        4 => dot_rows::<4>(tile, sums),
+        _ => dot_rows::<ROWS>(tile, sums),
+    }
+}
+
+fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
+    let stride = tile.groups * 2;
+    assert!(tile.codes.len() == R * stride && tile.weights.len() == 8 * stride && sums.len() >= R);
+    let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
+    let mut acc = [[i32x4_splat(0); 2]; R];
+    for group in 0..tile.groups {
+        // SAFETY: a group is 16 bytes of weights and two 16-bit codes of each row; the lengths of both
+        // were checked above, and group < tile.groups, row < R.
+        unsafe {
+            let first = i16x8_load_extend_i8x8(weights.add(group * 16));
+            let second = i16x8_load_extend_i8x8(weights.add(group * 16 + 8));
+            for (row, acc) in acc.iter_mut().enumerate() {
+                let code = v128_load32_splat(codes.add(row * stride + group * 2).cast());
+                acc[0] = i32x4_add(acc[0], i32x4_dot_i16x8(first, code));
+                acc[1] = i32x4_add(acc[1], i32x4_dot_i16x8(second, code));
+            }
+        }
+    }
+    for (sums, acc) in sums.iter_mut().zip(acc) {
+        // SAFETY: eight i32 are two vectors.
+        unsafe {
+            v128_store(sums.as_mut_ptr().cast(), acc[0]);
+            v128_store(sums.as_mut_ptr().add(4).cast(), acc[1]);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! x86-64: `vpdpbusd` (AVX-512 VNNI, AVX-VNNI) on unsigned bytes, or `pmaddubsw` (AVX2) on seven bits.
+
+use core::arch::x86_64::*;
+
+use super::super::pack::PANEL;
+use super::super::quantize::CodeRange;
+use super::{Kernel, Tile};
+
+/// What this machine has, the fastest first.
+pub fn available() -> impl Iterator<Item = Kernel> {
+    let avx2 = is_x86_feature_detected!("avx2");
+    let vnni = avx2 && is_x86_feature_detected!("avxvnni");
+    let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
+    let kernels = [
+        avx512.then_some(Kernel {
+            name: "avx512-vnni",
+            range: CodeRange::U8,
+            rows: 12,
+            panels: 4,
+            dot: dot_avx512,
+        }),
+        vnni.then_some(Kernel {
+            name: "avx-vnni",
+            range: CodeRange::U8,
+            rows: 12,
+            panels: 1,
+            dot: dot_avx_vnni,
+        }),
+        avx2.then_some(Kernel {
+            name: "avx2",
+            range: CodeRange::U7,
+            rows: 6,
+            panels: 1,
+            dot: dot_avx2,
+        }),
+    ];
+    kernels.into_iter().flatten()
+}
+
+/// Calls a function whose const parameter is the number of rows.
+macro_rules! by_rows {
+    ($rows:expr, $call:ident, $arguments:tt, $($n:literal)*) => {
+        match $rows {
+            // SAFETY: a kernel of this file is only built where its features were detected.
+            $($n => unsafe { $call::<$n> $arguments },)*
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
+fn dot_avx512(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+    let panel = tile.groups * 32;
+    let mut first = 0;
+    // Four panels at a time while there are, then two, then the last with a twin that is not kept.
+    while first < tile.panels {
+        let count = if tile.panels - first >= 4 {
+            4
+        } else {
+            (tile.panels - first).min(2)
+        };
+        let weights = &tile.weights[first * panel..][..count * panel];
+        if count == 4 {
+            by_rows!(tile.rows, avx512_rows2, (tile, weights, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+        } else {
+            by_rows!(tile.rows, avx512_rows1, (tile, weights, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+        }
+        first += count;
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn avx512_rows2<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums: &mut [[i32; PANEL]]) {
+    avx512_rows::<R, 2>(tile, weights, first, sums);
+}
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn avx512_rows1<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums: &mut [[i32; PANEL]]) {
+    avx512_rows::<R, 1>(tile, weights, first, sums);
+}
+
+/// `R` rows by `2 * V` panels, two panels a vector; an odd last panel stands in both halves.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn avx512_rows<const R: usize, const V: usize>(
+    tile: &Tile,
+    weights: &[i8],
+    first: usize,
+    sums: &mut [[i32; PANEL]],
+) {
+    let (stride, panel) = (tile.groups * 4, tile.groups * 32);
+    let panels = weights.len() / panel;
+    assert!(tile.codes.len() == R * stride && weights.len() == panels * panel && panels >= 1);
+    assert!(first + panels <= tile.panels && sums.len() >= R * tile.panels);
+    let codes = tile.codes.as_ptr();
+    let start = |index: usize| weights.as_ptr().wrapping_add(index.min(panels - 1) * panel);
+    let starts: [[*const i8; 2]; V] = std::array::from_fn(|v| [start(2 * v), start(2 * v + 1)]);
+    let mut acc = [[_mm512_setzero_si512(); V]; R];
+    for group in 0..tile.groups {
+        // SAFETY: each start lies at a whole panel of `weights` and a group is 32 bytes of it; a row's
+        // codes are `stride` bytes; group < tile.groups, row < R, and the lengths were checked above.
+        unsafe {
+            let weights: [__m512i; V] = std::array::from_fn(|v| {
+                let low = _mm256_loadu_si256(starts[v][0].add(group * 32).cast());
+                let high = _mm256_loadu_si256(starts[v][1].add(group * 32).cast());
+                _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+            });
+            for (row, acc) in acc.iter_mut().enumerate() {
+                let code = codes.add(row * stride + group * 4).cast::<i32>().read_unaligned();
+                let code = _mm512_set1_epi32(code);
+                for (acc, weights) in acc.iter_mut().zip(weights) {
+                    *acc = _mm512_dpbusd_epi32(*acc, code, weights);
+                }
+            }
+        }
+    }
+    for (row, acc) in acc.into_iter().enumerate() {
+        for (v, acc) in acc.into_iter().enumerate() {
+            let mut both = [0; 2 * PANEL];
+            // SAFETY: sixteen i32 are one vector.
+            unsafe { _mm512_storeu_si512(both.as_mut_ptr().cast(), acc) };
+            for (half, products) in both.chunks_exact(PANEL).enumerate().take(panels - 2 * v) {
+                sums[row * tile.panels + first + 2 * v + half].copy_from_slice(products);
+            }
+        }
+    }
+}
+
+/// Defines a kernel of one panel a tile on 256-bit vectors from its multiply-accumulate.
+macro_rules! kernel_256 {
+    ($dot:ident, $rows:ident, $features:literal, $accumulate:expr, $($n:literal)*) => {
+        fn $dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+            by_rows!(tile.rows, $rows, (tile, sums), $($n)*);
+        }
+
+        #[target_feature(enable = $features)]
+        fn $rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
+            let stride = tile.groups * 4;
+            assert!(tile.codes.len() == R * stride && tile.weights.len() == 8 * stride && sums.len() >= R);
+            let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
+            let mut acc = [_mm256_setzero_si256(); R];
+            for group in 0..tile.groups {
+                // SAFETY: a group is 32 bytes of weights and 4 bytes of each row's codes; the lengths
+                // of both were checked above, and group < tile.groups, row < R.
+                unsafe {
+                    let weights = _mm256_loadu_si256(weights.add(group * 32).cast());
+                    for (row, acc) in acc.iter_mut().enumerate() {
+                        let code = codes.add(row * stride + group * 4).cast::<i32>().read_unaligned();
+                        *acc = $accumulate(*acc, _mm256_set1_epi32(code), weights);
+                    }
+                }
+            }
+            for (sums, acc) in sums.iter_mut().zip(acc) {
+                // SAFETY: eight i32 are one vector.
+                unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), acc) };
+            }
+        }
+    };
+}
+
+kernel_256!(dot_avx_vnni, avx_vnni_rows, "avx2,avxvnni", |acc, codes, weights| _mm256_dpbusd_avx_epi32(acc, codes, weights), 1 2 3 4 5 6 7 8 9 10 11 12);
+kernel_256!(dot_avx2, avx2_rows, "avx2", |acc, codes, weights| {
+    // Seven-bit codes keep each sum of two products within 16 bits, so nothing saturates.
+    let pairs = _mm256_maddubs_epi16(codes, weights);
+    _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}, 1 2 3 4 5 6);
