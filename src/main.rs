@@ -1,1 +1,7 @@
-fn main() {}
+//! The `cliplet` command: the crate's core from a shell.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

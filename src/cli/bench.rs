@@ -1,0 +1,103 @@
+//! `cliplet bench`: how many pictures and texts a second the loaded model embeds.
+
+use std::time::Instant;
+
+use clap::Args;
+use cliplet::image::PixelValues;
+use cliplet::{Error, clip::Clip};
+use serde::Serialize;
+
+use super::model::Model;
+use super::output::{Format, json_line, print};
+use super::{Done, Outcome};
+
+/// Measure pictures and texts a second, without decoding.
+#[derive(Args)]
+pub struct Bench {
+    #[command(flatten)]
+    model: Model,
+    /// Pictures or texts at a time; several sizes separated by commas.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',', default_values_t = [1, 16])]
+    batch: Vec<usize>,
+    /// Repetitions; the median is given.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// How to print the figures.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// One line of figures.
+#[derive(Serialize)]
+struct Figure {
+    what: &'static str,
+    batch: usize,
+    median_ms: f64,
+    fastest_ms: f64,
+    per_second: f64,
+}
+
+impl Bench {
+    pub fn run(&self) -> Outcome {
+        let clip = self.model.load()?;
+        for &batch in &self.batch {
+            if batch == 0 {
+                return Err(Error::Input(
+                    "a batch of 0 measures nothing: give sizes from 1".into(),
+                ));
+            }
+            let size = clip.info().image_size;
+            let data = (0..3 * size * size).map(|i| (i as f32 * 0.37).sin()).collect();
+            let images = vec![PixelValues { size, data }; batch];
+            let texts: Vec<String> = (0..batch)
+                .map(|i| format!("a photo of object number {i}"))
+                .collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            self.show(self.measure("image", batch, &clip, |clip| clip.embed_images(&images).map(drop))?)?;
+            self.show(self.measure("text", batch, &clip, |clip| clip.embed_texts(&texts).map(drop))?)?;
+        }
+        Ok(Done::Whole)
+    }
+
+    fn measure(
+        &self,
+        what: &'static str,
+        batch: usize,
+        clip: &Clip,
+        work: impl Fn(&Clip) -> Result<(), Error>,
+    ) -> Result<Figure, Error> {
+        work(clip)?;
+        let mut times = Vec::new();
+        for _ in 0..self.repeat {
+            let start = Instant::now();
+            work(clip)?;
+            times.push(start.elapsed().as_secs_f64() * 1000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        let median_ms = times[times.len() / 2];
+        Ok(Figure {
+            what,
+            batch,
+            median_ms,
+            fastest_ms: times[0],
+            per_second: batch as f64 * 1000.0 / median_ms,
+        })
+    }
+
+    fn show(&self, figure: Figure) -> Result<(), Error> {
+        let Figure {
+            what,
+            batch,
+            median_ms,
+            fastest_ms,
+            per_second,
+        } = figure;
+        match self.format {
+            Format::Json | Format::Jsonl => print(&json_line(&figure)?),
+            Format::Csv => print(&format!("{what},{batch},{median_ms},{fastest_ms},{per_second}\n")),
+            Format::Table => print(&format!(
+                "{what:5} batch {batch:>4}: median {median_ms:8.2} ms, fastest {fastest_ms:8.2} ms, {per_second:8.1} a second\n"
+            )),
+        }
+    }
+}

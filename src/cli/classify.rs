@@ -1,0 +1,163 @@
+//! `cliplet classify`: rank labels for pictures.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cliplet::Error;
+use cliplet::classify::{
+    DEFAULT_TEMPLATE, LabelCache, LabelSet, Template, logits, parse_labels, rank, softmax,
+};
+use serde::Serialize;
+
+use super::model::Model;
+use super::output::{Format, csv_field, json_array, json_line, percent, print};
+use super::{Done, Outcome, pictures};
+
+/// Rank labels for pictures.
+#[derive(Args)]
+pub struct Classify {
+    #[command(flatten)]
+    model: Model,
+    /// Labels, separated by commas or line breaks.
+    #[arg(long, value_name = "LABELS")]
+    labels: String,
+    /// Prompt template with {} for the label; several make an ensemble.
+    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
+    template: Vec<String>,
+    /// Give only the N most probable labels, best first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    top_k: Option<u64>,
+    /// How to print the answers.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Picture files.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+}
+
+/// What is answered for one picture.
+#[derive(Serialize)]
+struct Answer {
+    image: String,
+    #[serde(flatten)]
+    result: Scored,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Scored {
+    Ranked {
+        labels: Vec<String>,
+        probs: Vec<f32>,
+        logits: Vec<f32>,
+    },
+    Failed {
+        error: String,
+    },
+}
+
+impl Classify {
+    pub fn run(&self) -> Outcome {
+        let templates = self
+            .template
+            .iter()
+            .map(|text| Template::new(text))
+            .collect::<Result<_, _>>()?;
+        let set = LabelSet::new(parse_labels(&self.labels), templates)?;
+        let clip = self.model.load()?;
+        let labels = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
+        let mut done = Done::Whole;
+        let mut answers = Vec::with_capacity(self.images.len());
+        for (path, embedding) in self
+            .images
+            .iter()
+            .zip(pictures::embed_files(&clip, &self.images)?)
+        {
+            let result = match embedding {
+                Ok(image) => self.score(&set, logits(&image, &labels, clip.logit_scale())),
+                Err(error) => {
+                    eprintln!("cliplet: {error}");
+                    done = Done::Partly;
+                    Scored::Failed {
+                        error: error.to_string(),
+                    }
+                }
+            };
+            answers.push(Answer {
+                image: path.display().to_string(),
+                result,
+            });
+        }
+        self.print(&answers)?;
+        Ok(done)
+    }
+
+    /// Labels in the order given, or the best of them first where a number is asked for.
+    fn score(&self, set: &LabelSet, logits: Vec<f32>) -> Scored {
+        let Some(top_k) = self.top_k else {
+            return Scored::Ranked {
+                labels: set.labels().to_vec(),
+                probs: softmax(&logits),
+                logits,
+            };
+        };
+        let ranked = rank(set.labels(), &logits, top_k.min(logits.len() as u64) as usize);
+        Scored::Ranked {
+            labels: ranked.iter().map(|r| r.label.clone()).collect(),
+            probs: ranked.iter().map(|r| r.score).collect(),
+            logits: ranked.iter().map(|r| r.logit).collect(),
+        }
+    }
+
+    fn print(&self, answers: &[Answer]) -> Result<(), Error> {
+        match self.format {
+            Format::Json => print(&json_array(answers)?),
+            Format::Jsonl => answers.iter().try_for_each(|answer| print(&json_line(answer)?)),
+            Format::Csv => print(&csv(answers)),
+            Format::Table => print(&table(answers)),
+        }
+    }
+}
+
+fn csv(answers: &[Answer]) -> String {
+    let mut text = "image,label,prob,logit,error\n".to_string();
+    for Answer { image, result } in answers {
+        let image = csv_field(image);
+        match result {
+            Scored::Ranked {
+                labels,
+                probs,
+                logits,
+            } => {
+                for ((label, prob), logit) in labels.iter().zip(probs).zip(logits) {
+                    text += &format!("{image},{},{prob},{logit},\n", csv_field(label));
+                }
+            }
+            Scored::Failed { error } => text += &format!("{image},,,,{}\n", csv_field(error)),
+        }
+    }
+    text
+}
+
+fn table(answers: &[Answer]) -> String {
+    let mut text = String::new();
+    for Answer { image, result } in answers {
+        let Scored::Ranked { labels, probs, .. } = result else {
+            continue;
+        };
+        text += &format!("{image}\n");
+        let mut rows: Vec<_> = labels.iter().zip(probs).collect();
+        rows.sort_by(|a, b| b.1.total_cmp(a.1));
+        let width = labels
+            .iter()
+            .map(|label| label.chars().count())
+            .max()
+            .unwrap_or(0);
+        for (label, &prob) in rows {
+            let bar = "█".repeat((prob * 24.0).round() as usize);
+            text += format!("  {label:width$}  {:>7}  {bar}", percent(f64::from(prob))).trim_end();
+            text.push('\n');
+        }
+    }
+    text
+}

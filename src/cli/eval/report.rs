@@ -1,0 +1,202 @@
+//! The figures of an evaluation: counted, then printed.
+
+use std::collections::BTreeMap;
+
+use cliplet::Error;
+use serde::Serialize;
+
+use crate::cli::output::{Format, csv_field, json_line, percent, print};
+
+/// Confusions listed in a table.
+const CONFUSIONS: usize = 20;
+
+/// Counts of one class.
+#[derive(Default)]
+struct Class {
+    folder: String,
+    label: String,
+    images: usize,
+    first: usize,
+    among: usize,
+    unreadable: usize,
+}
+
+/// Counts of a whole evaluation.
+pub struct Report {
+    classes: Vec<Class>,
+    /// How often (true, predicted) was confused.
+    confused: BTreeMap<(usize, usize), usize>,
+}
+
+/// The figures as JSON gives them; rates are fractions.
+#[derive(Serialize)]
+struct Figures<'a> {
+    /// Pictures that could be read.
+    images: usize,
+    top1: f64,
+    top5: f64,
+    /// Mean over classes of their top-1.
+    mean_per_class: f64,
+    per_class: Vec<PerClass<'a>>,
+    /// Most frequent first.
+    confusions: Vec<Confusion<'a>>,
+    unreadable: usize,
+}
+
+#[derive(Serialize)]
+struct PerClass<'a> {
+    class: &'a str,
+    label: &'a str,
+    images: usize,
+    top1: f64,
+    top5: f64,
+    unreadable: usize,
+}
+
+#[derive(Serialize)]
+struct Confusion<'a> {
+    label: &'a str,
+    predicted: &'a str,
+    count: usize,
+}
+
+fn rate(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+impl Report {
+    /// Counts nothing yet.
+    pub fn new(folders: &[String], labels: Vec<String>) -> Self {
+        let named = folders.iter().zip(labels);
+        let class = |(folder, label): (&String, String)| Class {
+            folder: folder.clone(),
+            label,
+            ..Class::default()
+        };
+        Self {
+            classes: named.map(class).collect(),
+            confused: BTreeMap::new(),
+        }
+    }
+
+    /// Counts one picture of `class` whose best labels are `best`.
+    pub fn count(&mut self, class: usize, best: &[usize]) {
+        let counts = &mut self.classes[class];
+        counts.images += 1;
+        counts.first += usize::from(best.first() == Some(&class));
+        counts.among += usize::from(best.contains(&class));
+        if let Some(&predicted) = best.first().filter(|&&predicted| predicted != class) {
+            *self.confused.entry((class, predicted)).or_default() += 1;
+        }
+    }
+
+    /// Counts one picture of `class` that could not be read.
+    pub fn unreadable(&mut self, class: usize) {
+        self.classes[class].unreadable += 1;
+    }
+
+    fn figures(&self) -> Figures<'_> {
+        let sum = |of: fn(&Class) -> usize| self.classes.iter().map(of).sum::<usize>();
+        let images = sum(|c| c.images);
+        let seen: Vec<_> = self.classes.iter().filter(|c| c.images > 0).collect();
+        let mut confusions: Vec<_> = self
+            .confused
+            .iter()
+            .map(|(&(class, predicted), &count)| Confusion {
+                label: &self.classes[class].label,
+                predicted: &self.classes[predicted].label,
+                count,
+            })
+            .collect();
+        confusions.sort_by_key(|c| std::cmp::Reverse(c.count));
+        Figures {
+            images,
+            top1: rate(sum(|c| c.first), images),
+            top5: rate(sum(|c| c.among), images),
+            mean_per_class: seen.iter().map(|c| rate(c.first, c.images)).sum::<f64>()
+                / seen.len().max(1) as f64,
+            per_class: self.classes.iter().map(PerClass::of).collect(),
+            confusions,
+            unreadable: sum(|c| c.unreadable),
+        }
+    }
+
+    /// Prints the figures.
+    pub fn print(&self, format: Format) -> Result<(), Error> {
+        let figures = self.figures();
+        match format {
+            Format::Json | Format::Jsonl => print(&json_line(&figures)?),
+            Format::Csv => print(&figures.csv()),
+            Format::Table => print(&figures.table()),
+        }
+    }
+}
+
+impl<'a> PerClass<'a> {
+    fn of(class: &'a Class) -> Self {
+        Self {
+            class: &class.folder,
+            label: &class.label,
+            images: class.images,
+            top1: rate(class.first, class.images),
+            top5: rate(class.among, class.images),
+            unreadable: class.unreadable,
+        }
+    }
+}
+
+impl Figures<'_> {
+    fn csv(&self) -> String {
+        let row = |c: &PerClass| {
+            format!(
+                "{},{},{},{},{},{}\n",
+                csv_field(c.class),
+                csv_field(c.label),
+                c.images,
+                c.top1,
+                c.top5,
+                c.unreadable
+            )
+        };
+        let rows: String = self.per_class.iter().map(row).collect();
+        format!("class,label,images,top1,top5,unreadable\n{rows}")
+    }
+
+    fn table(&self) -> String {
+        let width = self
+            .per_class
+            .iter()
+            .map(|c| c.label.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(5);
+        let mut text = format!("{:width$}  images    top-1    top-5\n", "class");
+        for c in &self.per_class {
+            text += &format!(
+                "{:width$}  {:>6}  {:>7}  {:>7}\n",
+                c.label,
+                c.images,
+                percent(c.top1),
+                percent(c.top5)
+            );
+        }
+        let (top1, top5) = (percent(self.top1), percent(self.top5));
+        text += &format!("{:width$}  {:>6}  {top1:>7}  {top5:>7}\n", "all", self.images);
+        text += &format!(
+            "mean per class {}, unreadable {}\n",
+            percent(self.mean_per_class),
+            self.unreadable
+        );
+        if !self.confusions.is_empty() {
+            text += "\nmost confused\n";
+        }
+        for c in self.confusions.iter().take(CONFUSIONS) {
+            text += &format!("{:>4} × {} taken for {}\n", c.count, c.label, c.predicted);
+        }
+        text
+    }
+}

@@ -1,0 +1,60 @@
+//! The shapes that answers are printed in.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use cliplet::Error;
+use serde::Serialize;
+
+use super::io_error;
+
+/// How answers are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    Table,
+    /// One JSON document.
+    Json,
+    /// Comma-separated values.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// Standard output, whose closing by the reader (`| head`) is no failure.
+pub fn print(text: &str) -> Result<(), Error> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(io_error("standard output")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A value as one line of JSON.
+pub fn json_line(value: &impl Serialize) -> Result<String, Error> {
+    let line = serde_json::to_string(value).map_err(|error| Error::Input(error.to_string()))?;
+    Ok(line + "\n")
+}
+
+/// A list of values as a JSON array, one value a line.
+pub fn json_array(values: &[impl Serialize]) -> Result<String, Error> {
+    let lines = values.iter().map(json_line).collect::<Result<Vec<_>, _>>()?;
+    let lines: Vec<_> = lines.iter().map(|line| line.trim_end()).collect();
+    Ok(format!("[{}]\n", lines.join(",\n ")))
+}
+
+/// A field of CSV (RFC 4180): quoted where it must be.
+pub fn csv_field(text: &str) -> String {
+    let quoted = text.contains([',', '"', '\n', '\r']);
+    if quoted {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_string()
+    }
+}
+
+/// A fraction as a percentage.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100.0 * fraction)
+}
