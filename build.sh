@@ -122,26 +122,26 @@ wasm_env() {
   export RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}"
 }
 
-# build_variant NAME THREADS FEATURES: one wasm module and its JavaScript into dist/pkg/NAME.
+# build_variant NAME THREADS FEATURES: one wasm module and its JavaScript into dist/cliplet/wasm/NAME.
 build_variant() (
   wasm_env "$2"
   say "Building the $1 variant"
   cargo rustc --release --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}"
   local wasm="$CARGO_TARGET_DIR/$WASM/release/cliplet.wasm" kept="$CARGO_TARGET_DIR/$1.wasm"
-  if ! cmp -s "$wasm" "$kept" || [ ! -f "dist/pkg/$1/cliplet_bg.wasm" ]; then
-    wasm-bindgen --target web --no-typescript --out-name cliplet --out-dir "dist/pkg/$1" "$wasm"
+  if ! cmp -s "$wasm" "$kept" || [ ! -f "dist/cliplet/wasm/$1/cliplet_bg.wasm" ]; then
+    wasm-bindgen --target web --no-typescript --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$wasm"
     cp "$wasm" "$kept"
   fi
 )
 
 build_dist() {
-  mkdir -p dist/models
+  mkdir -p dist/cliplet/models
   build_variant simd single ""
   build_variant relaxed single relaxed-simd
   build_variant simd-threads threads threads
   build_variant relaxed-threads threads threads,relaxed-simd
   cp -R www/. dist/ && rm -rf dist/tools
-  cp models/*.gguf dist/models/
+  cp models/*.gguf dist/cliplet/models/
   node www/tools/precache.mjs dist
   say "Built dist/: plain static files for any host"
 }

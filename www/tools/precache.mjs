@@ -1,5 +1,5 @@
-// Lists every file of a built folder with a version made of their contents, for the service worker:
-// it fetches exactly these and swaps to them as a whole.
+// Lists every file of a built folder with a version made of their contents, for the service worker,
+// and writes that version into it: it fetches exactly these and swaps to them as a whole.
 //   node precache.mjs DIST
 import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
@@ -18,5 +18,10 @@ const files = entries
   .filter((file) => !NOT_LISTED.has(file))
   .sort();
 const hash = createHash("sha256");
-for (const file of [...files, "sw.js"]) hash.update(file).update(await readFile(join(dist, file)).catch(() => ""));
-await writeFile(join(dist, "precache.json"), JSON.stringify({ version: hash.digest("hex").slice(0, 16), files }, null, 1));
+for (const file of [...files, "sw.js"]) hash.update(file).update(await readFile(join(dist, file)));
+const version = hash.digest("hex").slice(0, 16);
+const worker = await readFile(join(dist, "sw.js"), "utf8");
+const stamped = worker.replace(/^const VERSION = "[^"]*";/m, `const VERSION = "${version}";`);
+if (stamped === worker) throw new Error("sw.js has no VERSION to write");
+await writeFile(join(dist, "sw.js"), stamped);
+await writeFile(join(dist, "precache.json"), JSON.stringify({ version, files }, null, 1));

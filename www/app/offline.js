@@ -1,0 +1,41 @@
+// Registers the service worker: the page works without a network after one visit, and becomes
+// cross-origin isolated on hosts that set no headers (threads need it).
+
+const RELOADED = "cliplet-reloaded-for-isolation";
+
+/** @param {(apply: () => void) => void} onUpdate called when a new version waits to take over */
+export async function register(onUpdate) {
+  if (!("serviceWorker" in navigator)) return;
+  const { serviceWorker } = navigator;
+  let updating = false;
+  serviceWorker.addEventListener("controllerchange", () => {
+    if (updating) location.reload();
+    else isolate();
+  });
+  try {
+    const registration = await serviceWorker.register("sw.js", { updateViaCache: "none" });
+    const offer = () => {
+      const { waiting } = registration;
+      if (waiting && serviceWorker.controller) {
+        onUpdate(() => {
+          updating = true;
+          waiting.postMessage("activate");
+        });
+      }
+    };
+    registration.addEventListener("updatefound", () => {
+      registration.installing?.addEventListener("statechange", offer);
+    });
+    offer();
+    if (serviceWorker.controller) isolate();
+  } catch {
+    // Private modes refuse service workers; the page then works as long as the network does.
+  }
+}
+
+/** Reloads once through the service worker, which adds the isolation headers. */
+function isolate() {
+  if (globalThis.crossOriginIsolated !== false || sessionStorage.getItem(RELOADED)) return;
+  sessionStorage.setItem(RELOADED, "yes");
+  location.reload();
+}

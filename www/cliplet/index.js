@@ -1,0 +1,173 @@
+// cliplet: OpenAI's CLIP in the browser. The engine runs in a worker; nothing leaves the machine.
+// Types and documentation of everything exported here: index.d.ts.
+
+/** The small demonstration model that comes with the package. */
+export const DEFAULT_MODEL = new URL("./models/cliplet-small.gguf", import.meta.url).href;
+export const DEFAULT_TEMPLATE = "a photo of a {}";
+
+export class ClipletError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.name = "ClipletError";
+    this.code = code;
+  }
+}
+
+/** The one door to the worker: numbers requests, hands answers back, turns aborts into messages. */
+class Door {
+  #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "cliplet" });
+  #open = new Map();
+  #next = 1;
+
+  constructor() {
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault?.();
+      this.close(new ClipletError("engine", `the engine stopped: ${event.message ?? "its worker could not start"}`));
+    };
+  }
+
+  #receive({ id, value, error, progress }) {
+    const request = this.#open.get(id);
+    if (!request) return;
+    if (progress) return request.onProgress?.(progress);
+    this.#open.delete(id);
+    request.release();
+    if (error) request.reject(new ClipletError(error.code, error.message));
+    else request.resolve(value);
+  }
+
+  /** Sends a request; `transfer` moves buffers instead of copying them. */
+  ask(op, given, { signal, onProgress, transfer = [] } = {}) {
+    if (!this.#worker) return Promise.reject(new ClipletError("disposed", "this engine was disposed of"));
+    if (signal?.aborted) return Promise.reject(new ClipletError("cancelled", "cancelled"));
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      const abort = () => this.#worker?.postMessage({ id, op: "abort" });
+      signal?.addEventListener("abort", abort);
+      const release = () => signal?.removeEventListener("abort", abort);
+      this.#open.set(id, { resolve, reject, onProgress, release });
+      this.#worker.postMessage({ id, op, ...given }, transfer);
+    });
+  }
+
+  close(error) {
+    this.#worker?.terminate();
+    this.#worker = null;
+    for (const { reject, release } of this.#open.values()) {
+      release();
+      reject(error);
+    }
+    this.#open.clear();
+  }
+}
+
+/** Draws a video frame, canvas, bitmap or image element and reads its pixels. */
+function drawn(image, width, height) {
+  if (!width || !height) throw new ClipletError("image", "the picture has no size yet: wait until it is loaded");
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
+/** A picture in a form that crosses to the worker: a Blob, or raw pixels. */
+function sendable(image) {
+  if (image instanceof Blob) return image;
+  if (image instanceof ImageData) return { width: image.width, height: image.height, data: image.data };
+  const size = image?.videoWidth ?? image?.naturalWidth ?? image?.width;
+  if (typeof size !== "number") {
+    throw new ClipletError(
+      "input",
+      "the image must be a Blob, File, ImageData, ImageBitmap, HTML image, canvas or video element",
+    );
+  }
+  const { width, height, data } = drawn(image, size, image.videoHeight ?? image.naturalHeight ?? image.height);
+  return { width, height, data };
+}
+
+const unit = (x) => {
+  const norm = Math.hypot(...x);
+  return norm > 0 ? x.map((value) => value / norm) : x;
+};
+
+function strings(value, what) {
+  const list = Array.isArray(value) ? value : [value];
+  if (list.length === 0 || list.some((text) => typeof text !== "string")) {
+    throw new ClipletError("input", `${what} must be a string or a list of at least one string`);
+  }
+  return list;
+}
+
+function defaultThreads() {
+  return Math.max(1, Math.min(navigator.hardwareConcurrency ?? 1, 8));
+}
+
+export class Cliplet {
+  #door;
+  #info;
+
+  constructor(door, info) {
+    this.#door = door;
+    this.#info = info;
+  }
+
+  static async load(source = DEFAULT_MODEL, options = {}) {
+    const door = new Door();
+    const clip = new Cliplet(door, null);
+    try {
+      await clip.replace(source, options);
+      return clip;
+    } catch (error) {
+      door.close(error);
+      throw error;
+    }
+  }
+
+  async replace(source, { onProgress, threads = defaultThreads(), variant, signal } = {}) {
+    const model = source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? location.href).href;
+    const given = { source: model, threads, variant, report: Boolean(onProgress) };
+    this.#info = await this.#door.ask("load", given, { signal, onProgress });
+    return this;
+  }
+
+  get info() {
+    return this.#info;
+  }
+
+  async classify(image, labels, { template, templates, topK, signal } = {}) {
+    const given = {
+      labels: strings(labels, "labels"),
+      templates: strings(templates ?? template ?? DEFAULT_TEMPLATE, "templates"),
+      topK,
+    };
+    const picture = image instanceof Float32Array ? { embedding: image } : { picture: sendable(image) };
+    const ranked = await this.#door.ask("classify", { ...given, ...picture }, { signal });
+    return ranked;
+  }
+
+  async embedImage(image, { normalize = false, signal } = {}) {
+    const many = Array.isArray(image);
+    const pictures = (many ? image : [image]).map(sendable);
+    const embeddings = pictures.length ? await this.#door.ask("embedImages", { pictures }, { signal }) : [];
+    const done = normalize ? embeddings.map(unit) : embeddings;
+    return many ? done : done[0];
+  }
+
+  async embedText(text, { normalize = false, signal } = {}) {
+    const many = Array.isArray(text);
+    const embeddings =
+      many && text.length === 0 ? [] : await this.#door.ask("embedTexts", { texts: strings(text, "text") }, { signal });
+    const done = normalize ? embeddings.map(unit) : embeddings;
+    return many ? done : done[0];
+  }
+
+  async refreshInfo() {
+    this.#info = await this.#door.ask("info", {});
+    return this.#info;
+  }
+
+  dispose() {
+    this.#door.close(new ClipletError("disposed", "this engine was disposed of"));
+  }
+}

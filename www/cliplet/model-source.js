@@ -1,0 +1,78 @@
+// Where a model's bytes come from: an address, fetched once and kept by the browser, or a file.
+
+const CACHE = "cliplet-models";
+
+const failure = (code, message) => Object.assign(new Error(message), { code });
+
+/** Cache storage is missing in some private modes and over plain http. */
+async function storage() {
+  try {
+    return await globalThis.caches?.open(CACHE);
+  } catch {
+    return undefined;
+  }
+}
+
+async function* read(stream) {
+  const reader = stream.getReader();
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+const nothing = async () => {};
+
+function fromBlob(blob) {
+  const opened = { name: blob.name ?? "model", cached: false, total: blob.size };
+  return { ...opened, chunks: () => read(blob.stream()), keep: nothing, discard: nothing };
+}
+
+function lengthOf(response) {
+  const length = response.headers.get("content-length");
+  return length && !response.headers.has("content-encoding") ? Number(length) : undefined;
+}
+
+async function fromAddress(address) {
+  const name = decodeURIComponent(new URL(address).pathname.split("/").pop()) || address;
+  const cache = await storage();
+  const forget = async () => void (await cache?.delete(address).catch(() => false));
+  const kept = await cache?.match(address);
+  if (kept) {
+    return { name, cached: true, total: lengthOf(kept), chunks: () => read(kept.body), keep: nothing, discard: forget };
+  }
+
+  const download = new AbortController();
+  const response = await fetch(address, { signal: download.signal }).catch(() => {
+    throw failure("network", `${name}: could not be fetched; check the address and the connection`);
+  });
+  if (!response.ok) throw failure("network", `${name}: the server answered ${response.status} ${response.statusText}`);
+  const opened = { name, cached: false, total: lengthOf(response) };
+  if (!cache) {
+    const discard = async () => download.abort();
+    return { ...opened, chunks: () => read(response.body), keep: nothing, discard };
+  }
+
+  const [now, later] = response.body.tee();
+  const headers = opened.total === undefined ? {} : { "content-length": String(opened.total) };
+  // A full disk must not stop the load: the model is then fetched again next time.
+  const stored = cache.put(address, new Response(later, { headers })).catch(forget);
+  const discard = async () => {
+    download.abort();
+    await stored;
+    await forget();
+  };
+  return { ...opened, chunks: () => read(now), keep: () => stored, discard };
+}
+
+/**
+ * Opens a model for reading.
+ * @param {string | Blob} source an absolute address, or a file
+ * @returns `name`, `cached` (whether it came from the cache), `total` bytes where known, `chunks()` to
+ *   read once, `keep()` when the model was good and `discard()` when it was not: the download stops
+ *   and what was cached is forgotten.
+ */
+export async function open(source) {
+  return source instanceof Blob ? fromBlob(source) : fromAddress(source);
+}

@@ -1,0 +1,29 @@
+// Which of the four WebAssembly modules this engine can run, best first, found by asking the engine.
+
+/** `i32x4.relaxed_dot_i8x16_i7x16_add_s` of three splats: validates where relaxed SIMD does. */
+const RELAXED_SIMD = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0,
+  65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11,
+);
+
+/** `i8x16.splat`: validates where SIMD does. */
+const SIMD = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+);
+
+/** Whether this context can share memory between workers. */
+export const canThread = () => globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
+
+/**
+ * Names of the variants to try, best first.
+ * @param {number} threads wanted
+ * @param {string} [forced] the only one to try
+ * @returns {string[]}
+ */
+export function variants(threads, forced) {
+  if (forced) return [forced];
+  if (!WebAssembly.validate(SIMD)) return [];
+  const kinds = WebAssembly.validate(RELAXED_SIMD) ? ["relaxed"] : ["simd"];
+  if (threads > 1 && canThread()) kinds.unshift(`${kinds[0]}-threads`);
+  return kinds;
+}
