@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-readonly MIN_RUST=1.88
+readonly MIN_RUST=1.89
 readonly WASM_BINDGEN=0.2.130 # as pinned in Cargo.toml
 readonly WASM_PACK=0.15.1
 readonly TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/cliplet"
@@ -96,6 +96,7 @@ setup_test() {
   setup_build
   cargo_tool wasm-pack wasm-pack "$WASM_PACK"
   have chromium && have chromedriver || apt_need "a browser to test in" chromium chromium-driver
+  fc-list 2>/dev/null | grep -q 'Noto Color Emoji' || apt_need "emoji for the page's tests" fontconfig fonts-noto-color-emoji
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     { have rustup && rustup component add rustfmt clippy; } || apt_need "Rust's linters" rust-web-clippy rustfmt-web
   # wasm-pack looks for the target's folder before it builds; the library itself comes from -Z build-std.
@@ -129,7 +130,7 @@ build_variant() (
   cargo rustc --release --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}"
   local wasm="$CARGO_TARGET_DIR/$WASM/release/cliplet.wasm" kept="$CARGO_TARGET_DIR/$1.wasm"
   if ! cmp -s "$wasm" "$kept" || [ ! -f "dist/cliplet/wasm/$1/cliplet_bg.wasm" ]; then
-    wasm-bindgen --target web --no-typescript --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$wasm"
+    wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$wasm"
     cp "$wasm" "$kept"
   fi
 )

@@ -1,19 +1,21 @@
 // Keeps the page: every file of a version is fetched before it takes over, answers come from that
 // version alone, and every answer carries the headers that make the page cross-origin isolated.
+// Of the WebAssembly modules it keeps the kind named in its own address (sw.js?kind=relaxed).
 
 const VERSION = "development"; // the build writes a hash of all files here
 const PREFIX = `cliplet-page ${registration.scope} `;
 const CACHE = PREFIX + VERSION;
+const KIND = new URL(location.href).searchParams.get("kind");
 
 addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const response = await fetch("precache.json", { cache: "no-store" });
-      const { version, files } = await response.json();
+      const { version, files, kinds } = await response.json();
       if (version !== VERSION) throw new Error(`the site holds version ${version}, this worker is ${VERSION}`);
       const cache = await caches.open(CACHE);
       try {
-        await cache.addAll(["./", ...files].map((file) => new Request(file, { cache: "reload" })));
+        await cache.addAll(["./", ...files, ...(kinds[KIND] ?? [])].map((file) => new Request(file, { cache: "reload" })));
       } catch (error) {
         await caches.delete(CACHE);
         throw error;

@@ -124,7 +124,7 @@ impl<'a> Picture<'a> {
             Orientation::Transverse => (last, -w, -1),
             Orientation::Rotate270 => (w - 1, w, -1),
         };
-        let turned = step_x.unsigned_abs() == w as usize && orientation as u8 >= Orientation::Transpose as u8;
+        let turned = orientation as u8 >= Orientation::Transpose as u8;
         let (width, height) = if turned {
             (h as usize, w as usize)
         } else {

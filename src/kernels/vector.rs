@@ -48,7 +48,7 @@ pub fn round_to_i32(x: f32) -> i32 {
 /// degree 6 on ±ln(2)/2 (Cephes' `expf` coefficients).
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    const LN2_HIGH: f32 = 0.693_359_375;
+    const LN2_HIGH: f32 = 355.0 / 512.0;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = if x < -87.0 { -87.0 } else { x };
     let x = if x > 88.0 { 88.0 } else { x };

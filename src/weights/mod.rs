@@ -47,6 +47,7 @@ pub struct Progress {
 /// Called as a long operation advances; breaking ends it with [`Error::Cancelled`].
 pub type OnProgress<'a> = Option<&'a dyn Fn(Progress) -> ControlFlow<()>>;
 
+#[cfg(not(target_family = "wasm"))]
 pub(crate) fn report(progress: OnProgress, done: u64, total: u64) -> Result<()> {
     match progress.map(|call| call(Progress { done, total })) {
         Some(ControlFlow::Break(())) => Err(Error::Cancelled),

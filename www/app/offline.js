@@ -1,6 +1,8 @@
 // Registers the service worker: the page works without a network after one visit, and becomes
 // cross-origin isolated on hosts that set no headers (threads need it).
 
+import { kind } from "../cliplet/variants.js";
+
 const RELOADED = "cliplet-reloaded-for-isolation";
 
 /** @param {(apply: () => void) => void} onUpdate called when a new version waits to take over */
@@ -13,7 +15,7 @@ export async function register(onUpdate) {
     else isolate();
   });
   try {
-    const registration = await serviceWorker.register("sw.js", { updateViaCache: "none" });
+    const registration = await serviceWorker.register(`sw.js?kind=${kind()}`, { updateViaCache: "none" });
     const offer = () => {
       const { waiting } = registration;
       if (waiting && serviceWorker.controller) {

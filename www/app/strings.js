@@ -72,7 +72,7 @@ export const text = {
     star: "Yellow star",
     stripes: "Black and white stripes",
   },
-  defaultLabels: "a red circle, a blue square, a green triangle, a yellow star, a cat, a dog, a car, a pizza",
+  defaultLabels: "red circle, blue square, green triangle, yellow star, cat, dog, car, pizza",
 };
 
 /** Fills every element that names a string with it. */

@@ -34,16 +34,30 @@ function lengthOf(response) {
   return length && !response.headers.has("content-encoding") ? Number(length) : undefined;
 }
 
-async function fromAddress(address) {
+/** What tells two versions of a file apart. */
+const MARKS = ["etag", "last-modified", "content-length"];
+
+/** Whether the server now holds another version than the one kept; without a network, it does not. */
+async function changed(address, kept, signal) {
+  const now = await fetch(address, { method: "HEAD", cache: "no-cache", signal }).catch(() => null);
+  if (!now?.ok || now.headers.has("content-encoding")) return false;
+  return MARKS.some((mark) => {
+    const [before, after] = [kept.headers.get(mark), now.headers.get(mark)];
+    return before !== null && after !== null && before !== after;
+  });
+}
+
+async function fromAddress(address, signal) {
   const name = decodeURIComponent(new URL(address).pathname.split("/").pop()) || address;
   const cache = await storage();
   const forget = async () => void (await cache?.delete(address).catch(() => false));
   const kept = await cache?.match(address);
-  if (kept) {
+  if (kept && !(await changed(address, kept, signal))) {
     return { name, cached: true, total: lengthOf(kept), chunks: () => read(kept.body), keep: nothing, discard: forget };
   }
 
   const download = new AbortController();
+  signal.addEventListener("abort", () => download.abort());
   const response = await fetch(address, { signal: download.signal }).catch(() => {
     throw failure("network", `${name}: could not be fetched; check the address and the connection`);
   });
@@ -55,7 +69,11 @@ async function fromAddress(address) {
   }
 
   const [now, later] = response.body.tee();
-  const headers = opened.total === undefined ? {} : { "content-length": String(opened.total) };
+  const headers = new Headers();
+  for (const mark of opened.total === undefined ? [] : MARKS) {
+    const value = response.headers.get(mark);
+    if (value !== null) headers.set(mark, value);
+  }
   // A full disk must not stop the load: the model is then fetched again next time.
   const stored = cache.put(address, new Response(later, { headers })).catch(forget);
   const discard = async () => {
@@ -69,10 +87,11 @@ async function fromAddress(address) {
 /**
  * Opens a model for reading.
  * @param {string | Blob} source an absolute address, or a file
+ * @param {AbortSignal} signal stops a download at any time
  * @returns `name`, `cached` (whether it came from the cache), `total` bytes where known, `chunks()` to
  *   read once, `keep()` when the model was good and `discard()` when it was not: the download stops
  *   and what was cached is forgotten.
  */
-export async function open(source) {
-  return source instanceof Blob ? fromBlob(source) : fromAddress(source);
+export async function open(source, signal) {
+  return source instanceof Blob ? fromBlob(source) : fromAddress(source, signal);
 }

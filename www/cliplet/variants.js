@@ -14,6 +14,12 @@ const SIMD = Uint8Array.of(
 /** Whether this context can share memory between workers. */
 export const canThread = () => globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
 
+/** The kind of variant for this engine: "relaxed", "simd", or null where there is no SIMD at all. */
+export function kind() {
+  if (!WebAssembly.validate(SIMD)) return null;
+  return WebAssembly.validate(RELAXED_SIMD) ? "relaxed" : "simd";
+}
+
 /**
  * Names of the variants to try, best first.
  * @param {number} threads wanted
@@ -22,8 +28,7 @@ export const canThread = () => globalThis.crossOriginIsolated === true && typeof
  */
 export function variants(threads, forced) {
   if (forced) return [forced];
-  if (!WebAssembly.validate(SIMD)) return [];
-  const kinds = WebAssembly.validate(RELAXED_SIMD) ? ["relaxed"] : ["simd"];
-  if (threads > 1 && canThread()) kinds.unshift(`${kinds[0]}-threads`);
-  return kinds;
+  const best = kind();
+  if (!best) return [];
+  return threads > 1 && canThread() ? [`${best}-threads`, best] : [best];
 }

@@ -10,8 +10,8 @@ const PROMPTS_A_STEP = 32;
 
 let engine = null;
 let backend = null;
-const aborted = new Set();
-const waiting = new Set();
+/** What cancels each request that is waiting or at work. */
+const controllers = new Map();
 
 const failure = (code, message) => Object.assign(new Error(message), { code });
 
@@ -22,7 +22,11 @@ async function checkpoint(id) {
     port1.onmessage = () => (port1.close(), resume());
     port2.postMessage(null);
   });
-  if (aborted.has(id)) throw failure("cancelled", "cancelled");
+  stopIfAborted(id);
+}
+
+function stopIfAborted(id) {
+  if (controllers.get(id).signal.aborted) throw failure("cancelled", "cancelled");
 }
 
 function loaded() {
@@ -84,7 +88,8 @@ async function load(id, { name, total, chunks, keep }, { threads, variant, repor
 
 const operations = {
   async load(id, { source, threads, variant, report }) {
-    let opened = await open(source);
+    const { signal } = controllers.get(id);
+    let opened = await open(source, signal);
     try {
       return await load(id, opened, { threads, variant, report });
     } catch (error) {
@@ -92,7 +97,7 @@ const operations = {
       if (!opened.cached || error.code !== "model") throw error;
     }
     // What was kept is broken: once more, from where it came.
-    opened = await open(source);
+    opened = await open(source, signal);
     try {
       return await load(id, opened, { threads, variant, report });
     } catch (error) {
@@ -136,26 +141,29 @@ const operations = {
   },
 };
 
+/** An error as it is sent; a DOMException's code is a number and says nothing. */
+const failed = (code, message) => ({ code: typeof code === "string" ? code : "engine", message });
+
 let last = Promise.resolve();
 
 async function answer({ id, op, ...given }) {
   try {
-    if (aborted.has(id)) throw failure("cancelled", "cancelled");
+    stopIfAborted(id);
     postMessage({ id, value: await operations[op](id, given) });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    postMessage({ id, error: { code: error?.code ?? "engine", message } });
+    const cancelled = controllers.get(id).signal.aborted;
+    postMessage({ id, error: cancelled ? failed("cancelled", "cancelled") : failed(error?.code, message) });
   } finally {
-    waiting.delete(id);
-    aborted.delete(id);
+    controllers.delete(id);
   }
 }
 
 addEventListener("message", ({ data }) => {
   if (data.op === "abort") {
-    if (waiting.has(data.id)) aborted.add(data.id);
+    controllers.get(data.id)?.abort();
     return;
   }
-  waiting.add(data.id);
+  controllers.set(data.id, new AbortController());
   last = last.then(() => answer(data));
 });

@@ -1,5 +1,6 @@
-// Lists every file of a built folder with a version made of their contents, for the service worker,
-// and writes that version into it: it fetches exactly these and swaps to them as a whole.
+// Lists the files of a built folder with a version made of their contents, for the service worker,
+// and writes that version into it: it fetches exactly these and swaps to them as a whole. Models are
+// not listed, since the engine keeps them itself; modules are listed by the kind of engine they need.
 //   node precache.mjs DIST
 import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
@@ -24,4 +25,12 @@ const worker = await readFile(join(dist, "sw.js"), "utf8");
 const stamped = worker.replace(/^const VERSION = "[^"]*";/m, `const VERSION = "${version}";`);
 if (stamped === worker) throw new Error("sw.js has no VERSION to write");
 await writeFile(join(dist, "sw.js"), stamped);
-await writeFile(join(dist, "precache.json"), JSON.stringify({ version, files }, null, 1));
+
+const kinds = {};
+const always = [];
+for (const file of files) {
+  const kind = /^cliplet\/wasm\/(simd|relaxed)/.exec(file)?.[1];
+  if (kind) (kinds[kind] ??= []).push(file);
+  else if (!file.startsWith("cliplet/models/")) always.push(file);
+}
+await writeFile(join(dist, "precache.json"), JSON.stringify({ version, files: always, kinds }, null, 1));

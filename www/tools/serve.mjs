@@ -44,6 +44,7 @@ export async function serve(folder, { port = 0, prefix = "/", isolated = true } 
       if (found.isDirectory()) found = await stat((file = join(file, "index.html")));
       headers["Content-Type"] = TYPES[extname(file)] ?? "application/octet-stream";
       headers["Content-Length"] = found.size;
+      headers.ETag = `"${found.size.toString(16)}-${Math.floor(found.mtimeMs).toString(16)}"`;
       response.writeHead(200, headers);
       if (request.method === "HEAD") response.end();
       else createReadStream(file).pipe(response);

@@ -41,7 +41,9 @@ pub(in crate::image) fn read(bytes: &[u8], pixel_limit: u64) -> Result<Picture<'
     match format {
         Format::Jpeg => jpeg::read(&file),
         Format::Gif => gif::read(&file),
-        Format::Png => file.read_with(PngDecoder::new(source).map_err(|e| file.damaged(e))?),
+        Format::Png => {
+            file.read_with(PngDecoder::with_limits(source, metadata_limits()).map_err(|e| file.damaged(e))?)
+        }
         Format::WebP => file.read_with(WebPDecoder::new(source).map_err(|e| file.damaged(e))?),
         Format::Bmp => bmp::read(&file, BmpDecoder::new(source).map_err(|e| file.damaged(e))?),
     }
@@ -142,6 +144,13 @@ impl File<'_> {
     fn damaged(&self, reason: impl Display) -> Error {
         broken(format!("damaged {}: {reason}", self.format.name()))
     }
+}
+
+/// For what a PNG compresses beside its pixels (a profile of a few kilobytes): 64 MiB.
+fn metadata_limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(64 << 20);
+    limits
 }
 
 /// By bit depth and colour type in IHDR.

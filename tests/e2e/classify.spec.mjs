@@ -1,0 +1,177 @@
+// A person's main road: drop pictures, read ranked labels, change the question.
+
+import { answer, card, draw, drop, expect, open, paints, png, serious, setLabels, setTemplate, test } from "./page.mjs";
+
+test("a dropped picture gets its labels ranked, with percentages that add up", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "blue square, red circle, cat");
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  expect(await answer(page, "one.png")).toHaveLength(3);
+  const shares = (await card(page, "one.png").locator(".score").allTextContents()).map((text) => parseFloat(text.replace("<", "")));
+  expect(shares.reduce((a, b) => a + b)).toBeGreaterThan(99);
+  expect(shares.reduce((a, b) => a + b)).toBeLessThan(101);
+  expect(shares).toEqual([...shares].sort((a, b) => b - a));
+  await expect(page.getByRole("status")).toContainText("one.png");
+});
+
+test("what is drawn is what is answered", async ({ page, site }) => {
+  await open(page, site);
+  await setTemplate(page, "a {}");
+  await setLabels(page, "blue square, red circle");
+  await drop(page, [
+    png("circle.png", await draw(page, paints.redCircle)),
+    png("square.png", await draw(page, paints.blueSquare)),
+  ]);
+  expect((await answer(page, "circle.png"))[0]).toBe("red circle");
+  expect((await answer(page, "square.png"))[0]).toBe("blue square");
+});
+
+test("an emoji is told by its name among five others", async ({ page, site }) => {
+  await open(page, site);
+  const pizza = await draw(page, paints.emoji, "🍕");
+  const nothing = await draw(page, () => {});
+  expect(pizza.equals(nothing), "the emoji font draws something").toBe(false);
+  await setTemplate(page, "a {}");
+  await setLabels(page, "soccer ball, cat face, sun, slice of pizza, automobile, red heart");
+  await drop(page, [
+    png("pizza.png", pizza),
+    png("cat.png", await draw(page, paints.emoji, "🐱")),
+    png("heart.png", await draw(page, paints.emoji, "❤️")),
+  ]);
+  expect((await answer(page, "pizza.png"))[0]).toBe("slice of pizza");
+  expect((await answer(page, "cat.png"))[0]).toBe("cat face");
+  expect((await answer(page, "heart.png"))[0]).toBe("red heart");
+});
+
+test("a second picture joins the first; one can be removed, and all", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  await drop(page, [png("two.png", await draw(page, paints.blueSquare))]);
+  await answer(page, "two.png");
+  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  await page.getByRole("button", { name: "Remove one.png" }).click();
+  await expect(page.locator(".card")).toHaveCount(1);
+  await page.getByRole("button", { name: "Remove all" }).click();
+  await expect(page.locator(".card")).toHaveCount(0);
+  await expect(page.getByText("Drop pictures here")).toBeVisible();
+});
+
+test("another label is answered without looking at the picture again", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "cat, dog");
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  const states = await page.evaluateHandle(() => {
+    const seen = [];
+    const element = document.querySelector(".card");
+    new MutationObserver(() => seen.push(element.dataset.state)).observe(element, { attributeFilter: ["data-state"] });
+    return seen;
+  });
+  await setLabels(page, "cat, dog, submarine");
+  await expect(card(page, "one.png").locator(".label", { hasText: "submarine" })).toBeVisible();
+  await setTemplate(page, "a drawing of a {}");
+  await expect(card(page, "one.png").locator(".label")).toHaveCount(3);
+  expect((await states.jsonValue()).filter((state) => state !== "done")).toEqual([]);
+});
+
+test("a template without a place for the label is said to be wrong, and mending it goes on", async ({ page, site }) => {
+  await open(page, site);
+  await page.getByLabel("Prompt template").fill("a photo");
+  await expect(page.getByLabel("Prompt template")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.locator("#template-help")).toContainText("{}");
+  await page.getByLabel("Prompt template").fill("{}");
+  await expect(page.getByLabel("Prompt template")).toHaveAttribute("aria-invalid", "false");
+});
+
+test("labels and template are remembered", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "zebra\nyak, gnu");
+  await setTemplate(page, "one {}");
+  await page.reload();
+  await expect(page.getByLabel("Labels", { exact: true })).toHaveValue("zebra\nyak, gnu");
+  await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
+});
+
+test("pictures are picked from a dialog, pasted, and taken from the samples", async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole("button", { name: "Red circle" }).click();
+  await answer(page, "Red circle.png");
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Add pictures" }).click();
+  const buffer = await draw(page, paints.blueSquare);
+  await (await chooser).setFiles([{ name: "picked.png", mimeType: "image/png", buffer }]);
+  await answer(page, "picked.png");
+  await page.evaluate(async (base64) => {
+    const transfer = new DataTransfer();
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    transfer.items.add(new File([bytes], "pasted.png", { type: "image/png" }));
+    dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
+  }, buffer.toString("base64"));
+  await answer(page, "pasted.png");
+});
+
+test("pictures given while the model loads are answered when it is there", async ({ page, site }) => {
+  let letGo;
+  const gate = new Promise((resolve) => (letGo = resolve));
+  await page.route("**/*.gguf", async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await page.goto(site);
+  await drop(page, [png("early.png", await draw(page, paints.redCircle))]);
+  await expect(card(page, "early.png")).toContainText("Waiting for the model");
+  await expect(page.getByRole("progressbar")).toBeVisible();
+  letGo();
+  await answer(page, "early.png");
+  await expect(page.getByRole("progressbar")).toBeHidden();
+});
+
+test("many pictures: the page stays responsive and everything is answered", async ({ page, site }) => {
+  await open(page, site);
+  const pictures = await Promise.all([paints.redCircle, paints.blueSquare].map((paint) => draw(page, paint)));
+  await drop(page, Array.from({ length: 60 }, (_, i) => png(`picture-${i}.png`, pictures[i % 2])));
+  await setTemplate(page, "a tiny {}");
+  await expect(page.getByRole("status")).toHaveText("60 pictures done");
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing serious, ${colorScheme}`, async ({ page, site }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await open(page, site);
+    expect(await serious(page)).toEqual([]);
+    await drop(page, [
+      png("good.png", await draw(page, paints.redCircle)),
+      { name: "bad.jpg", type: "image/jpeg", bytes: Buffer.from("not a picture") },
+    ]);
+    await answer(page, "good.png");
+    await expect(card(page, "bad.jpg")).toHaveAttribute("data-state", "failed");
+    expect(await serious(page)).toEqual([]);
+    await page.getByRole("button", { name: "Use the real CLIP" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+    expect(await serious(page)).toEqual([]);
+  });
+}
+
+test("the keyboard reaches everything", async ({ page, site }) => {
+  await open(page, site);
+  const reached = new Set();
+  for (let i = 0; i < 14; i += 1) {
+    await page.keyboard.press("Tab");
+    reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.className));
+  }
+  for (const id of ["skip", "model-button", "labels", "template", "add", "empty-add", "sample"]) expect([...reached]).toContain(id);
+  await page.getByRole("button", { name: "Red circle" }).focus();
+  await page.keyboard.press("Enter");
+  await answer(page, "Red circle.png");
+  await page.getByRole("button", { name: "Remove Red circle.png" }).press("Enter");
+  await expect(page.locator("#add")).toBeFocused();
+});
+
+test("a phone's width shows everything without scrolling sideways", async ({ page, site }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  await open(page, site);
+  await drop(page, [png("a-rather-long-name-of-a-picture-that-someone-took-with-a-phone.png", await draw(page, paints.redCircle))]);
+  await answer(page, "a-rather-long-name");
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+});

@@ -1,0 +1,92 @@
+// Bad pictures and bad weights: a message that names the file, and everything else goes on.
+
+import { readFile } from "node:fs/promises";
+import { MODEL, answer, card, draw, drop, expect, open, paints, png, ready, test } from "./page.mjs";
+
+/** A PNG header that claims 30000 x 30000 pixels of four bytes, and nothing behind it. */
+const HUGE = Buffer.concat([
+  Buffer.from("89504e470d0a1a0a0000000d49484452", "hex"),
+  Buffer.from([0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30, 8, 6, 0, 0, 0]),
+  Buffer.alloc(64),
+]);
+
+test("a damaged picture, a text named .jpg and a forged header are refused by name; the rest go on", async ({ page, site }) => {
+  await open(page, site);
+  const whole = await draw(page, paints.redCircle);
+  await drop(page, [
+    png("cut.png", whole.subarray(0, whole.length / 2)),
+    { name: "letter.jpg", type: "image/jpeg", bytes: Buffer.from("Dear sir or madam") },
+    png("huge.png", HUGE),
+    png("good.png", whole),
+  ]);
+  await answer(page, "good.png");
+  for (const name of ["cut.png", "letter.jpg", "huge.png"]) {
+    await expect(card(page, name)).toHaveAttribute("data-state", "failed");
+    expect((await card(page, name).locator(".state").textContent()).length).toBeGreaterThan(10);
+  }
+  await expect(page.getByRole("status")).toHaveText("1 picture done, 3 could not be read");
+});
+
+async function openModel(page, name, buffer) {
+  await page.locator("#model-button").click();
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Open a .gguf file" }).click();
+  await (await chooser).setFiles([{ name, mimeType: "application/octet-stream", buffer }]);
+}
+
+test("damaged weights are refused by name and the model in use stays", async ({ page, site }) => {
+  await open(page, site);
+  const model = await readFile(MODEL);
+  const flipped = Buffer.from(model);
+  flipped[Math.floor(model.length * 0.7)] ^= 0x40;
+  const bad = { "cut.gguf": model.subarray(0, model.length / 2), "flipped.gguf": flipped, "text.gguf": Buffer.from("hello") };
+  for (const [name, bytes] of Object.entries(bad)) {
+    await openModel(page, name, bytes);
+    await expect(page.getByRole("alert")).toContainText(name);
+    await expect(page.getByRole("alert")).toContainText("The model in use stays.");
+    await page.getByRole("button", { name: "Dismiss" }).click();
+  }
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+});
+
+test("a whole model file takes over and pictures are looked at again", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  await openModel(page, "mine.gguf", await readFile(MODEL));
+  await expect(page.locator("#model-note")).toBeHidden();
+  await answer(page, "one.png");
+  await page.locator("#model-button").click();
+  await page.getByRole("button", { name: "Back to the demonstration model" }).click();
+  await expect(page.locator("#model-note")).toBeVisible();
+});
+
+test("a download that arrives damaged is said so, is not kept, and the next visit is whole", async ({ page, site }) => {
+  const model = await readFile(MODEL);
+  await page.route("**/*.gguf", (route) => route.fulfill({ body: model.subarray(0, 100_000) }));
+  await page.goto(site);
+  await expect(page.getByRole("alert")).toContainText("cliplet-small.gguf");
+  await page.unroute("**/*.gguf");
+  await page.reload();
+  await ready(page);
+});
+
+test.describe("missing model", () => {
+  test.use({ expectedComplaints: [/404/] });
+  test("an address that is not there is named", async ({ page, site }) => {
+    await open(page, site);
+    await page.locator("#model-button").click();
+    await page.getByLabel("Or an address on this site").fill("models/none.gguf");
+    await page.getByRole("button", { name: "Load", exact: true }).click();
+    await expect(page.getByRole("alert")).toContainText("none.gguf");
+    await expect(page.getByRole("alert")).toContainText("404");
+  });
+});
+
+test("loading can be cancelled", async ({ page, site }) => {
+  await page.route("**/*.gguf", () => {});
+  await page.goto(site);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("alert")).toContainText("cancelled");
+});

@@ -1,0 +1,136 @@
+// Wherever the page is put and whatever the browser lacks: sub-paths, no headers, no threads, no
+// relaxed SIMD, no network.
+
+import { readFile } from "node:fs/promises";
+import { DIST, answer, draw, drop, expect, open, paints, png, ready, setLabels, setTemplate, test } from "./page.mjs";
+
+async function classifies(page) {
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  expect((await answer(page, "one.png")).length).toBeGreaterThan(1);
+}
+
+const detail = (page) => page.locator("#model-detail");
+
+async function variant(page) {
+  await page.locator("#model-button").click();
+  const fact = page.locator("dt", { hasText: "WebAssembly" }).locator("+ dd");
+  const name = await fact.textContent();
+  await page.keyboard.press("Escape");
+  return name;
+}
+
+test("an isolated host gets threads and the relaxed kernels", async ({ page, site }) => {
+  await open(page, site);
+  await expect(detail(page)).toContainText(/[2-9] threads/);
+  expect(await variant(page)).toBe("relaxed-threads");
+  await classifies(page);
+});
+
+for (const name of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
+  test(`the ${name} variant answers as the others do`, async ({ page, site }) => {
+    await open(page, `${site}?variant=${name}&threads=2`);
+    expect(await variant(page)).toBe(name);
+    await setTemplate(page, "a {}");
+    await setLabels(page, "blue square, red circle");
+    await classifies(page);
+    expect((await answer(page, "one.png"))[0]).toBe("red circle");
+  });
+}
+
+test.describe("below a sub-path", () => {
+  test.use({ served: { prefix: "/some/where/" } });
+  test("everything is found", async ({ page, site }) => {
+    await open(page, site);
+    await classifies(page);
+  });
+});
+
+test.describe("on a host without isolation headers", () => {
+  test.use({ served: { isolated: false } });
+
+  test("the service worker brings isolation and with it threads", async ({ page, site }) => {
+    await page.goto(site);
+    await expect(detail(page)).toContainText(/[2-9] threads/, { timeout: 40_000 });
+    await classifies(page);
+  });
+
+  test.describe("and without service workers", () => {
+    test.use({ serviceWorkers: "block" });
+    test("one thread does", async ({ page, site }) => {
+      await open(page, site);
+      await expect(detail(page)).toContainText("1 thread");
+      expect(await variant(page)).toBe("relaxed");
+      await classifies(page);
+    });
+  });
+});
+
+/** Serves worker.js with something put before it. */
+const before = (page, code) =>
+  page.route("**/cliplet/worker.js", async (route) => {
+    const body = `${code}\n${await readFile(`${DIST}/cliplet/worker.js`, "utf8")}`;
+    await route.fulfill({ body, contentType: "text/javascript", headers: { "Cross-Origin-Embedder-Policy": "require-corp" } });
+  });
+
+test.describe("in an engine that lacks something", () => {
+  test.use({ serviceWorkers: "block" });
+
+  test("no relaxed SIMD: the plain kernels", async ({ page, site }) => {
+    await before(page, "const ask = WebAssembly.validate; WebAssembly.validate = (bytes) => bytes.length < 36 && ask(bytes);");
+    await open(page, site);
+    expect(await variant(page)).toBe("simd-threads");
+    await classifies(page);
+  });
+
+  test("no SIMD at all: a clear word", async ({ page, site }) => {
+    await before(page, "WebAssembly.validate = () => false;");
+    await page.goto(site);
+    await expect(page.getByRole("alert")).toContainText("SIMD");
+  });
+
+  test("no shared memory to be had: one thread", async ({ page, site }) => {
+    await before(
+      page,
+      `WebAssembly.Memory = new Proxy(WebAssembly.Memory, { construct(target, [options]) {
+         if (options.shared) throw new RangeError("out of memory");
+         return new target(options);
+       } });`,
+    );
+    await open(page, site);
+    await expect(detail(page)).toContainText("1 thread");
+    await classifies(page);
+  });
+
+  test("no cache storage: the model is fetched and used all the same", async ({ page, site }) => {
+    await before(page, "Object.defineProperty(globalThis, 'caches', { get() { throw new DOMException('denied', 'SecurityError'); } });");
+    await open(page, site);
+    await classifies(page);
+  });
+});
+
+test.describe("without a network", () => {
+  test.use({ expectedComplaints: [/ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|FAILED)/] });
+
+  test("after one visit the page loads and answers", async ({ page, site, context }) => {
+    await open(page, site);
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.ready;
+      while (!navigator.serviceWorker.controller) await new Promise((resume) => setTimeout(resume, 50));
+    });
+    await context.setOffline(true);
+    await page.reload();
+    await ready(page);
+    await classifies(page);
+  });
+});
+
+test("the model is fetched once", async ({ page, site }) => {
+  const fetched = [];
+  page.context().on("request", (request) => {
+    if (request.url().endsWith(".gguf") && request.method() === "GET") fetched.push(request.url());
+  });
+  await open(page, site);
+  await page.reload();
+  await ready(page);
+  expect(fetched).toHaveLength(1);
+});

@@ -1,0 +1,116 @@
+// The page under test: served from dist/ on loopback, watched for foreign requests and console errors,
+// with the few things a person does to it.
+
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { test as base, expect } from "@playwright/test";
+import { serve } from "../../www/tools/serve.mjs";
+
+export { expect };
+export const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
+export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
+
+/** A test of the served page: `site` is its address; `complaints` holds what the console said. */
+export const test = base.extend({
+  served: [{}, { option: true }],
+  expectedComplaints: [[], { option: true }],
+  site: async ({ served }, use) => {
+    const server = await serve(DIST, served);
+    await use(server.url);
+    await server.close();
+  },
+  page: async ({ page, site, expectedComplaints }, use) => {
+    const complaints = [];
+    const foreign = [];
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.context().on("request", (request) => {
+      const url = new URL(request.url());
+      if (!["blob:", "data:"].includes(url.protocol) && url.origin !== new URL(site).origin) foreign.push(request.url());
+    });
+    await use(page);
+    expect(foreign, "requests to other origins").toEqual([]);
+    const surprising = complaints.filter((text) => !expectedComplaints.some((pattern) => pattern.test(text)));
+    expect(surprising, "console errors").toEqual([]);
+  },
+});
+
+/** Opens the page and waits until the model is ready. */
+export async function open(page, address) {
+  await page.goto(address);
+  await ready(page);
+}
+
+export const ready = (page) => expect(page.locator("#model-detail")).toHaveText(/thread/, { timeout: 40_000 });
+
+/** A PNG drawn in the browser by `paint(context, side, argument)`. */
+export async function draw(page, paint, argument) {
+  const address = await page.evaluate(`(() => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 256, height: 256 });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, 256, 256);
+    (${paint})(context, 256, ${JSON.stringify(argument ?? null)});
+    return canvas.toDataURL("image/png");
+  })()`);
+  return Buffer.from(address.split(",")[1], "base64");
+}
+
+export const paints = {
+  redCircle: (c, side) => ((c.fillStyle = "#e01010"), c.beginPath(), c.arc(side / 2, side / 2, side / 3, 0, 7), c.fill()),
+  blueSquare: (c, side) => ((c.fillStyle = "#1030e0"), c.fillRect(side / 5, side / 5, (side * 3) / 5, (side * 3) / 5)),
+  emoji: (c, side, emoji) => {
+    c.font = `${side * 0.7}px "Noto Color Emoji"`;
+    c.textAlign = "center";
+    c.textBaseline = "middle";
+    c.fillStyle = "#000000";
+    c.fillText(emoji, side / 2, side / 2);
+  },
+};
+
+/** Drops files, `[{ name, type, bytes }]`, on the page as a person would. */
+export async function drop(page, files) {
+  const sent = files.map(({ name, type, bytes }) => ({ name, type, base64: bytes.toString("base64") }));
+  const transfer = await page.evaluateHandle((list) => {
+    const transfer = new DataTransfer();
+    for (const { name, type, base64 } of list) {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      transfer.items.add(new File([bytes], name, { type }));
+    }
+    return transfer;
+  }, sent);
+  for (const event of ["dragenter", "dragover", "drop"]) await page.dispatchEvent("main", event, { dataTransfer: transfer });
+}
+
+export const png = (name, bytes) => ({ name, type: "image/png", bytes });
+
+/** The card of a picture, by its name. */
+export const card = (page, name) => page.locator(".card", { has: page.locator("figcaption", { hasText: name }) });
+
+/** Waits for a card's answer: its labels, best first. */
+export async function answer(page, name) {
+  await expect(card(page, name)).toHaveAttribute("data-state", "done");
+  return card(page, name).locator(".ranks .label").allTextContents();
+}
+
+/** Types labels and waits until they are taken. */
+export async function setLabels(page, labels) {
+  await page.getByLabel("Labels", { exact: true }).fill(labels);
+  await expect(page.locator("#template-help")).toContainText(labels.split(/[,\n]/)[0].trim());
+}
+
+/** Types a template with {} and waits until it is taken. */
+export async function setTemplate(page, template) {
+  await page.getByLabel("Prompt template").fill(template);
+  await expect(page.locator("#template-help")).toContainText(`“${template.split("{}")[0]}`);
+}
+
+/** Findings of axe that are serious or worse. */
+export async function serious(page) {
+  const source = await readFile(fileURLToPath(import.meta.resolve("axe-core")), "utf8");
+  await page.evaluate(source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);
+}
