@@ -163,7 +163,7 @@ test_wasm() {
     (
       wasm_env single
       wasm-pack test --headless --chrome --chromedriver "$(command -v chromedriver)" --release --mode no-install \
-        -- "${BUILD_STD[@]}" --features "$features" --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
+        -- "${BUILD_STD[@]}" --features "$features" --test kernels --test wasm_golden --test web --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
     )
   done
 }

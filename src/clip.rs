@@ -83,7 +83,7 @@ pub struct ModelInfo {
     pub licence: Option<String>,
     /// Where the weights come from, where the file says.
     pub origin: Option<String>,
-    /// What computes.
+    /// What computes: the kernels in use on a CPU (`avx512-vnni`, `relaxed-simd`, …), or `cuda`, `metal`.
     pub backend: String,
 }
 
@@ -291,7 +291,7 @@ fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
 
 fn backend(device: &Device) -> &'static str {
     match device {
-        Device::Cpu => "cpu",
+        Device::Cpu => crate::kernels::backend(),
         Device::Cuda(_) => "cuda",
         Device::Metal(_) => "metal",
     }

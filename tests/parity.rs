@@ -3,6 +3,7 @@
 //! The tiny snapshots and their figures come from `parity/make_golden.py`. Where the environment
 //! names a snapshot, that is checked too: `CLIPLET_SNAPSHOT`, made by the checkpoint maker with its
 //! `reference.safetensors`, and `CLIPLET_TRAINED`, the trained openai/clip-vit-base-patch32.
+#![cfg(not(target_family = "wasm"))]
 
 use std::path::{Path, PathBuf};
 

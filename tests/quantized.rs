@@ -1,4 +1,5 @@
 //! Quantized model files against the float32 snapshot they were converted from.
+#![cfg(not(target_family = "wasm"))]
 
 use std::path::Path;
 
@@ -51,6 +52,19 @@ fn the_tiny_snapshot_survives_quantization() {
     check_snapshot(
         &dir,
         [(Quant::F16, 0.999999), (Quant::Q8, 0.998), (Quant::Q4, 0.98)],
+    );
+}
+
+/// The browser's tests read `parity/tiny-q8.gguf`, since conversion is native only.
+#[test]
+fn the_converted_fixture_is_what_convert_gives() {
+    let parity = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.gguf");
+    convert(&parity.join("tiny"), &file, Quant::Q8, None).unwrap();
+    assert!(
+        std::fs::read(file).unwrap() == std::fs::read(parity.join("tiny-q8.gguf")).unwrap(),
+        "make it anew: cliplet convert tests/parity/tiny -o tests/parity/tiny-q8.gguf --quant q8"
     );
 }
 

@@ -1,5 +1,6 @@
 //! Snapshot directories, damaged and forged: every one loads or fails with a typed error that names
 //! the file, and none makes the reader allocate what a header merely claims.
+#![cfg(not(target_family = "wasm"))]
 
 mod support;
 
