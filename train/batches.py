@@ -54,7 +54,7 @@ class Batches:
         pick, self.orders[source] = np.split(self.orders[source], [count])
         return np.sort(pick)
 
-    def batch(self, pixels, min_area=0.4):
+    def batch(self, pixels, min_area=0.6):
         """The next batch, with pictures of the given side."""
         images, labels, rows, at = [], [], {}, 0
         for i, source in enumerate(SOURCES):
@@ -72,7 +72,7 @@ class Batches:
         if pixels != SIZE:
             drawn = F.interpolate(drawn, size=(pixels, pixels), mode="bilinear", antialias=True)
         glyphs, points = self.glyphs.batch(n_glyphs, photos[-n_glyphs:], self.rng, self.torch_rng, pixels)
-        photos = augment(photos, self.torch_rng, size=pixels, min_area=min_area)
+        photos = augment(photos, self.torch_rng, size=pixels, min_area=min_area, colour=0.2, cutout=0.1)
         images = normalise(torch.cat([photos, drawn, glyphs]))
         return {"images": images, "rows": rows, "labels": [torch.from_numpy(n) for n in labels],
                 **self._captions(rows, labels, self.drawn_values[of], points)}

@@ -219,7 +219,7 @@ class Worker(threading.Thread):
             for mine, shared in zip(own, run.trained()):
                 mine.copy_(shared)
         pixels = SIZE if left < self.clock.args.full else SIDE
-        batch = self.batches.batch(pixels, min_area=0.6 if pixels == SIZE else 0.4)
+        batch = self.batches.batch(pixels, min_area=0.6)
         loss, parts = learn(self.clip, self.bridge, batch, self.teacher, self.tokenizer, pixels)
         gradients = torch.autograd.grad(loss, own, allow_unused=True)
         with run.lock:
@@ -237,7 +237,7 @@ def main():
     parser.add_argument("--hours", type=float, default=1.5, help="training time in all, earlier runs included")
     parser.add_argument("--until", type=float, help="or: the clock (seconds since 1970) at which to have finished")
     parser.add_argument("--descent", type=float, default=0.3, help="share of the hours for bringing the rate down")
-    parser.add_argument("--full", type=float, default=0.12, help="share of the hours at the full picture size")
+    parser.add_argument("--full", type=float, default=0.1, help="share of the hours at the full picture size")
     parser.add_argument("--batch", type=int, default=320)
     parser.add_argument("--workers", type=int, default=2, help="threads, one core each")
     parser.add_argument("--entries", type=int, default=3000, help="size of the vocabulary")
@@ -267,7 +267,7 @@ def main():
         if clock.descending() and not (work / "stable.pt").exists():
             with run.lock:
                 run.save(work / "stable.pt")
-        if time.time() - checked > 420:
+        if time.time() - checked > 600:
             checked = time.time()
             with run.lock:
                 averaged = run.averaged()
