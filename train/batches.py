@@ -12,7 +12,7 @@ from data import SIZE, augment, load_photos, normalise, to_tensor
 from glyphs import Glyphs, say
 
 SOURCES = ("cifar10", "tiny-imagenet-200")
-SHARES = {"cifar10": 88, "tiny-imagenet-200": 180, "drawn": 24, "glyphs": 28}
+SHARES = {"cifar10": 80, "tiny-imagenet-200": 174, "drawn": 26, "glyphs": 40}
 EXTRA = {"drawn": 40, "glyphs": 48}
 DRAWN = 24000
 
