@@ -110,6 +110,7 @@ def main():
     val = [load_photos(f"{args.data}/{s}-val.zip", work / "cache") for s in SOURCES]
     classes = [len(p.folders) for p in train]
     teacher = Teacher(classes).to(memory_format=torch.channels_last)
+    log = _resume(work / "teacher.pt", teacher)
     average = Teacher(classes)
     average.load_state_dict(teacher.state_dict())
     matrices = [p for p in teacher.parameters() if p.ndim == 4 and p.shape[1] > 3]
@@ -123,7 +124,7 @@ def main():
     share[0] = args.batch - share[1:].sum()
     orders = [torch.randperm(len(p), generator=rng) for p in train]
     at = [0] * len(train)
-    start, step, log = time.time(), 0, []
+    start, step = time.time(), 0
     while True:
         done = (time.time() - start) / (args.minutes * 60)
         if done >= 1 or (args.bench and step == args.bench):
@@ -175,6 +176,15 @@ def main():
     log.append({"step": step, "loss": loss.item(), "val": accuracy(average, val)})
     print(json.dumps(log[-1]))
     _save(work / "teacher.pt", classes, average, log)
+
+
+def _resume(path, teacher):
+    """Goes on from the average of an earlier run, and gives its log."""
+    if not path.exists():
+        return []
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    teacher.load_state_dict(state["average"])
+    return state["log"]
 
 
 def _save(path, classes, average, log):
