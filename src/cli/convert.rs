@@ -6,23 +6,28 @@ use clap::{Args, ValueEnum};
 use cliplet::Error;
 use cliplet::weights::{Quant, convert};
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+use hf_hub::{Repo, RepoType};
 
 use super::{Done, Outcome, progress};
 
+const WEIGHTS: &str = "model.safetensors";
 /// Files of a snapshot that a model cannot be without.
 const NEEDED: [&str; 4] = [
     "config.json",
     "tokenizer.json",
     "preprocessor_config.json",
-    "model.safetensors",
+    WEIGHTS,
 ];
+/// Where the hub's own conversion to safetensors lies, for repositories whose main branch has none.
+const CONVERTED: [(&str, &str); 1] = [("openai/clip-vit-base-patch32", "refs/pr/15")];
 /// Tells licence and origin, where there is one.
 const CARD: &str = "README.md";
 
 /// Turn a Hugging Face snapshot into one GGUF file.
 #[derive(Args)]
 pub struct Convert {
-    /// A snapshot directory, or a hub id such as openai/clip-vit-base-patch32 (downloaded, resumable).
+    /// A snapshot directory, or a hub id such as openai/clip-vit-base-patch32 (downloaded, resumable);
+    /// ID@REVISION takes another branch than main.
     #[arg(value_name = "SNAPSHOT_DIR|HUB_ID")]
     source: String,
     /// The file to write.
@@ -60,22 +65,45 @@ impl Convert {
 }
 
 /// Brings a snapshot from the hub into its cache, with a bar a file, and gives its directory.
-fn download(id: &str) -> Result<PathBuf, Error> {
+fn download(source: &str) -> Result<PathBuf, Error> {
+    let (id, revision) = match source.split_once('@') {
+        Some((id, revision)) => (id, Some(revision)),
+        None => (source, None),
+    };
     let parts: Vec<_> = id.split('/').collect();
     if parts.len() != 2 || parts.iter().any(|part| part.is_empty() || part.starts_with('.')) {
         return Err(Error::Input(format!(
-            "{id} is neither a directory here nor a hub id (owner/name)"
+            "{source} is neither a directory here nor a hub id (owner/name)"
         )));
     }
-    let refused = |error: ApiError| Error::Model {
-        file: id.to_string(),
-        reason: format!("the hub: {error}"),
+    let failed = |reason: String| Error::Model {
+        file: source.to_string(),
+        reason,
     };
-    let repo = ApiBuilder::from_env()
+    let refused = |error: ApiError| failed(format!("the hub: {error}"));
+    let hub = ApiBuilder::from_env()
         .with_progress(true)
         .build()
-        .map_err(refused)?
-        .model(id.to_string());
+        .map_err(refused)?;
+    let at = |revision: &str| {
+        hub.repo(Repo::with_revision(
+            id.to_string(),
+            RepoType::Model,
+            revision.to_string(),
+        ))
+    };
+    let mut repo = at(revision.unwrap_or("main"));
+    let files = repo.info().map_err(refused)?.siblings;
+    if !files.iter().any(|file| file.rfilename == WEIGHTS) {
+        repo = match CONVERTED.iter().find(|(known, _)| *known == id) {
+            Some((_, converted)) if revision.is_none() => at(converted),
+            _ => {
+                return Err(failed(format!(
+                    "no {WEIGHTS} there; a revision that has it is named as {id}@REVISION"
+                )));
+            }
+        };
+    }
     let mut directory = PathBuf::new();
     for file in NEEDED {
         directory = fetch(&repo, file).map_err(refused)?;
