@@ -21,6 +21,7 @@ mod values;
 
 use std::ops::ControlFlow;
 
+#[cfg(not(target_family = "wasm"))]
 use crate::error::{Error, Result};
 
 pub use config::{ClipConfig, Pooling, TextConfig, TowerConfig, VisionConfig};

@@ -13,6 +13,8 @@ const $ = (id) => document.getElementById(id);
 const REMEMBERED = "cliplet-asked";
 /** Pause after a keystroke before labels are asked, in milliseconds. */
 const SETTLE = 250;
+/** With more pictures than this, nobody needs the samples. */
+const SAMPLES_UNTIL = 5;
 
 fill(document);
 const session = new Session();
@@ -40,6 +42,7 @@ function summarise() {
   const open = count("queued", "working");
   $("empty").hidden = all.length > 0;
   $("clear").hidden = all.length === 0;
+  $("samples-box").hidden = all.length > SAMPLES_UNTIL;
   if (all.length === 0) $("status").textContent = "";
   else if (open > 0) $("status").textContent = text.progress(all.length - open, all.length);
   else $("status").textContent = all.length === 1 ? spoken(all[0]) : text.finished(all.length - failed, failed);

@@ -45,7 +45,7 @@ export async function offer(list, onFile) {
     const image = document.createElement("img");
     image.src = URL.createObjectURL(file);
     image.alt = text.sampleNames[kind];
-    image.width = image.height = 72;
+    image.width = image.height = 48;
     button.type = "button";
     button.className = "sample";
     button.append(image);

@@ -15,7 +15,7 @@ export const text = {
   emptyTitle: "Drop pictures here",
   emptyText: "or paste them, or choose files. JPEG, PNG, WebP, GIF and BMP of any size.",
   choose: "Choose pictures",
-  samples: "No picture at hand? Try one of these:",
+  samples: "No picture at hand? Add one of these:",
   limits:
     "CLIP guesses from its training pictures: it confuses fine-grained kinds, counts poorly, knows English only, and repeats the bias of its data. Use it for sorting and search, not for decisions about people.",
   dropHere: "Drop to add these pictures",
