@@ -21,10 +21,11 @@ impl CodeRange {
     pub const U8: Self = Self { low: 0, high: 255 };
     /// Signed eight bits.
     pub const S8: Self = Self { low: -128, high: 127 };
-    /// Twelve bits, for products of 16-bit codes: sums of 8,192 of them by 8-bit weights fit 32 bits.
-    pub const S12: Self = Self {
-        low: -2048,
-        high: 2047,
+    /// Eleven bits, for products of 16-bit codes: sums of 8,192 of them by 8-bit weights fit 32 bits,
+    /// also after the zero point's share has been taken off.
+    pub const S11: Self = Self {
+        low: -1024,
+        high: 1023,
     };
 }
 
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn codes_reproduce_values_to_a_step() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
-        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S12] {
+        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
             let mut codes = vec![0i16; x.len()];
             let code = quantize_row(&x, range, &mut codes);
             for (&x, &q) in x.iter().zip(&codes) {

@@ -26,7 +26,7 @@ const nothing = async () => {};
 
 function fromBlob(blob) {
   const opened = { name: blob.name ?? "model", cached: false, total: blob.size };
-  return { ...opened, chunks: () => read(blob.stream()), keep: nothing, discard: nothing };
+  return { ...opened, chunks: () => read(blob.stream()), discard: nothing };
 }
 
 function lengthOf(response) {
@@ -53,7 +53,7 @@ async function fromAddress(address, signal) {
   const forget = async () => void (await cache?.delete(address).catch(() => false));
   const kept = await cache?.match(address);
   if (kept && !(await changed(address, kept, signal))) {
-    return { name, cached: true, total: lengthOf(kept), chunks: () => read(kept.body), keep: nothing, discard: forget };
+    return { name, cached: true, total: lengthOf(kept), chunks: () => read(kept.body), discard: forget };
   }
 
   const download = new AbortController();
@@ -65,7 +65,7 @@ async function fromAddress(address, signal) {
   const opened = { name, cached: false, total: lengthOf(response) };
   if (!cache) {
     const discard = async () => download.abort();
-    return { ...opened, chunks: () => read(response.body), keep: nothing, discard };
+    return { ...opened, chunks: () => read(response.body), discard };
   }
 
   const [now, later] = response.body.tee();
@@ -81,7 +81,7 @@ async function fromAddress(address, signal) {
     await stored;
     await forget();
   };
-  return { ...opened, chunks: () => read(now), keep: () => stored, discard };
+  return { ...opened, chunks: () => read(now), discard };
 }
 
 /**
@@ -89,8 +89,8 @@ async function fromAddress(address, signal) {
  * @param {string | Blob} source an absolute address, or a file
  * @param {AbortSignal} signal stops a download at any time
  * @returns `name`, `cached` (whether it came from the cache), `total` bytes where known, `chunks()` to
- *   read once, `keep()` when the model was good and `discard()` when it was not: the download stops
- *   and what was cached is forgotten.
+ *   read once, and `discard()` when the model was not good: the download stops and what was cached is
+ *   forgotten.
  */
 export async function open(source, signal) {
   return source instanceof Blob ? fromBlob(source) : fromAddress(source, signal);

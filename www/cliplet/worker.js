@@ -68,7 +68,7 @@ function rows(flat, count) {
 }
 
 /** Streams an opened model into a new engine, which takes the place of the old one when it is whole. */
-async function load(id, { name, total, chunks, keep }, { threads, variant, report }) {
+async function load(id, { name, total, chunks }, { threads, variant, report }) {
   const { wasm, ...running } = await boot({ threads, variant, bytes: total ?? 0 });
   const loader = new wasm.Loader(name, total);
   let done = 0;
@@ -82,7 +82,6 @@ async function load(id, { name, total, chunks, keep }, { threads, variant, repor
   engine = loader.finish();
   backend = running;
   previous?.free();
-  await keep();
   return operations.info();
 }
 

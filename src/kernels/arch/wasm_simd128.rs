@@ -1,6 +1,6 @@
 //! WebAssembly without relaxed SIMD (Safari): `i32x4.dot_i16x8_s` on weights widened to 16 bits.
 //!
-//! Sixteen bits leave room, so activations get twelve: this variant is the slowest and the finest.
+//! Sixteen bits leave room, so activations get eleven: this variant is the slowest and the finest.
 
 use core::arch::wasm32::*;
 
@@ -13,7 +13,7 @@ const ROWS: usize = 5;
 
 pub const KERNEL: Kernel = Kernel {
     name: "simd128",
-    range: CodeRange::S12,
+    range: CodeRange::S11,
     rows: ROWS,
     panels: 1,
     dot,
