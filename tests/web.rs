@@ -31,7 +31,12 @@ fn engine() -> Engine {
 /// The code and message of what was thrown.
 fn thrown<T>(result: Result<T, JsValue>) -> (String, String) {
     let error = result.err().expect("an error");
-    let text = |key: &str| js_sys::Reflect::get(&error, &key.into()).unwrap().as_string().unwrap();
+    let text = |key: &str| {
+        js_sys::Reflect::get(&error, &key.into())
+            .unwrap()
+            .as_string()
+            .unwrap()
+    };
     (text("code"), text("message"))
 }
 
@@ -49,7 +54,11 @@ fn embeddings_are_as_transformers_has_them() {
     loader.push(MODEL).unwrap();
     let clip = loader.finish().unwrap();
     let reference = load_buffer(REFERENCE, &Device::Cpu).unwrap();
-    let ids = reference["input_ids"].to_dtype(DType::U32).unwrap().to_vec2().unwrap();
+    let ids = reference["input_ids"]
+        .to_dtype(DType::U32)
+        .unwrap()
+        .to_vec2()
+        .unwrap();
     let images = clip.model().embed_pixels(&reference["pixel_values"]).unwrap();
     let texts = clip.model().embed_tokens(&ids).unwrap();
     for (got, name) in [(images, "image_embeds"), (texts, "text_embeds")] {
@@ -79,7 +88,9 @@ fn labels_are_ranked_and_each_prompt_is_embedded_once() {
     let image = engine.embed_images(vec![pixels]).unwrap();
     let labels = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let template = labels(&["a photo of a {}"]);
-    let json = engine.rank(&image, labels(&["cat", "dog", "gnu"]), template.clone(), 2).unwrap();
+    let json = engine
+        .rank(&image, labels(&["cat", "dog", "gnu"]), template.clone(), 2)
+        .unwrap();
     let ranked: Vec<Value> = serde_json::from_str(&json).unwrap();
     assert_eq!(ranked.len(), 2);
     assert!(ranked[0]["score"].as_f64() >= ranked[1]["score"].as_f64());
@@ -96,7 +107,11 @@ fn texts_share_one_width_with_pictures() {
     let width = info["dimension"].as_u64().unwrap() as usize;
     let texts = engine.embed_texts(vec!["a cat".into(), "".into()]).unwrap();
     assert_eq!(texts.len(), 2 * width);
-    let expected = if cfg!(feature = "relaxed-simd") { "relaxed" } else { "simd128" };
+    let expected = if cfg!(feature = "relaxed-simd") {
+        "relaxed"
+    } else {
+        "simd128"
+    };
     assert!(info["backend"].as_str().unwrap().contains(expected), "{info}");
 }
 
