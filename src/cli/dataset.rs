@@ -138,8 +138,9 @@ fn list_zip(path: &Path) -> Result<Zipped, Error> {
     let file = File::open(path).map_err(io_error(path))?;
     let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken_zip(path, &error))?;
     let mut classes = Classes::new();
-    for (index, name) in zip.file_names().enumerate() {
-        let name = name.map_err(|error| broken_zip(path, &error))?;
+    let names = zip.file_names().collect::<Result<Vec<_>, _>>();
+    let names = names.map_err(|error| broken_zip(path, &error))?;
+    for (index, name) in names.iter().enumerate() {
         let parts: Vec<_> = name.trim_end_matches('/').split('/').collect();
         if parts.iter().any(|part| hidden(part)) {
             continue;
@@ -150,6 +151,14 @@ fn list_zip(path: &Path) -> Result<Zipped, Error> {
                     .entry(class.to_string())
                     .or_default()
                     .push((name.to_string(), Place::Entry(index)));
+            }
+            // A folder that holds nothing at all is a class without pictures; others hold classes.
+            [.., class]
+                if !names
+                    .iter()
+                    .any(|other| other != name && other.starts_with(&**name)) =>
+            {
+                classes.entry(class.to_string()).or_default();
             }
             _ => {}
         }
