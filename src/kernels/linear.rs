@@ -127,25 +127,44 @@ impl Job<'_> {
             for (panel, dots) in (first..first + panels).zip(sums) {
                 let (scales, totals) = (self.w.scales(panel), self.w.sums(panel));
                 let start = panel * PANEL;
-                let width = PANEL.min(n - start);
                 let mut y = [0.0; PANEL];
                 for j in 0..PANEL {
                     y[j] = (dots[j] - zero * totals[j]) as f32 * (scale * scales[j]);
                 }
-                let add = |y: &mut [f32; PANEL], x: &[f32]| y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+                let add =
+                    |y: &mut [f32; PANEL], x: [f32; PANEL]| y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
                 if let Some(bias) = self.bias {
-                    add(&mut y, &bias[start..start + width]);
+                    add(&mut y, lanes(&bias[start..]));
                 }
                 match self.epilogue {
                     Epilogue::None => {}
                     Epilogue::Activation(activation) => activation.apply_to_lanes(&mut y),
-                    Epilogue::Residual(residual) => add(&mut y, &residual[row * n + start..][..width]),
+                    Epilogue::Residual(residual) => add(&mut y, lanes(&residual[row * n..][start..n])),
                 }
+                // The common case apart: of a known width it is two stores and not a call.
+                let width = PANEL.min(n - start);
                 // SAFETY: no other thread has this block's panels, so none writes these columns.
-                unsafe { out.write(row, start, &y[..width]) };
+                unsafe {
+                    if width == PANEL {
+                        out.write(row, start, &y);
+                    } else {
+                        out.write(row, start, &y[..width]);
+                    }
+                }
             }
         }
     }
+}
+
+/// The first [`PANEL`] of some values, zeros where there are fewer: an array, so that what is done with
+/// it becomes whole vectors.
+#[inline(always)]
+fn lanes(x: &[f32]) -> [f32; PANEL] {
+    x.first_chunk().copied().unwrap_or_else(|| {
+        let mut lanes = [0.0; PANEL];
+        lanes[..x.len()].copy_from_slice(x);
+        lanes
+    })
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::super::pack::PANEL;
 use super::super::quantize::CodeRange;
 use super::{Kernel, Tile};
 
-/// Rows of a tile: with two vectors of weights and one of codes, ten sums leave registers for products.
-const ROWS: usize = 5;
+/// Rows of a tile: eight sums, two vectors of weights and four of codes leave registers for products.
+const ROWS: usize = 4;
 
 pub const KERNEL: Kernel = Kernel {
     name: "simd128",
@@ -24,7 +24,6 @@ fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
         1 => dot_rows::<1>(tile, sums),
         2 => dot_rows::<2>(tile, sums),
         3 => dot_rows::<3>(tile, sums),
-        4 => dot_rows::<4>(tile, sums),
         _ => dot_rows::<ROWS>(tile, sums),
     }
 }
