@@ -12,7 +12,7 @@ from data import SIZE, augment, load_photos, normalise, to_tensor
 from glyphs import Glyphs, say
 
 SOURCES = ("cifar10", "tiny-imagenet-200")
-SHARES = {"cifar10": 80, "tiny-imagenet-200": 174, "drawn": 26, "glyphs": 40}
+SHARES = {"cifar10": 66, "tiny-imagenet-200": 148, "drawn": 36, "glyphs": 70}
 EXTRA = {"drawn": 40, "glyphs": 48}
 DRAWN = 24000
 

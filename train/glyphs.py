@@ -122,14 +122,18 @@ class Glyphs:
         self.names = [spoken(c) for c in stored["codepoints"].tolist()]
         self.pictures = torch.from_numpy(self.rgba).permute(0, 3, 1, 2)
         self.of = [np.flatnonzero(self.point == p) for p in range(len(self.names))]
-        self.known = np.flatnonzero([len(of) > 0 for of in self.of])
+        fonts = np.array([len(of) for of in self.of])
+        self.known = np.flatnonzero(fonts)
+        # What several fonts draw shows how the thing differs from one font's way of drawing it.
+        weight = np.where(fonts > 1, fonts, 0.3)[self.known]
+        self.chance = weight / weight.sum()
 
     def batch(self, count, photos, rng, torch_rng, size=SIZE):
         """`count` composed pictures: (images (count, 3, size, size) in 0..1, points (count,)).
 
         `photos` are some pictures (count, 3, S, S) that may serve as backgrounds.
         """
-        point = rng.choice(self.known, size=count)
+        point = rng.choice(self.known, size=count, p=self.chance)
         pick = np.array([rng.choice(self.of[p]) for p in point])
         glyphs = self.pictures[torch.from_numpy(pick)].float() / 255
         flat = torch.from_numpy((rng.random(count) < 0.45) | ~self.coloured[pick])

@@ -96,7 +96,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="folder of the photo zips")
     parser.add_argument("--work", required=True, help="folder for caches and checkpoints")
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--batch", type=int, default=400)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bench", type=int, default=0, help="run this many steps, print the rate, stop")
