@@ -68,8 +68,8 @@ pub struct Engine {
 }
 
 fn label_set(labels: Vec<String>, templates: &[String]) -> JsResult<LabelSet> {
-    let templates: Result<_, _> = templates.iter().map(|text| Template::new(text)).collect();
-    LabelSet::new(labels, templates.map_err(thrown)?).map_err(thrown)
+    let templates = Template::list(templates).map_err(thrown)?;
+    LabelSet::new(labels, templates).map_err(thrown)
 }
 
 #[wasm_bindgen]

@@ -5,11 +5,15 @@
 //! `reference.safetensors`, and `CLIPLET_TRAINED`, the trained openai/clip-vit-base-patch32.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "parity/reference.rs"]
+mod reference;
+
 use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::load;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use cliplet::clip::{Clip, LoadOptions};
+use reference::Reference;
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -38,21 +42,15 @@ fn logits(clip: &Clip, a: &Tensor, b: &Tensor) -> Tensor {
 /// Checks the snapshot in `dir` against the figures in `reference`.
 fn check_snapshot(dir: &Path, reference: &Path) {
     let clip = Clip::open(dir, &LoadOptions::default()).unwrap();
-    let reference = load(reference, &Device::Cpu).unwrap();
-    let ids: Vec<Vec<u32>> = reference["input_ids"]
-        .to_dtype(DType::U32)
-        .unwrap()
-        .to_vec2()
-        .unwrap();
-    let images = clip.model().embed_pixels(&reference["pixel_values"]).unwrap();
-    let texts = clip.model().embed_tokens(&ids).unwrap();
+    let reference = Reference::new(&std::fs::read(reference).unwrap());
+    let (images, texts) = reference.embeddings(&clip);
     let logits = logits(&clip, &images, &texts);
     for (name, got) in [
         ("image_embeds", images),
         ("text_embeds", texts),
         ("logits_per_image", logits),
     ] {
-        let error = relative_error(&got, &reference[name]);
+        let error = relative_error(&got, reference.tensor(name));
         println!("{}: {name} differs by {error:e}", clip.info().name);
         assert!(error < TOLERANCE, "{name} differs by {error:e}");
     }

@@ -1,38 +1,27 @@
 //! Quantized model files against the float32 snapshot they were converted from.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "parity/reference.rs"]
+mod reference;
+
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
 use cliplet::clip::{Clip, LoadOptions};
 use cliplet::weights::{Quant, convert};
-
-/// Smallest cosine between rows of `a` and `b`.
-fn least_cosine(a: &Tensor, b: &Tensor) -> f32 {
-    let (a, b): (Vec<Vec<f32>>, Vec<Vec<f32>>) = (a.to_vec2().unwrap(), b.to_vec2().unwrap());
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
-    a.iter().zip(&b).map(cosine).fold(1.0, f32::min)
-}
+use reference::{Reference, least_cosine};
 
 /// Converts the snapshot in `dir` and checks each file against the float32 figures beside it.
 fn check_snapshot(dir: &Path, least: [(Quant, f32); 3]) {
     let folder = tempfile::tempdir().unwrap();
-    let reference = candle_core::safetensors::load(dir.join("reference.safetensors"), &Device::Cpu).unwrap();
-    let ids: Vec<Vec<u32>> = reference["input_ids"]
-        .to_dtype(DType::U32)
-        .unwrap()
-        .to_vec2()
-        .unwrap();
+    let reference = Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap());
     for (quant, least) in least {
         let file = folder.path().join("model.gguf");
         let bytes = convert(dir, &file, quant, None).unwrap();
         let clip = Clip::open(&file, &LoadOptions::default()).unwrap();
-        let images = clip.model().embed_pixels(&reference["pixel_values"]).unwrap();
-        let texts = clip.model().embed_tokens(&ids).unwrap();
+        let (images, texts) = reference.embeddings(&clip);
         let cosines = [
-            least_cosine(&images, &reference["image_embeds"]),
-            least_cosine(&texts, &reference["text_embeds"]),
+            least_cosine(&images, reference.tensor("image_embeds")),
+            least_cosine(&texts, reference.tensor("text_embeds")),
         ];
         println!("{quant:?}: {bytes} bytes, cosines of images and texts {cosines:?}");
         assert!(

@@ -2,9 +2,12 @@
 //! labels, and errors with codes.
 #![cfg(target_family = "wasm")]
 
-use candle_core::{DType, Device, Tensor, safetensors::load_buffer};
+#[path = "parity/reference.rs"]
+mod reference;
+
 use cliplet::clip;
 use cliplet::web::{Engine, Loader};
+use reference::{Reference, least_cosine};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -40,29 +43,15 @@ fn thrown<T>(result: Result<T, JsValue>) -> (String, String) {
     (text("code"), text("message"))
 }
 
-/// Smallest cosine between rows of `a` and `b`.
-fn least_cosine(a: &Tensor, b: &Tensor) -> f32 {
-    let (a, b): (Vec<Vec<f32>>, Vec<Vec<f32>>) = (a.to_vec2().unwrap(), b.to_vec2().unwrap());
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
-    a.iter().zip(&b).map(cosine).fold(1.0, f32::min)
-}
-
 #[wasm_bindgen_test]
 fn embeddings_are_as_transformers_has_them() {
     let mut loader = clip::Loader::new(Some(MODEL.len() as u64));
     loader.push(MODEL).unwrap();
     let clip = loader.finish().unwrap();
-    let reference = load_buffer(REFERENCE, &Device::Cpu).unwrap();
-    let ids = reference["input_ids"]
-        .to_dtype(DType::U32)
-        .unwrap()
-        .to_vec2()
-        .unwrap();
-    let images = clip.model().embed_pixels(&reference["pixel_values"]).unwrap();
-    let texts = clip.model().embed_tokens(&ids).unwrap();
+    let reference = Reference::new(REFERENCE);
+    let (images, texts) = reference.embeddings(&clip);
     for (got, name) in [(images, "image_embeds"), (texts, "text_embeds")] {
-        let cosine = least_cosine(&got, &reference[name]);
+        let cosine = least_cosine(&got, reference.tensor(name));
         assert!(cosine > 0.998, "{name}: cosine {cosine}");
     }
 }

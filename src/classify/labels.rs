@@ -30,6 +30,14 @@ impl Template {
         }
     }
 
+    /// Takes several, as an ensemble.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn list(texts: &[String]) -> Result<Vec<Self>> {
+        texts.iter().map(|text| Self::new(text)).collect()
+    }
+
     /// The prompt of a label.
     pub fn prompt(&self, label: &str) -> String {
         self.0.replace(PLACEHOLDER, label)

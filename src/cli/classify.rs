@@ -58,11 +58,7 @@ enum Scored {
 
 impl Classify {
     pub fn run(&self) -> Outcome {
-        let templates = self
-            .template
-            .iter()
-            .map(|text| Template::new(text))
-            .collect::<Result<_, _>>()?;
+        let templates = Template::list(&self.template)?;
         let set = LabelSet::new(parse_labels(&self.labels), templates)?;
         let clip = self.model.load()?;
         let labels = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;

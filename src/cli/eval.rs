@@ -42,11 +42,7 @@ pub struct Eval {
 
 impl Eval {
     pub fn run(&self) -> Outcome {
-        let templates = self
-            .template
-            .iter()
-            .map(|text| Template::new(text))
-            .collect::<Result<_, _>>()?;
+        let templates = Template::list(&self.template)?;
         let data = Dataset::open(&self.data)?;
         let labels = names::labels(self.names.as_deref(), &data.classes)?;
         let shown: Vec<String> = labels.iter().map(|(label, _)| label.clone()).collect();

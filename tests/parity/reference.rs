@@ -1,0 +1,36 @@
+//! Figures that transformers made of a snapshot, and how near a model comes to them.
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use cliplet::clip::Clip;
+
+/// What `make_golden.py` and the checkpoint maker write as `reference.safetensors`.
+pub struct Reference(HashMap<String, Tensor>);
+
+impl Reference {
+    pub fn new(file: &[u8]) -> Self {
+        Self(candle_core::safetensors::load_buffer(file, &Device::Cpu).unwrap())
+    }
+
+    pub fn tensor(&self, name: &str) -> &Tensor {
+        &self.0[name]
+    }
+
+    /// Embeddings of the reference's pictures and texts by `clip`.
+    pub fn embeddings(&self, clip: &Clip) -> (Tensor, Tensor) {
+        let ids = self.tensor("input_ids").to_dtype(DType::U32).unwrap();
+        let images = clip.model().embed_pixels(self.tensor("pixel_values"));
+        let texts = clip.model().embed_tokens(&ids.to_vec2().unwrap());
+        (images.unwrap(), texts.unwrap())
+    }
+}
+
+/// Smallest cosine between rows of `a` and `b`.
+#[allow(dead_code, reason = "float32 is held to relative errors instead")]
+pub fn least_cosine(a: &Tensor, b: &Tensor) -> f32 {
+    let (a, b): (Vec<Vec<f32>>, Vec<Vec<f32>>) = (a.to_vec2().unwrap(), b.to_vec2().unwrap());
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    a.iter().zip(&b).map(cosine).fold(1.0, f32::min)
+}
