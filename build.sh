@@ -5,6 +5,7 @@
 #   ./build.sh test        every test: native, wasm in a headless browser, the page end to end
 #   ./build.sh test PART   one of: lint, native, wasm, page
 #   ./build.sh setup       only install what building and testing need
+#   ./build.sh bench       cliplet beside ONNX Runtime Web; SNAPSHOT names a ViT-B/32 to compare on
 # PORT=8080 chooses the port. What is installed beside system packages lies in ~/.cache/cliplet.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -178,18 +179,49 @@ test_page() {
   (cd tests/e2e && { [ -d node_modules ] || npm ci --silent; } && npm test)
 }
 
+# ---- measuring ----------------------------------------------------------------------------------
+
+# bench_python: prints a Python that has what benches/web/peer.py imports.
+bench_python() {
+  [ -z "${PYTHON:-}" ] || { echo "$PYTHON"; return; }
+  local venv="$TOOLS/bench-venv"
+  if [ ! -f "$venv/ready" ]; then
+    say "Installing PyTorch and ONNX into $venv (they make the peer's model files)"
+    python3 -m venv "$venv" 2>/dev/null || { apt_need "the peer's model files" python3-venv; python3 -m venv "$venv"; }
+    "$venv/bin/pip" install --quiet torch transformers safetensors onnx onnxruntime sympy && touch "$venv/ready"
+  fi
+  echo "$venv/bin/python"
+}
+
+bench() {
+  local maker=../shared/clip-vit-base-patch32/make_checkpoint.py work="$TARGET/bench" python
+  python=$(bench_python)
+  local snapshot=${SNAPSHOT:-$work/snapshot}
+  if [ -z "${SNAPSHOT:-}" ] && [ ! -f "$snapshot/model.safetensors" ]; then
+    [ -f "$maker" ] || die "SNAPSHOT must name a directory with a ViT-B/32 as Hugging Face publishes it"
+    say "Making a checkpoint with random weights"
+    "$python" "$maker" "$snapshot" --seed 11
+  fi
+  say "Making the peer's model files"
+  [ -f "$work/peer/vision.onnx" ] || "$python" -W ignore benches/web/peer.py "$snapshot" "$work/peer"
+  cargo run --release -- convert "$snapshot" -o "$work/model.gguf" --quant q8
+  (cd benches/web && { [ -d node_modules ] || npm ci --silent --ignore-scripts; } &&
+    node bench.mjs ../../dist "$work/model.gguf" "$work/peer" ../RESULTS.md)
+}
+
 # ---- commands -----------------------------------------------------------------------------------
 
 case "${1:-serve}" in
   serve) setup_build; build_dist; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
   dist) setup_build; build_dist ;;
   setup) setup_test ;;
+  bench) setup_test; build_dist; bench ;;
   test)
     setup_test
     for part in ${2:-lint native wasm page}; do
       declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm or page"
       say "== $part"; SECONDS=0; "test_$part"; say "== $part passed in ${SECONDS} s"
     done ;;
-  -h | --help | help) sed -n '2,8s/^# \{0,1\}//p' "$0" ;;
+  -h | --help | help) sed -n '2,9s/^# \{0,1\}//p' "$0" ;;
   *) die "unknown command '$1': see ./build.sh --help" ;;
 esac

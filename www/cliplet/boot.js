@@ -49,14 +49,14 @@ async function start({ threads, variant, bytes }) {
     try {
       const wasm = await import(`./wasm/${name}/cliplet.js`);
       if (!name.endsWith("-threads")) {
-        await wasm.default();
-        return { wasm, variant: name, threads: 1 };
+        const { memory } = await wasm.default();
+        return { wasm, memory, variant: name, threads: 1 };
       }
       const memory = sharedMemory(bytes);
       if (!memory) continue;
       await wasm.default({ memory });
       await wasm.initThreadPool(threads);
-      return { wasm, variant: name, threads };
+      return { wasm, memory, variant: name, threads };
     } catch (error) {
       failed = error;
     }

@@ -34,6 +34,8 @@ export interface Info {
   threads: number;
   /** The kernels in use. */
   backend: string;
+  /** Memory of the WebAssembly instance in bytes; it never shrinks, so this is its peak. */
+  memory: number;
   /** Prompts embedded since the model was loaded: each (template, label) pair counts once. */
   embeddedPrompts: number;
   [more: string]: unknown;

@@ -107,7 +107,8 @@ const operations = {
 
   info() {
     const core = JSON.parse(loaded().info());
-    return { ...core, ...backend, embeddedPrompts: engine.embeddedPrompts };
+    const { memory, ...running } = backend;
+    return { ...core, ...running, memory: memory.buffer.byteLength, embeddedPrompts: engine.embeddedPrompts };
   },
 
   async embedImages(id, { pictures }) {

@@ -1,0 +1,106 @@
+// cliplet and ONNX Runtime Web on the same pictures and prompts, alternating in one page of one browser.
+//   node bench.mjs DIST MODEL.gguf PEER_FOLDER RESULTS.md      (./build.sh bench calls it)
+// PEER_FOLDER is what peer.py wrote of the snapshot that MODEL.gguf was converted from.
+
+import { constants } from "node:fs";
+import { cp, copyFile, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import os from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync } from "node:zlib";
+import { chromium } from "playwright-core";
+import { serve } from "../../www/tools/serve.mjs";
+import { measure } from "./measure.mjs";
+
+const [dist, model, peer, results] = process.argv.slice(2);
+if (!results) {
+  console.error("usage: node bench.mjs DIST MODEL.gguf PEER_FOLDER RESULTS.md");
+  process.exit(2);
+}
+const ORT = fileURLToPath(new URL("node_modules/onnxruntime-web/dist/", import.meta.url));
+const REPEATS = Number(process.env.REPEATS ?? 15);
+const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** Everything in one folder, since one origin serves it. */
+async function site() {
+  const folder = await mkdtemp(join(os.tmpdir(), "cliplet-bench-"));
+  const copied = { recursive: true, mode: constants.COPYFILE_FICLONE };
+  await Promise.all([cp(dist, folder, copied), cp(ORT, join(folder, "ort"), copied), cp(peer, join(folder, "peer"), copied)]);
+  await copyFile(model, join(folder, "model.gguf"), constants.COPYFILE_FICLONE);
+  await writeFile(join(folder, "bench.html"), "<!doctype html><title>bench</title><link rel='icon' href='icon.svg'>");
+  return folder;
+}
+
+const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
+const quartiles = (times) => [0.25, 0.75].map((q) => times.toSorted((a, b) => a - b)[Math.floor(q * (times.length - 1))]);
+const ms = (time) => (time < 10 ? time.toFixed(2) : time.toFixed(1));
+const cell = (times, each = 1) => `${ms(median(times) / each)} (${quartiles(times).map((t) => ms(t / each)).join("–")})`;
+
+/** Brotli size of what a first visit loads: one module and all JavaScript, HTML and CSS, in bytes. */
+async function transferred(variant) {
+  let total = 0;
+  for (const entry of await readdir(dist, { recursive: true })) {
+    const wanted = /\.(js|html|css)$/.test(entry) ? !entry.includes("wasm/") || entry.includes(`wasm/${variant}/`) : entry.includes(`wasm/${variant}/`);
+    const path = join(dist, entry);
+    if (wanted && (await stat(path)).isFile()) total += brotliCompressSync(await readFile(path)).length;
+  }
+  return total;
+}
+
+const ROWS = [
+  { name: "one image, 1 thread, relaxed SIMD", what: "images", variant: "relaxed", threads: 1, count: 1 },
+  { name: "one image, 2 threads, relaxed SIMD", what: "images", variant: "relaxed-threads", threads: 2, count: 1 },
+  { name: "one image, 1 thread, plain simd128", what: "images", variant: "simd", threads: 1, count: 1 },
+  { name: "batch of 16, an image, 2 threads", what: "images", variant: "relaxed-threads", threads: 2, count: 16 },
+  { name: "100 labels, 1 thread, peer padded to the longest", what: "labels", variant: "relaxed", threads: 1, count: 100 },
+  { name: "100 labels, 1 thread, peer padded to 77", what: "labels", variant: "relaxed", threads: 1, count: 100, pad: 77 },
+  { name: "kept model to ready, 1 thread", what: "load", variant: "relaxed", threads: 1, count: 1 },
+];
+
+const folder = await site();
+const server = await serve(folder);
+const browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox", "--disable-gpu"] });
+const lines = [];
+try {
+  for (const [index, row] of ROWS.entries()) {
+    process.stderr.write(`[${index + 1}/${ROWS.length}] ${row.name} … `);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${server.url}bench.html`);
+    const repeats = row.count > 1 ? Math.max(3, Math.floor(REPEATS / 3)) : REPEATS;
+    const { ours, theirs, cosines, memory } = await page.evaluate(measure, { ...row, repeats });
+    await context.close();
+    const each = row.what === "images" ? row.count : 1;
+    const ratio = (median(theirs) / median(ours)).toFixed(2);
+    process.stderr.write(`${ratio}x\n`);
+    const near = cosines ? `${cosines.ours.toFixed(4)} / ${cosines.theirs.toFixed(4)}` : "";
+    lines.push({ ...row, ratio, memory, text: `| ${row.name} | ${cell(ours, each)} | ${cell(theirs, each)} | ${ratio} | ${near} |` });
+  }
+  const version = browser.version();
+  const { memory } = lines[0];
+  const size = (await stat(model)).size;
+  const brotli = await transferred("relaxed-threads");
+  const report = `# Benchmarks
+
+Written by \`./build.sh bench\` on ${new Date().toISOString().slice(0, 10)}: ${os.cpus()[0].model.trim()}, ${os.cpus().length} processors,
+${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()}, Chromium ${version}; ONNX Runtime Web ${JSON.parse(await readFile(join(ORT, "../package.json"), "utf8")).version}.
+
+ViT-B/32 of one checkpoint with random weights: cliplet's q8 file beside ONNX Runtime's dynamic int8 of both towers
+(QUInt8 vision, QInt8 text). Both alternate in one page; milliseconds, median (quartiles) of ${REPEATS} runs, ${Math.max(3, Math.floor(REPEATS / 3))} where many are embedded at
+once; *times faster* is the ratio of medians. cliplet's times include preprocessing and the way to its worker and back,
+the peer's do not. Cosines are the smallest over the inputs, with transformers in float32.
+
+| what | cliplet | ONNX Runtime Web | times faster | cosine, cliplet / peer |
+|---|---|---|---|---|
+${lines.map(({ text }) => text).join("\n")}
+
+Memory of the WebAssembly instance after loading and classifying, 1 thread: ${(memory / 1e6).toFixed(0)} MB, ${(memory / size).toFixed(2)} times the file.
+Page and engine as a first visit loads them (HTML, CSS, JavaScript, one module), brotli: ${(brotli / 1e6).toFixed(2)} MB.
+`;
+  await writeFile(results, report);
+  process.stdout.write(report);
+} finally {
+  await browser.close();
+  await server.close();
+  await rm(folder, { recursive: true });
+}

@@ -1,0 +1,94 @@
+// What runs in the page: one row of the table, both engines in turn.
+
+/**
+ * @param {{what: "images" | "labels" | "load", variant: string, threads: number, count: number, pad?: number, repeats: number}} row
+ * @returns times of both in milliseconds, smallest cosines with float32, and bytes of wasm memory
+ */
+export async function measure({ what, variant, threads, count, pad, repeats }) {
+  const bytes = async (path) => (await fetch(path)).arrayBuffer();
+  const { Cliplet } = await import("./cliplet/index.js");
+  const ort = await import("./ort/ort.wasm.min.mjs");
+  ort.env.wasm.wasmPaths = new URL("./ort/", document.baseURI).href;
+  ort.env.wasm.numThreads = threads;
+
+  const time = async (work) => {
+    const start = performance.now();
+    await work();
+    return performance.now() - start;
+  };
+  const alternate = async (one, other) => {
+    const [ours, theirs] = [[], []];
+    for (let i = -2; i < repeats; i += 1) {
+      const pair = [await time(one), await time(other)];
+      if (i >= 0) [ours, theirs].forEach((list, k) => list.push(pair[k]));
+    }
+    return { ours, theirs };
+  };
+  const leastCosine = (rows, expected) => {
+    const width = rows[0].length;
+    const cosines = rows.map((row, i) => {
+      let [ab, aa, bb] = [0, 0, 0];
+      for (let j = 0; j < width; j += 1) {
+        const [a, b] = [row[j], expected[i * width + j]];
+        [ab, aa, bb] = [ab + a * b, aa + a * a, bb + b * b];
+      }
+      return ab / Math.sqrt(aa * bb);
+    });
+    return Math.min(...cosines);
+  };
+  const split = (flat, rows) => Array.from({ length: rows }, (_, i) => flat.slice((i * flat.length) / rows, ((i + 1) * flat.length) / rows));
+
+  const clip = await Cliplet.load("model.gguf", { variant, threads });
+  const session = (name) => ort.InferenceSession.create(`peer/${name}.onnx`, { executionProviders: ["wasm"] });
+
+  if (what === "load") {
+    // The peer's files lie in Cache storage too, as a page would keep them.
+    const cache = await caches.open("peer");
+    await cache.addAll(["peer/vision.onnx", "peer/text.onnx"]);
+    const load = async () => {
+      for (const name of ["vision", "text"]) {
+        const kept = await cache.match(`peer/${name}.onnx`);
+        const made = await ort.InferenceSession.create(new Uint8Array(await kept.arrayBuffer()), { executionProviders: ["wasm"] });
+        await made.release();
+      }
+    };
+    return alternate(() => clip.replace("model.gguf", { variant, threads }), load);
+  }
+
+  if (what === "labels") {
+    const { labels, template, ids, end } = await (await fetch("peer/prompts.json")).json();
+    const text = await session("text");
+    const width = pad ?? ids[0].length;
+    const flat = ids.flatMap((row) => [...row, ...Array(width - row.length).fill(end)]);
+    const input = new ort.Tensor("int64", BigInt64Array.from(flat, BigInt), [ids.length, width]);
+    const prompts = labels.map((label) => template.replace("{}", label));
+    const expected = new Float32Array(await bytes("peer/text_embeds.bin"));
+    let [mine, yours] = [];
+    const times = await alternate(
+      async () => (mine = await clip.embedText(prompts)),
+      async () => (yours = (await text.run({ text: input })).embeds.data),
+    );
+    return { ...times, cosines: { ours: leastCosine(mine, expected), theirs: leastCosine(split(yours, ids.length), expected) } };
+  }
+
+  const rgba = new Uint8ClampedArray(await bytes("peer/images.bin"));
+  const expected = new Float32Array(await bytes("peer/image_embeds.bin"));
+  const pixels = 224 * 224;
+  const pictures = Array.from({ length: count }, (_, i) => new ImageData(rgba.slice(i * 4 * pixels, (i + 1) * 4 * pixels), 224, 224));
+  const [mean, deviation] = [[0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]];
+  const values = new Float32Array(count * 3 * pixels);
+  for (let i = 0; i < values.length; i += 1) {
+    const [picture, channel, pixel] = [Math.floor(i / (3 * pixels)), Math.floor(i / pixels) % 3, i % pixels];
+    values[i] = (rgba[4 * (picture * pixels + pixel) + channel] / 255 - mean[channel]) / deviation[channel];
+  }
+  const vision = await session("vision");
+  const input = new ort.Tensor("float32", values, [count, 3, 224, 224]);
+  let [mine, yours] = [];
+  const times = await alternate(
+    async () => (mine = await clip.embedImage(pictures)),
+    async () => (yours = (await vision.run({ vision: input })).embeds.data),
+  );
+  await clip.classify(pictures[0], ["cat", "dog"]);
+  const { memory } = await clip.refreshInfo();
+  return { ...times, memory, cosines: { ours: leastCosine(mine, expected), theirs: leastCosine(split(yours, count), expected) } };
+}
