@@ -13,10 +13,12 @@ async function storage() {
   }
 }
 
-async function* read(stream) {
+async function* read(stream, name) {
   const reader = stream.getReader();
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+  } catch {
+    throw failure("network", `${name}: it stopped arriving; check the connection and try again`);
   } finally {
     reader.releaseLock();
   }
@@ -26,7 +28,7 @@ const nothing = async () => {};
 
 function fromBlob(blob) {
   const opened = { name: blob.name ?? "model", cached: false, total: blob.size };
-  return { ...opened, chunks: () => read(blob.stream()), discard: nothing };
+  return { ...opened, chunks: () => read(blob.stream(), opened.name), discard: nothing };
 }
 
 function lengthOf(response) {
@@ -34,17 +36,16 @@ function lengthOf(response) {
   return length && !response.headers.has("content-encoding") ? Number(length) : undefined;
 }
 
-/** What tells two versions of a file apart. */
-const MARKS = ["etag", "last-modified", "content-length"];
+/** What tells two versions of a file apart; the length of an encoded answer is not the file's. */
+function marks({ headers }) {
+  const names = headers.has("content-encoding") ? ["etag", "last-modified"] : ["etag", "last-modified", "content-length"];
+  return names.map((name) => [name, headers.get(name)]).filter(([, value]) => value !== null);
+}
 
 /** Whether the server now holds another version than the one kept; without a network, it does not. */
 async function changed(address, kept, signal) {
   const now = await fetch(address, { method: "HEAD", cache: "no-cache", signal }).catch(() => null);
-  if (!now?.ok || now.headers.has("content-encoding")) return false;
-  return MARKS.some((mark) => {
-    const [before, after] = [kept.headers.get(mark), now.headers.get(mark)];
-    return before !== null && after !== null && before !== after;
-  });
+  return Boolean(now?.ok) && marks(now).some(([name, value]) => (kept.headers.get(name) ?? value) !== value);
 }
 
 async function fromAddress(address, signal) {
@@ -53,7 +54,7 @@ async function fromAddress(address, signal) {
   const forget = async () => void (await cache?.delete(address).catch(() => false));
   const kept = await cache?.match(address);
   if (kept && !(await changed(address, kept, signal))) {
-    return { name, cached: true, total: lengthOf(kept), chunks: () => read(kept.body), discard: forget };
+    return { name, cached: true, total: lengthOf(kept), chunks: () => read(kept.body, name), discard: forget };
   }
 
   const download = new AbortController();
@@ -65,15 +66,11 @@ async function fromAddress(address, signal) {
   const opened = { name, cached: false, total: lengthOf(response) };
   if (!cache) {
     const discard = async () => download.abort();
-    return { ...opened, chunks: () => read(response.body), discard };
+    return { ...opened, chunks: () => read(response.body, name), discard };
   }
 
   const [now, later] = response.body.tee();
-  const headers = new Headers();
-  for (const mark of opened.total === undefined ? [] : MARKS) {
-    const value = response.headers.get(mark);
-    if (value !== null) headers.set(mark, value);
-  }
+  const headers = new Headers(marks(response));
   // A full disk must not stop the load: the model is then fetched again next time.
   const stored = cache.put(address, new Response(later, { headers })).catch(forget);
   const discard = async () => {
@@ -81,7 +78,7 @@ async function fromAddress(address, signal) {
     await stored;
     await forget();
   };
-  return { ...opened, chunks: () => read(now), discard };
+  return { ...opened, chunks: () => read(now, name), discard };
 }
 
 /**
