@@ -18,6 +18,8 @@ from PIL import Image
 SIZE = 64
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
+# Where models run; batches are put together on the processor.
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Photos:

@@ -11,7 +11,7 @@ def contrastive(logits, truth, positive):
     true of it (a superclass, say) likewise; and for each caption the pictures it is true
     of against those it is false of. True and unknown pairs are never negatives.
     """
-    rows = torch.arange(len(logits))
+    rows = torch.arange(len(logits), device=logits.device)
     false = logits.masked_fill(truth != 0, -torch.inf)
 
     def against_false(column):
@@ -22,7 +22,7 @@ def contrastive(logits, truth, positive):
     also = truth == 1
     also[rows, positive] = False
     has = also.any(1)
-    other = (torch.rand(also.shape) * also).argmax(1)
+    other = (torch.rand(also.shape, device=also.device) * also).argmax(1)
     second = (against_false(other) * has).sum() / has.sum().clamp(min=1)
 
     true = truth == 1

@@ -120,7 +120,7 @@ class Text(nn.Module):
         x = self.tokens(ids) + self.position[:tokens]
         for block in self.blocks:
             x = block(x, self.mask[:tokens, :tokens].to(x.dtype))
-        return self.norm(x[torch.arange(len(ids)), ends])
+        return self.norm(x[torch.arange(len(ids), device=ids.device), ends])
 
 
 class Clip(nn.Module):

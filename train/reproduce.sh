@@ -10,7 +10,7 @@ fi
 data=$(cd "$1" && pwd)
 mkdir -p "$2"
 work=$(cd "$2" && pwd)
-hours=${3:-6}
+hours=${3:-3}
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 [ -f "$work/teacher.done" ] || { "$python" teacher.py --data "$data" --work "$work" && touch "$work/teacher.done"; }

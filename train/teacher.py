@@ -16,7 +16,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from data import augment, load_photos, normalise, to_tensor
+from data import DEVICE, augment, load_photos, normalise, to_tensor
 from optim import Adam, Muon
 
 SIDE = 48  # pixels; three quarters of the model's, for speed
@@ -83,10 +83,10 @@ def accuracy(teacher, sets):
         for start in range(0, len(photos), 250):
             images = to_tensor(photos.pixels[start : start + 250])
             images = normalise(F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=True))
-            images = images.contiguous(memory_format=torch.channels_last)
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            images = images.to(DEVICE).contiguous(memory_format=torch.channels_last)
+            with torch.no_grad(), torch.autocast(DEVICE.type, torch.bfloat16):
                 logits = teacher(images)[2][source] + teacher(images.flip(3))[2][source]
-            right += (logits.argmax(1).numpy() == photos.labels[start : start + 250]).sum()
+            right += (logits.argmax(1).cpu().numpy() == photos.labels[start : start + 250]).sum()
         rates.append(float(right / len(photos)))
     teacher.train()
     return rates
@@ -109,9 +109,9 @@ def main():
     train = [load_photos(f"{args.data}/{s}-train.zip", work / "cache") for s in SOURCES]
     val = [load_photos(f"{args.data}/{s}-val.zip", work / "cache") for s in SOURCES]
     classes = [len(p.folders) for p in train]
-    teacher = Teacher(classes).to(memory_format=torch.channels_last)
+    teacher = Teacher(classes).to(DEVICE, memory_format=torch.channels_last)
     log = _resume(work / "teacher.pt", teacher)
-    average = Teacher(classes)
+    average = Teacher(classes).to(DEVICE)
     average.load_state_dict(teacher.state_dict())
     matrices = [p for p in teacher.parameters() if p.ndim == 4 and p.shape[1] > 3]
     others = [p for p in teacher.parameters() if not (p.ndim == 4 and p.shape[1] > 3)]
@@ -140,9 +140,10 @@ def main():
             pick = orders[i][at[i] : at[i] + share[i]].numpy()
             at[i] += int(share[i])
             parts.append(to_tensor(photos.pixels[pick]))
-            labels.append(torch.from_numpy(photos.labels[pick]))
-        images = normalise(augment(torch.cat(parts), rng, size=SIDE, min_area=0.45)).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+            labels.append(torch.from_numpy(photos.labels[pick]).to(DEVICE))
+        images = normalise(augment(torch.cat(parts), rng, size=SIDE, min_area=0.45))
+        images = images.to(DEVICE).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(DEVICE.type, torch.bfloat16):
             logits = teacher(images)[2]
         rows = torch.tensor([0, *share.tolist()]).cumsum(0)
         loss = sum(

@@ -26,7 +26,7 @@ from tokenizers import Tokenizer
 
 from batches import SOURCES, Batches
 from captions import fill
-from data import SIZE, load_photos, normalise, to_tensor
+from data import DEVICE, SIZE, load_photos, normalise, to_tensor
 from losses import contrastive, distil, guide
 from model import TEXT, VISION, Clip
 from optim import Adam, Muon
@@ -42,9 +42,9 @@ class Run:
     """The model, its optimisers and average, and how far they are."""
 
     def __init__(self, entries, guided):
-        self.clip = Clip(entries).to(torch.bfloat16)
+        self.clip = Clip(entries).to(DEVICE, torch.bfloat16)
         self.clip.scale.data = self.clip.scale.data.float()
-        self.bridge = nn.Linear(VISION["width"], guided).to(torch.bfloat16)
+        self.bridge = nn.Linear(VISION["width"], guided).to(DEVICE, torch.bfloat16)
         hidden, facing, others = [], [], []
         for name, p in self.clip.named_parameters():
             matrix = p.ndim == 2 and "position" not in name and "tokens" not in name
@@ -108,10 +108,10 @@ class Run:
             for p, held in _in_order(optimiser, kept):
                 for key in ("master", "momentum", "mean", "square"):
                     if key in held:
-                        optimiser.state[p][key] = held[key].float().clone()
+                        optimiser.state[p][key] = held[key].to(DEVICE, torch.float32, copy=True)
             for group, share in zip(optimiser.param_groups, shares):
                 group["share"] = share
-        self.average = state["average"]
+        self.average = {name: mean.to(DEVICE) for name, mean in state["average"].items()}
         self.step, self.seconds, self.log = state["step"], state["seconds"], state["log"]
 
 
@@ -124,30 +124,34 @@ def _in_order(optimiser, kept):
 @torch.no_grad()
 def validate(clip, tokenizer, concepts, sets):
     """Zero-shot top-1 of both validation sets with "a photo of ..." labels, in bfloat16."""
-    clip = clip.to(torch.bfloat16)
+    clip = clip.to(DEVICE, torch.bfloat16)
     rates = {}
     for source, photos in zip(SOURCES, sets):
         labels = concepts.cifar if source == "cifar10" else [concepts.names[i][0] for i in range(len(concepts.folders))]
-        texts = clip.embed_texts(*map(torch.from_numpy, encode(tokenizer, [fill("a photo of {}", n) for n in labels])))
+        texts = clip.embed_texts(*_encoded(tokenizer, [fill("a photo of {}", n) for n in labels]))
         right = 0
         for at in range(0, len(photos), 250):
-            images = normalise(to_tensor(photos.pixels[at : at + 250])).to(torch.bfloat16)
-            best = (clip.embed_images(images)[0] @ texts.T).argmax(1).numpy()
+            images = normalise(to_tensor(photos.pixels[at : at + 250])).to(DEVICE, torch.bfloat16)
+            best = (clip.embed_images(images)[0] @ texts.T).argmax(1).cpu().numpy()
             right += int((best == photos.labels[at : at + 250]).sum())
         rates[source] = right / len(photos)
     return rates
 
 
+def _encoded(tokenizer, texts):
+    """Ids and end places where the model is."""
+    return [torch.from_numpy(values).to(DEVICE) for values in encode(tokenizer, texts)]
+
+
 def learn(clip, bridge, batch, teacher, tokenizer, pixels):
     """The loss of one batch and its parts, for the log."""
-    images = batch["images"].to(torch.bfloat16)
+    images, truth, positive = batch["images"].to(DEVICE, torch.bfloat16), batch["truth"].to(DEVICE), batch["positive"].to(DEVICE)
     grid = (SIZE - pixels) // VISION["patch"]
     corner = (int(torch.randint(grid + 1, ())), int(torch.randint(grid + 1, ())))
     pictures, tokens = clip.embed_images(images, corner=corner, middle=MIDDLE)
-    ids, ends = map(torch.from_numpy, encode(tokenizer, batch["captions"]))
-    texts = clip.embed_texts(ids, ends)
+    texts = clip.embed_texts(*_encoded(tokenizer, batch["captions"]))
     logits = clip.scale.exp() * pictures @ texts.T
-    own, second, other_way = contrastive(logits, batch["truth"], batch["positive"])
+    own, second, other_way = contrastive(logits, truth, positive)
     rows = batch["rows"]
     photos = slice(0, rows["drawn"].start)
     loss = 0.5 * own[photos].sum() / len(own) + own[photos.stop :].sum() / len(own)
@@ -161,7 +165,7 @@ def learn(clip, bridge, batch, teacher, tokenizer, pixels):
         with torch.no_grad():
             features, _, targets = teacher(seen.contiguous(memory_format=torch.channels_last))
         for source, target, leaves in zip(SOURCES, targets, batch["leaves"]):
-            term = distil(logits[rows[source]][:, leaves], target[rows[source]].float())
+            term = distil(logits[rows[source]][:, leaves.to(DEVICE)], target[rows[source]].float())
             loss = loss + term * (rows[source].stop - rows[source].start) / len(own)
             parts["distil"] = term.item()
         if pixels == SIDE:
@@ -239,7 +243,7 @@ def main():
     parser.add_argument("--descent", type=float, default=0.3, help="share of the hours for bringing the rate down")
     parser.add_argument("--full", type=float, default=0.1, help="share of the hours at the full picture size")
     parser.add_argument("--batch", type=int, default=320)
-    parser.add_argument("--workers", type=int, default=2, help="threads, one core each")
+    parser.add_argument("--workers", type=int, default=2, help="threads, one core each (on a GPU they share it)")
     parser.add_argument("--entries", type=int, default=3000, help="size of the vocabulary")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -251,7 +255,7 @@ def main():
     if not (work / "tokenizer.json").exists():
         build(batches.corpus(12), args.entries).save(str(work / "tokenizer.json"))
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    teacher = load_teacher(work / "teacher.pt")
+    teacher = load_teacher(work / "teacher.pt").to(DEVICE)
     run = Run(tokenizer.get_vocab_size(), teacher.middle[-1].b[0].out_channels)
     _resume(run, work, args)
 
