@@ -31,8 +31,9 @@ async function site() {
   return folder;
 }
 
-const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
-const quartiles = (times) => [0.25, 0.75].map((q) => times.toSorted((a, b) => a - b)[Math.floor(q * (times.length - 1))]);
+const sorted = (times) => [...times].sort((a, b) => a - b);
+const median = (times) => sorted(times)[times.length >> 1];
+const quartiles = (times) => [0.25, 0.75].map((q) => sorted(times)[Math.floor(q * (times.length - 1))]);
 const ms = (time) => (time < 10 ? time.toFixed(2) : time.toFixed(1));
 const cell = (times, each = 1) => `${ms(median(times) / each)} (${quartiles(times).map((t) => ms(t / each)).join("–")})`;
 

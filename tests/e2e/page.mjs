@@ -2,6 +2,7 @@
 // with the few things a person does to it.
 
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { test as base, expect } from "@playwright/test";
 import { serve } from "../../www/tools/serve.mjs";
@@ -107,7 +108,7 @@ export async function setTemplate(page, template) {
 
 /** Findings of axe that are serious or worse. */
 export async function serious(page) {
-  const source = await readFile(fileURLToPath(import.meta.resolve("axe-core")), "utf8");
+  const source = await readFile(createRequire(import.meta.url).resolve("axe-core"), "utf8");
   await page.evaluate(source);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   return violations
