@@ -1,6 +1,7 @@
 //! The activation functions of CLIP's perceptrons.
 
-use super::vector::{exp, vectorized};
+use super::lanes::{Lanes, exp, map};
+use super::vector::vectorized;
 
 /// An activation function, as `hidden_act` in `config.json` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,28 +15,36 @@ pub enum Activation {
 impl Activation {
     /// Applies the function in place.
     pub fn apply(self, x: &mut [f32]) {
-        vectorized(|| self.apply_to_lanes(x));
+        vectorized(|| match self {
+            Self::QuickGelu => map(x, quick_gelu),
+            Self::Gelu => map(x, gelu),
+        });
     }
+}
 
-    /// [`Self::apply`] for callers that are compiled for vectors already.
-    #[inline(always)]
-    pub(super) fn apply_to_lanes(self, x: &mut [f32]) {
-        match self {
-            Self::QuickGelu => x.iter_mut().for_each(|x| *x /= 1.0 + exp(-1.702 * *x)),
-            Self::Gelu => x
-                .iter_mut()
-                .for_each(|x| *x *= 0.5 * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2))),
-        }
-    }
+/// [`Activation::QuickGelu`] of each lane.
+#[inline(always)]
+pub fn quick_gelu<V: Lanes>(x: V) -> V {
+    x / (V::splat(1.0) + exp(V::splat(-1.702) * x))
+}
+
+/// [`Activation::Gelu`] of each lane.
+#[inline(always)]
+pub fn gelu<V: Lanes>(x: V) -> V {
+    x * V::splat(0.5) * (V::splat(1.0) + erf(x * V::splat(std::f32::consts::FRAC_1_SQRT_2)))
 }
 
 /// The error function to 3e-7 (Abramowitz and Stegun 7.1.26).
 #[inline(always)]
-fn erf(x: f32) -> f32 {
+fn erf<V: Lanes>(x: V) -> V {
     let magnitude = x.abs();
-    let t = 1.0 / (1.0 + 0.327_591_1 * magnitude);
-    let poly = ((((1.061_405_4 * t - 1.453_152) * t) + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6;
-    (1.0 - poly * t * exp(-magnitude * magnitude)).copysign(x)
+    let t = V::splat(1.0) / magnitude.times_plus(V::splat(0.327_591_1), V::splat(1.0));
+    let mut poly = V::splat(1.061_405_4);
+    for c in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
+        poly = poly.times_plus(t, V::splat(c));
+    }
+    let tail = poly * t * exp(V::splat(0.0) - magnitude * magnitude);
+    (V::splat(1.0) - tail).with_sign_of(x)
 }
 
 #[cfg(test)]

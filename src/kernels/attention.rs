@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
+use super::lanes::{Lanes, Vector, exp, map};
 use super::parallel::{self, SharedRows};
-use super::vector::{exp, sum, vectorized};
+use super::vector::{greatest, sum, vectorized};
 
 /// One sequence of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub fn attention(a: &Attention, out: &mut [f32]) {
         .max()
         .unwrap_or(0);
     let cost = 2 * tokens * longest * width / (a.segments.len() * a.heads).max(1);
-    let out = SharedRows::new(out, width);
+    let out = SharedRows::new(out);
     parallel::ranges(a.segments.len() * a.heads, cost, |tasks| {
         let mut head = Head::default();
         for task in tasks {
@@ -63,17 +64,20 @@ pub fn attention(a: &Attention, out: &mut [f32]) {
     });
 }
 
-/// One head's keys, values and a tile of its rows, side by side. Columns are padded to whole tiles.
+/// One head's keys, values and a tile of its rows, side by side. Columns are padded to whole tiles,
+/// and lie tile by tile: a tile's rows follow one another.
 #[derive(Default)]
 struct Head {
-    /// `[dim, seen]`
-    keys: Vec<f32>,
-    /// `[seen, dim]`
-    values: Vec<f32>,
-    /// `[ROWS, dim]`, divided by the square root of `dim`.
-    queries: Vec<f32>,
+    /// `[seen / COLUMNS][dim]`
+    keys: Vec<[f32; COLUMNS]>,
+    /// `[dim / COLUMNS][seen]`
+    values: Vec<[f32; COLUMNS]>,
+    /// `[dim]`, divided by the square root of `dim`.
+    queries: Vec<[f32; ROWS]>,
     /// `[ROWS, seen]`: scores, then probabilities.
     scores: Vec<f32>,
+    /// `[seen]`: the probabilities again.
+    shares: Vec<[f32; ROWS]>,
     /// `[ROWS, dim]`
     mixed: Vec<f32>,
 }
@@ -85,18 +89,22 @@ impl Head {
         let prefix = segment.prefix.len();
         let seen = prefix + segment.tokens.len();
         let (seen_columns, dim_columns) = (seen.next_multiple_of(COLUMNS), dim.next_multiple_of(COLUMNS));
-        self.gather(a, segment, head, seen_columns, dim_columns);
+        self.gather(a, segment, head);
         let scale = 1.0 / (dim as f32).sqrt();
+        self.queries.resize(dim, [0.0; ROWS]);
+        self.scores.resize(ROWS * seen_columns, 0.0);
+        self.shares.resize(seen, [0.0; ROWS]);
+        self.mixed.resize(ROWS * dim_columns, 0.0);
         for first in segment.tokens.clone().step_by(ROWS) {
             let rows = ROWS.min(segment.tokens.end - first);
-            self.queries.clear();
-            for token in first..first + rows {
-                let q = &a.qkv[token * 3 * a.width + head * dim..][..dim];
-                self.queries.extend(q.iter().map(|q| q * scale));
+            for row in 0..rows {
+                let q = &a.qkv[(first + row) * 3 * a.width + head * dim..][..dim];
+                self.queries
+                    .iter_mut()
+                    .zip(q)
+                    .for_each(|(to, q)| to[row] = q * scale);
             }
-            self.queries.resize(ROWS * dim, 0.0);
-            self.scores.resize(ROWS * seen_columns, 0.0);
-            multiply(&self.queries, &self.keys, dim, seen_columns, &mut self.scores);
+            multiply(&self.queries, &self.keys, &mut self.scores);
             for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
                 let visible = if a.causal {
                     prefix + first - segment.tokens.start + row + 1
@@ -107,36 +115,29 @@ impl Head {
                 softmax_lanes(scores);
                 hidden.fill(0.0);
             }
-            self.mixed.resize(ROWS * dim_columns, 0.0);
-            multiply(
-                &self.scores,
-                &self.values,
-                seen_columns,
-                dim_columns,
-                &mut self.mixed,
-            );
+            for (row, scores) in self.scores.chunks_exact(seen_columns).enumerate() {
+                self.shares
+                    .iter_mut()
+                    .zip(scores)
+                    .for_each(|(to, share)| to[row] = *share);
+            }
+            multiply(&self.shares, &self.values, &mut self.mixed);
             for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
                 // SAFETY: a head's columns of a segment's rows belong to this task alone.
-                unsafe { out.write(first + row, head * dim, &mixed[..dim]) };
+                unsafe { out.write((first + row) * a.width + head * dim, &mixed[..dim]) };
             }
         }
     }
 
     /// Copies the keys, transposed, and the values that the segment sees.
     #[inline(always)]
-    fn gather(
-        &mut self,
-        a: &Attention,
-        segment: &Segment,
-        head: usize,
-        seen_columns: usize,
-        dim_columns: usize,
-    ) {
+    fn gather(&mut self, a: &Attention, segment: &Segment, head: usize) {
         let (width, dim) = (a.width, a.width / a.heads);
+        let seen = segment.prefix.len() + segment.tokens.len();
         self.keys.clear();
-        self.keys.resize(dim * seen_columns, 0.0);
+        self.keys.resize(seen.div_ceil(COLUMNS) * dim, [0.0; COLUMNS]);
         self.values.clear();
-        self.values.resize(seen_columns * dim_columns, 0.0);
+        self.values.resize(dim.div_ceil(COLUMNS) * seen, [0.0; COLUMNS]);
         let prefix = segment
             .prefix
             .clone()
@@ -150,30 +151,34 @@ impl Head {
                 &qkv[width + head * dim..][..dim],
                 &qkv[2 * width + head * dim..][..dim],
             );
-            for (d, &k) in k.iter().enumerate() {
-                self.keys[d * seen_columns + i] = k;
+            let tile = &mut self.keys[i / COLUMNS * dim..][..dim];
+            tile.iter_mut().zip(k).for_each(|(to, &k)| to[i % COLUMNS] = k);
+            for (tile, v) in v.chunks(COLUMNS).enumerate() {
+                self.values[tile * seen + i][..v.len()].copy_from_slice(v);
             }
-            self.values[i * dim_columns..][..dim].copy_from_slice(v);
         }
     }
 }
 
-/// `out = a b` for `a` of `[ROWS, inner]`, `b` of `[inner, columns]` and whole tiles of columns.
+/// `out = aᵀ b`: `a` is `[inner]` of [`ROWS`], `b` is `[tiles][inner]` of [`COLUMNS`], `out` is
+/// `[ROWS, tiles * COLUMNS]`.
 #[inline(always)]
-fn multiply(a: &[f32], b: &[f32], inner: usize, columns: usize, out: &mut [f32]) {
-    for column in (0..columns).step_by(COLUMNS) {
-        let mut sums = [[0.0; COLUMNS]; ROWS];
-        for i in 0..inner {
-            let b = &b[i * columns + column..][..COLUMNS];
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let a = a[row * inner + i];
-                for (sum, &b) in sums.iter_mut().zip(b) {
-                    *sum += a * b;
+fn multiply(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]], out: &mut [f32]) {
+    const VECTORS: usize = COLUMNS / Vector::COUNT;
+    let columns = out.len() / ROWS;
+    for (tile, b) in b.chunks_exact(a.len()).enumerate() {
+        let mut sums = [[Vector::splat(0.0); VECTORS]; ROWS];
+        for (a, b) in a.iter().zip(b) {
+            for (&a, sums) in a.iter().zip(&mut sums) {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum = Vector::splat(a).times_plus(Vector::load(&b[j * Vector::COUNT..]), *sum);
                 }
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            out[row * columns + column..][..COLUMNS].copy_from_slice(sums);
+            for (j, sum) in sums.iter().enumerate() {
+                sum.store(&mut out[row * columns + tile * COLUMNS + j * Vector::COUNT..]);
+            }
         }
     }
 }
@@ -185,13 +190,10 @@ pub fn softmax(x: &mut [f32]) {
 
 #[inline(always)]
 fn softmax_lanes(x: &mut [f32]) {
-    let max = x
-        .iter()
-        .copied()
-        .fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
-    x.iter_mut().for_each(|x| *x = exp(*x - max));
-    let inverse = 1.0 / sum(x, |x| x);
-    x.iter_mut().for_each(|x| *x *= inverse);
+    let max = Vector::splat(greatest(x));
+    map(x, |x| exp(x - max));
+    let inverse = Vector::splat(1.0 / sum(x, |x| x));
+    map(x, |x| x * inverse);
 }
 
 #[cfg(test)]

@@ -2,173 +2,80 @@
 
 use std::ops::Range;
 
-use super::activation::Activation;
-use super::arch::{self, Code, Kernel, MOST_SUMS, Tile};
-use super::pack::{GROUP, PANEL, PackedMatrix};
+use super::arch::{self, Kernel, MOST_SUMS, Tile};
+use super::codes::Codes;
+use super::epilogue::{Epilogue, Finisher, Sums};
+use super::pack::{PANEL, PackedMatrix};
 use super::parallel::{self, SharedRows};
-use super::quantize::{RowCode, quantize_row};
 use super::vector::vectorized;
 
-/// What happens to a product before it is stored.
-#[derive(Debug, Clone, Copy)]
-pub enum Epilogue<'a> {
-    /// Nothing more than the bias.
-    None,
-    /// An activation function.
-    Activation(Activation),
-    /// A residual of the output's shape is added.
-    Residual(&'a [f32]),
-}
-
-/// `out = epilogue(x wᵀ + bias)`: `x` is `[rows, k]`, `out` is `[rows, n]`.
+/// `epilogue(x wᵀ + bias)`, `[rows, n]`, for `x` of `[rows, k]`.
 ///
 /// Each row of `x` is quantized (see [`super::quantize`]); products are summed exactly in 32 bits, so
 /// the result does not depend on the number of threads.
 ///
 /// # Panics
 /// Where lengths do not match: callers are this crate's model code.
-pub fn linear(
-    x: &[f32],
-    rows: usize,
-    w: &PackedMatrix,
-    bias: Option<&[f32]>,
-    epilogue: Epilogue,
-    out: &mut [f32],
-) {
-    linear_with(arch::best(), x, rows, w, bias, epilogue, out);
+pub fn linear(x: &[f32], w: &PackedMatrix, bias: Option<&[f32]>, epilogue: Epilogue) -> Vec<f32> {
+    linear_with(arch::best(), x, w, bias, epilogue)
 }
 
 /// [`linear`] by a given implementation.
 pub fn linear_with(
     kernel: &Kernel,
     x: &[f32],
-    rows: usize,
     w: &PackedMatrix,
     bias: Option<&[f32]>,
     epilogue: Epilogue,
-    out: &mut [f32],
-) {
+) -> Vec<f32> {
     let (n, k) = (w.n(), w.k());
-    assert!(x.len() == rows * k && out.len() == rows * n && bias.is_none_or(|b| b.len() == n));
+    assert!(x.len().is_multiple_of(k) && bias.is_none_or(|b| b.len() == n));
+    let length = x.len() / k * n;
     if let Epilogue::Residual(residual) = epilogue {
-        assert_eq!(residual.len(), out.len());
+        assert_eq!(residual.len(), length);
     }
-    let stride = w.groups() * GROUP;
-    let mut codes: Vec<Code> = vec![0; rows * stride];
-    let mut coded = vec![RowCode::default(); rows];
-    parallel::zip_rows(x, k, &mut codes, stride, &mut coded, |x, codes, coded| {
-        vectorized(|| *coded = quantize_row(x, kernel.range, codes));
-    });
-    let job = Job {
-        kernel,
-        codes: &codes,
-        coded: &coded,
+    let codes = Codes::of(x, k, kernel);
+    let mut out = Vec::with_capacity(length);
+    let finisher = Finisher {
+        coded: &codes.rows,
         w,
         bias,
         epilogue,
-        stride,
+        out: SharedRows::uninit(&mut out.spare_capacity_mut()[..length]),
     };
-    let out = SharedRows::new(out, n);
     let blocks = w.panels().div_ceil(kernel.panels);
-    parallel::ranges(blocks, rows * kernel.panels * PANEL * k, |blocks| {
-        job.run(blocks, &out)
-    });
+    let cost = codes.rows.len() * kernel.panels * PANEL * k;
+    parallel::ranges(blocks, cost, |blocks| multiply(kernel, &codes, blocks, &finisher));
+    // SAFETY: the blocks hold every panel, and each wrote its outputs of every row: all of `length`.
+    unsafe { out.set_len(length) };
+    out
 }
 
-/// One product, as every thread sees it.
-struct Job<'a> {
-    kernel: &'a Kernel,
-    codes: &'a [Code],
-    coded: &'a [RowCode],
-    w: &'a PackedMatrix,
-    bias: Option<&'a [f32]>,
-    epilogue: Epilogue<'a>,
-    stride: usize,
-}
-
-impl Job<'_> {
-    /// Computes the outputs of some blocks of panels for all rows.
-    fn run(&self, blocks: Range<usize>, out: &SharedRows) {
-        let Self { kernel, w, .. } = *self;
-        let rows = self.coded.len();
-        let tiles = rows.div_ceil(kernel.rows);
-        let mut scratch = Vec::new();
-        let mut sums = [[0; PANEL]; MOST_SUMS];
-        for block in blocks {
-            let first = block * kernel.panels;
-            let panels = kernel.panels.min(w.panels() - first);
-            let weights = w.expanded(first, panels, &mut scratch);
-            for tile in 0..tiles {
-                // Tiles of nearly equal height: a last tile of one row would cost as much as a full one.
-                let (from, to) = (tile * rows / tiles, (tile + 1) * rows / tiles);
-                let codes = &self.codes[from * self.stride..to * self.stride];
-                kernel.dot(
-                    &Tile::new(codes, weights, to - from, panels, w.groups()),
-                    &mut sums,
-                );
-                vectorized(|| self.finish(from..to, first, panels, &sums, out));
-            }
+/// Computes the outputs of some blocks of panels for all rows.
+fn multiply(kernel: &Kernel, codes: &Codes, blocks: Range<usize>, finisher: &Finisher) {
+    let w = finisher.w;
+    let mut scratch = Vec::new();
+    let mut sums = [[0; PANEL]; MOST_SUMS];
+    for block in blocks {
+        let first = block * kernel.panels;
+        let panels = kernel.panels.min(w.panels() - first);
+        let weights = w.expanded(first, panels, &mut scratch);
+        for (rows, codes) in codes.tiles() {
+            let tile = Tile::new(codes, weights, rows.len(), panels, w.groups());
+            kernel.dot(&tile, &mut sums);
+            let sums = Sums {
+                sums: &sums,
+                rows,
+                panels: first..first + panels,
+            };
+            vectorized(|| finisher.store(&sums));
         }
     }
-
-    /// Turns a tile's integer sums into outputs and stores them.
-    #[inline(always)]
-    fn finish(
-        &self,
-        rows: Range<usize>,
-        first: usize,
-        panels: usize,
-        sums: &[[i32; PANEL]],
-        out: &SharedRows,
-    ) {
-        let n = self.w.n();
-        for (row, sums) in rows.zip(sums.chunks_exact(panels)) {
-            let RowCode { scale, zero } = self.coded[row];
-            for (panel, dots) in (first..first + panels).zip(sums) {
-                let (scales, totals) = (self.w.scales(panel), self.w.sums(panel));
-                let start = panel * PANEL;
-                let mut y = [0.0; PANEL];
-                for j in 0..PANEL {
-                    y[j] = (dots[j] - zero * totals[j]) as f32 * (scale * scales[j]);
-                }
-                let add =
-                    |y: &mut [f32; PANEL], x: [f32; PANEL]| y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
-                if let Some(bias) = self.bias {
-                    add(&mut y, lanes(&bias[start..]));
-                }
-                match self.epilogue {
-                    Epilogue::None => {}
-                    Epilogue::Activation(activation) => activation.apply_to_lanes(&mut y),
-                    Epilogue::Residual(residual) => add(&mut y, lanes(&residual[row * n..][start..n])),
-                }
-                // The common case apart: of a known width it is two stores and not a call.
-                let width = PANEL.min(n - start);
-                // SAFETY: no other thread has this block's panels, so none writes these columns.
-                unsafe {
-                    if width == PANEL {
-                        out.write(row, start, &y);
-                    } else {
-                        out.write(row, start, &y[..width]);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The first [`PANEL`] of some values, zeros where there are fewer: an array, so that what is done with
-/// it becomes whole vectors.
-#[inline(always)]
-fn lanes(x: &[f32]) -> [f32; PANEL] {
-    x.first_chunk().copied().unwrap_or_else(|| {
-        let mut lanes = [0.0; PANEL];
-        lanes[..x.len()].copy_from_slice(x);
-        lanes
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::activation::Activation;
     use super::super::pack::{Bits, Q4_GROUP};
     use super::*;
 
@@ -206,8 +113,7 @@ mod tests {
                 .map(|(i, &w)| f64::from(w) * f64::from(scales[i / k]))
                 .collect();
             let x = wave(rows * k, 0.37);
-            let mut out = vec![0.0; rows * n];
-            linear(&x, rows, &packed, None, Epilogue::None, &mut out);
+            let out = linear(&x, &packed, None, Epilogue::None);
             assert!(relative_error(&out, &reference(&x, &dense, n, k)) < 0.02);
         }
     }
@@ -233,32 +139,15 @@ mod tests {
             })
             .collect();
         let x = wave(rows * k, 0.71);
-        let mut out = vec![0.0; rows * n];
-        linear(&x, rows, &packed, None, Epilogue::None, &mut out);
+        let mut out = linear(&x, &packed, None, Epilogue::None);
         assert!(relative_error(&out, &reference(&x, &dense, n, k)) < 0.02);
 
         let (bias, residual) = (wave(n, 1.0), wave(rows * n, 0.3));
-        let mut with = vec![0.0; rows * n];
-        linear(
-            &x,
-            rows,
-            &packed,
-            Some(&bias),
-            Epilogue::Residual(&residual),
-            &mut with,
-        );
+        let with = linear(&x, &packed, Some(&bias), Epilogue::Residual(&residual));
         for (i, (with, plain)) in with.iter().zip(&out).enumerate() {
             assert!((with - (plain + bias[i % n] + residual[i])).abs() < 1e-5);
         }
-        let mut activated = vec![0.0; rows * n];
-        linear(
-            &x,
-            rows,
-            &packed,
-            None,
-            Epilogue::Activation(Activation::QuickGelu),
-            &mut activated,
-        );
+        let activated = linear(&x, &packed, None, Epilogue::Activation(Activation::QuickGelu));
         Activation::QuickGelu.apply(&mut out);
         assert_eq!(activated, out);
     }

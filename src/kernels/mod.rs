@@ -8,6 +8,9 @@
 mod activation;
 mod arch;
 mod attention;
+mod codes;
+mod epilogue;
+mod lanes;
 mod linear;
 mod norm;
 mod pack;
@@ -18,9 +21,11 @@ mod vector;
 pub use activation::Activation;
 pub use arch::{Kernel, available};
 pub use attention::{Attention, Segment, attention, softmax};
-pub use linear::{Epilogue, linear, linear_with};
+pub use epilogue::Epilogue;
+pub use linear::{linear, linear_with};
 pub use norm::layer_norm;
 pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder, Q4_GROUP};
+pub use parallel::on_pool;
 pub use quantize::CodeRange;
 
 /// Name of the implementation in use, such as `avx512-vnni` or `relaxed-simd`.

@@ -1,5 +1,6 @@
 //! Layer normalisation (Ba et al. 2016), as `torch.nn.LayerNorm` computes it.
 
+use super::lanes::{Lanes, Vector};
 use super::vector::{sum, vectorized};
 
 /// Normalises each row of `x` (`[rows, width]`) to zero mean and unit variance, scales and shifts it.
@@ -11,14 +12,35 @@ pub fn layer_norm(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f3
     assert!(weight.len() == width && bias.len() == width && x.len().is_multiple_of(width));
     vectorized(|| {
         for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            let mean = sum(row, |x| x) / width as f32;
-            let variance = sum(row, |x| (x - mean) * (x - mean)) / width as f32;
+            let count = width as f32;
+            let mean = sum(row, |x| x) / count;
+            let centre = Vector::splat(mean);
+            let variance = sum(row, |x| (x - centre) * (x - centre)) / count;
             let inverse = 1.0 / (variance + eps).sqrt();
-            for (((out, &x), &w), &b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
-                *out = (x - mean) * inverse * w + b;
-            }
+            scale_and_shift((row, weight, bias), mean, inverse, out);
         }
     });
+}
+
+/// `(x - mean) * inverse * weight + bias` of a row.
+#[inline(always)]
+fn scale_and_shift((x, weight, bias): (&[f32], &[f32], &[f32]), mean: f32, inverse: f32, out: &mut [f32]) {
+    let of = |x: &[f32], weight: &[f32], bias: &[f32]| {
+        let x = (Vector::load(x) - Vector::splat(mean)) * Vector::splat(inverse);
+        x.times_plus(Vector::load(weight), Vector::load(bias))
+    };
+    let chunks = x.chunks_exact(Vector::COUNT);
+    let rest = chunks.remainder();
+    let places = out.chunks_exact_mut(Vector::COUNT);
+    let parameters = weight
+        .chunks_exact(Vector::COUNT)
+        .zip(bias.chunks_exact(Vector::COUNT));
+    for ((x, (weight, bias)), out) in chunks.zip(parameters).zip(places) {
+        of(x, weight, bias).store(out);
+    }
+    for i in x.len() - rest.len()..x.len() {
+        out[i] = (x[i] - mean) * inverse * weight[i] + bias[i];
+    }
 }
 
 #[cfg(test)]

@@ -175,6 +175,33 @@ impl PackedMatrix {
     }
 }
 
+/// Lays all rows of a panel into it, group by group.
+fn lay_panel(rows: &[[i8; GROUP]], panel: &mut [u8]) {
+    let groups = rows.len() / PANEL;
+    let rows: [&[[i8; GROUP]]; PANEL] = std::array::from_fn(|row| &rows[row * groups..][..groups]);
+    let (blocks, _) = panel.as_chunks_mut::<GROUP>();
+    for (group, block) in blocks.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+        for (row, place) in rows.iter().zip(block) {
+            *place = row[group].map(|w| w as u8);
+        }
+    }
+}
+
+/// Lays one row into a panel as its given output; inputs that fill up the last group stay zero.
+fn lay_row(row: &[i8], output: usize, panel: &mut [u8]) {
+    for (weights, block) in row.chunks(GROUP).zip(panel.chunks_exact_mut(PANEL * GROUP)) {
+        for (&w, byte) in weights.iter().zip(&mut block[output * GROUP..]) {
+            *byte = w as u8;
+        }
+    }
+}
+
+/// Sum of 8-bit codes: in 16 bits as long as those cannot overflow, which takes half the instructions.
+fn sum_of_codes(row: &[i8]) -> i32 {
+    let part = |codes: &[i8]| codes.iter().fold(0i16, |sum, &code| sum + i16::from(code));
+    row.chunks(256).map(|codes| i32::from(part(codes))).sum()
+}
+
 /// Takes rows of weights in order and lays them into panels. See [`PackedMatrix::builder`].
 #[derive(Debug)]
 pub struct PackedMatrixBuilder {
@@ -218,20 +245,28 @@ impl PackedMatrixBuilder {
                 scales.len()
             )));
         }
-        let m = &mut self.matrix;
-        let bytes = m.k.div_ceil(GROUP) * PANEL * GROUP;
-        for (row, &scale) in rows.chunks_exact(k).zip(scales) {
+        let bytes = k.div_ceil(GROUP) * PANEL * GROUP;
+        let mut left = rows;
+        while !left.is_empty() {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
-            let panel = &mut m.data[panel * bytes..][..bytes];
-            for (weights, block) in row.chunks(GROUP).zip(panel.chunks_exact_mut(PANEL * GROUP)) {
-                for (&w, byte) in weights.iter().zip(&mut block[output * GROUP..]) {
-                    *byte = w as u8;
-                }
+            let count = (PANEL - output).min(left.len() / k);
+            let (rows, rest) = left.split_at(count * k);
+            let panel = &mut self.matrix.data[panel * bytes..][..bytes];
+            match rows.as_chunks::<GROUP>() {
+                (groups, []) if count == PANEL && k.is_multiple_of(GROUP) => lay_panel(groups, panel),
+                _ => rows
+                    .chunks_exact(k)
+                    .enumerate()
+                    .for_each(|(i, row)| lay_row(row, output + i, panel)),
             }
-            m.scales[self.rows] = scale;
-            m.sums[self.rows] = row.iter().map(|&w| i32::from(w)).sum();
-            self.rows += 1;
+            for row in rows.chunks_exact(k) {
+                self.matrix.sums[self.rows] = sum_of_codes(row);
+                self.rows += 1;
+            }
+            left = rest;
         }
+        let first = self.rows - scales.len();
+        self.matrix.scales[first..self.rows].copy_from_slice(scales);
         Ok(())
     }
 

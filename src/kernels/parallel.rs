@@ -4,6 +4,7 @@
 //! rayon runs on; other wasm builds have one thread and never touch a pool.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -22,6 +23,16 @@ pub fn threads() -> usize {
     }
 }
 
+/// Runs `work` on a thread of the pool, so that its parts are handed to threads that look for them
+/// and not woken up for each: from outside, every split would cost two wake-ups.
+pub fn on_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if threads() == 1 {
+        work()
+    } else {
+        rayon::scope(|_| work())
+    }
+}
+
 /// Calls `work` with ranges that together cover `0..count`; `cost` is what one of the count takes, in
 /// multiply-accumulates.
 pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
@@ -35,33 +46,19 @@ pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
         .for_each(|part| work(part * count / parts..(part + 1) * count / parts));
 }
 
-/// Calls `work` with each row of `x`, its row of `y` and its `z`.
-pub fn zip_rows<Y: Send, Z: Send>(
-    x: &[f32],
-    x_width: usize,
-    y: &mut [Y],
-    y_width: usize,
-    z: &mut [Z],
-    work: impl Fn(&[f32], &mut [Y], &mut Z) + Sync,
-) {
-    let rows = x
-        .chunks_exact(x_width)
-        .zip(y.chunks_exact_mut(y_width))
-        .zip(z.iter_mut());
-    if threads() == 1 || x.len() < WORTH_SPLITTING / 8 {
-        return rows.for_each(|((x, y), z)| work(x, y, z));
+/// Calls `work` with each job; `cost` is what one takes, in values looked at.
+pub fn each<J: Send>(jobs: Vec<J>, cost: usize, work: impl Fn(J) + Send + Sync) {
+    if threads() == 1 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 8 {
+        jobs.into_iter().for_each(work);
+    } else {
+        jobs.into_par_iter().for_each(work);
     }
-    let rows: Vec<_> = rows.collect();
-    rows.into_par_iter()
-        .with_min_len(4)
-        .for_each(|((x, y), z)| work(x, y, z));
 }
 
 /// A row-major matrix whose columns several threads write.
 pub struct SharedRows<'a> {
     data: *mut f32,
     length: usize,
-    width: usize,
     borrowed: PhantomData<&'a mut [f32]>,
 }
 
@@ -69,17 +66,29 @@ pub struct SharedRows<'a> {
 unsafe impl Sync for SharedRows<'_> {}
 
 impl<'a> SharedRows<'a> {
-    /// Shares `data`, a matrix of rows of `width`.
-    pub fn new(data: &'a mut [f32], width: usize) -> Self {
+    /// Shares `data`.
+    pub fn new(data: &'a mut [f32]) -> Self {
+        let (data, length) = (data.as_mut_ptr(), data.len());
+        let borrowed = PhantomData;
         Self {
-            data: data.as_mut_ptr(),
-            length: data.len(),
-            width,
-            borrowed: PhantomData,
+            data,
+            length,
+            borrowed,
         }
     }
 
-    /// Writes `values` into `row` from `column` on.
+    /// Shares memory that is only written.
+    pub fn uninit(data: &'a mut [MaybeUninit<f32>]) -> Self {
+        let (data, length) = (data.as_mut_ptr().cast(), data.len());
+        let borrowed = PhantomData;
+        Self {
+            data,
+            length,
+            borrowed,
+        }
+    }
+
+    /// Writes `values` from the place `at` on.
     ///
     /// # Safety
     /// No other thread may write the same places at the same time.
@@ -87,11 +96,10 @@ impl<'a> SharedRows<'a> {
     /// # Panics
     /// Where the values would lie outside the matrix.
     #[inline(always)]
-    pub unsafe fn write(&self, row: usize, column: usize, values: &[f32]) {
-        let start = row * self.width + column;
-        assert!(start + values.len() <= self.length);
+    pub unsafe fn write(&self, at: usize, values: &[f32]) {
+        assert!(at + values.len() <= self.length);
         // SAFETY: the range was just checked to lie in the borrowed slice, and the caller promises
         // that nobody else writes it.
-        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(start), values.len()) };
+        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(at), values.len()) };
     }
 }

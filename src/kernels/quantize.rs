@@ -3,6 +3,7 @@
 //! Activations after a GELU are lopsided and outliers differ from token to token, so each row gets
 //! its own affine code `x ≈ scale * (code - zero)`. Zero is always exactly representable.
 
+use super::arch::Code;
 use super::vector::{round_to_i32, span_with_zero};
 
 /// Integer codes that an implementation's dot product takes exactly.
@@ -29,20 +30,20 @@ impl CodeRange {
     };
 }
 
-/// What codes are stored as.
-pub trait Code: Copy + Default + Send + Sync {
+/// What codes can be stored as.
+trait Truncate {
     /// The low bits of `value`.
     fn truncate(value: i32) -> Self;
 }
 
-impl Code for u8 {
+impl Truncate for u8 {
     #[inline(always)]
     fn truncate(value: i32) -> Self {
         value as u8
     }
 }
 
-impl Code for i16 {
+impl Truncate for i16 {
     #[inline(always)]
     fn truncate(value: i32) -> Self {
         value as i16
@@ -78,15 +79,42 @@ impl RowCode {
 /// Quantizes one row into `codes`, rounding to nearest, ties to even. Values that are not finite get
 /// some code in the range.
 #[inline(always)]
-pub fn quantize_row<C: Code>(x: &[f32], range: CodeRange, codes: &mut [C]) -> RowCode {
+pub fn quantize_row(x: &[f32], range: CodeRange, codes: &mut [Code]) -> RowCode {
     let (min, max) = span_with_zero(x);
     let code = RowCode::spanning(min, max, range);
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    let (x, codes) = encode_vectors(x, code, range, codes);
+    encode(x, code, range, codes);
+    code
+}
+
+/// Codes of as many whole vectors as there are; gives what is left.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(always)]
+fn encode_vectors<'a, 'b>(
+    x: &'a [f32],
+    code: RowCode,
+    range: CodeRange,
+    codes: &'b mut [Code],
+) -> (&'a [f32], &'b mut [Code]) {
+    use super::arch::wasm_lanes::{CODES, encode};
+    let inverse = 1.0 / code.scale;
+    let (vectors, rest) = x.as_chunks::<CODES>();
+    let (coded, left) = codes.split_at_mut(CODES * vectors.len());
+    for (x, codes) in vectors.iter().zip(coded.as_chunks_mut().0) {
+        encode(x, inverse, code.zero, range, codes);
+    }
+    (rest, left)
+}
+
+/// Codes of values one by one.
+#[inline(always)]
+fn encode<C: Truncate>(x: &[f32], code: RowCode, range: CodeRange, codes: &mut [C]) {
     let inverse = 1.0 / code.scale;
     for (q, &x) in codes.iter_mut().zip(x) {
         let value = round_to_i32(x * inverse).wrapping_add(code.zero);
         *q = C::truncate(value.clamp(range.low, range.high));
     }
-    code
 }
 
 #[cfg(test)]
@@ -98,7 +126,9 @@ mod tests {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
         for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
             let mut codes = vec![0i16; x.len()];
-            let code = quantize_row(&x, range, &mut codes);
+            let (min, max) = span_with_zero(&x);
+            let code = RowCode::spanning(min, max, range);
+            encode(&x, code, range, &mut codes);
             for (&x, &q) in x.iter().zip(&codes) {
                 let back = code.scale * (i32::from(q) - code.zero) as f32;
                 assert!(
@@ -112,7 +142,7 @@ mod tests {
 
     #[test]
     fn zeros_and_non_finite_values_do_no_harm() {
-        let mut codes = [0i16; 3];
+        let mut codes = [0; 3];
         let code = quantize_row(&[0.0; 3], CodeRange::U7, &mut codes);
         assert!(codes.iter().all(|&q| i32::from(q) == code.zero));
         for x in [
@@ -120,8 +150,11 @@ mod tests {
             [f32::NAN; 3],
             [f32::NEG_INFINITY, 1e38, -1e38],
         ] {
-            quantize_row(&x, CodeRange::S8, &mut codes);
-            assert!(codes.iter().all(|q| (-128..=127).contains(q)));
+            quantize_row(&x, CodeRange::U7, &mut codes);
+            assert!(
+                codes.iter().all(|&q| i32::from(q) <= 127),
+                "{x:?} became {codes:?}"
+            );
         }
     }
 }

@@ -2,13 +2,12 @@
 //! lanes are explicit, nothing branches, and rounding is done by adding a magic number. One source
 //! therefore serves as fast path and as its own scalar twin, with the same bits on every machine.
 
+use super::lanes::{Lanes, MAGIC, MAGIC_BITS, Vector};
+
 /// Lanes that sums and maxima run in.
 pub const LANES: usize = 16;
-
-/// Adding it to a float of magnitude below 2²² rounds that to an integer, ties to even, which then
-/// stands in the low mantissa bits.
-const MAGIC: f32 = 12_582_912.0;
-const MAGIC_BITS: i32 = MAGIC.to_bits() as i32;
+/// Vectors that hold them.
+const VECTORS: usize = LANES / Vector::COUNT;
 
 /// Runs `f` compiled for the widest vectors that the machine has.
 #[inline(always)]
@@ -35,6 +34,14 @@ pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
             return unsafe { with_avx2(f) };
         }
     }
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+    let f = || {
+        #[target_feature(enable = "relaxed-simd")]
+        fn with_relaxed_simd<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        with_relaxed_simd(f)
+    };
     f()
 }
 
@@ -44,60 +51,62 @@ pub fn round_to_i32(x: f32) -> i32 {
     ((x + MAGIC).to_bits() as i32).wrapping_sub(MAGIC_BITS)
 }
 
-/// `e` to the power of `x` to 2 ulp, for x clamped to −87..=88: a power of two times a polynomial of
-/// degree 6 on ±ln(2)/2 (Cephes' `expf` coefficients).
+/// Sum of `of` each value.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    const LN2_HIGH: f32 = 355.0 / 512.0;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let x = if x < -87.0 { -87.0 } else { x };
-    let x = if x > 88.0 { 88.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + MAGIC;
-    let n = shifted - MAGIC;
-    let r = x - n * LN2_HIGH - n * LN2_LOW;
-    let mut p = 1.987_569_1e-4;
-    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
-        p = p * r + c;
-    }
-    let p = p * r * r + r + 1.0;
-    let power = (shifted.to_bits() as i32)
-        .wrapping_sub(MAGIC_BITS)
-        .wrapping_add(127)
-        << 23;
-    p * f32::from_bits(power as u32)
-}
-
-/// Sum in lanes.
-#[inline(always)]
-pub fn sum(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let chunks = x.chunks_exact(LANES);
-    let rest: f32 = chunks.remainder().iter().map(|&x| of(x)).sum();
+pub fn sum(x: &[f32], of: impl Fn(Vector) -> Vector) -> f32 {
+    let mut sums = [Vector::splat(0.0); VECTORS];
+    let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += of(x);
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum += of(Vector::load(&chunk[i * Vector::COUNT..]));
         }
     }
-    rest + lanes.iter().sum::<f32>()
+    let mut lanes = [0.0; LANES];
+    for (i, sum) in sums.iter().enumerate() {
+        sum.store(&mut lanes[i * Vector::COUNT..]);
+    }
+    let mut total: f32 = lanes.iter().sum();
+    for &x in rest {
+        let mut one = [0.0; Vector::COUNT];
+        of(Vector::splat(x)).store(&mut one);
+        total += one[0];
+    }
+    total
+}
+
+/// Largest value; negative infinity of none.
+#[inline(always)]
+pub fn greatest(x: &[f32]) -> f32 {
+    let mut most = Vector::splat(f32::NEG_INFINITY);
+    let chunks = x.chunks_exact(Vector::COUNT);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        most = most.greatest(Vector::load(chunk));
+    }
+    rest.iter().fold(most.max_of_lanes(), |a, &b| a.greatest(b))
 }
 
 /// Smallest and largest value, zero among them; NaN is passed over.
 #[inline(always)]
 pub fn span_with_zero(x: &[f32]) -> (f32, f32) {
-    let (mut low, mut high) = ([0.0f32; LANES], [0.0f32; LANES]);
-    let mut take = |chunk: &[f32]| {
-        for ((low, high), &x) in low.iter_mut().zip(&mut high).zip(chunk) {
-            *low = if x < *low { x } else { *low };
-            *high = if x > *high { x } else { *high };
+    let zero = Vector::splat(0.0);
+    let (mut low, mut high) = ([zero; VECTORS], [zero; VECTORS]);
+    let mut take = |chunk: &[f32; LANES]| {
+        for (i, (low, high)) in low.iter_mut().zip(&mut high).enumerate() {
+            let x = Vector::load(&chunk[i * Vector::COUNT..]);
+            *low = low.least(x);
+            *high = high.greatest(x);
         }
     };
-    let chunks = x.chunks_exact(LANES);
-    take(chunks.remainder());
-    chunks.for_each(take);
-    (
-        low.into_iter().fold(0.0, f32::min),
-        high.into_iter().fold(0.0, f32::max),
-    )
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    chunks.iter().for_each(&mut take);
+    if !rest.is_empty() {
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        take(&last);
+    }
+    let most = |x: [Vector; VECTORS]| x.into_iter().fold(zero, Vector::greatest).max_of_lanes();
+    (-most(low.map(|low| zero - low)), most(high))
 }
 
 #[cfg(test)]
@@ -106,12 +115,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn exp_is_within_two_ulp(x in -87.0f32..88.0) {
-            let want = f64::from(x).exp();
-            prop_assert!(((f64::from(exp(x)) - want) / want).abs() < 2.5e-7, "exp({}) = {}", x, exp(x));
-        }
-
         #[test]
         fn rounding_is_to_even(x in -1e6f32..1e6) {
             prop_assert_eq!(round_to_i32(x), x.round_ties_even() as i32);

@@ -15,8 +15,10 @@ pub enum Attention {
         segments: Vec<Segment>,
         causal: bool,
     },
-    /// By candle, on any device.
-    Device { heads: usize, gather: Gather },
+    /// By candle, on any device: segments of one length.
+    Even { heads: usize, even: Even },
+    /// By candle, on any device: segments of different lengths, or with a prefix.
+    Ragged { heads: usize, gather: Gather },
 }
 
 impl Attention {
@@ -24,17 +26,19 @@ impl Attention {
     /// where later tokens are not to be seen.
     pub fn new(heads: usize, segments: Vec<Segment>, causal: bool, placement: &Placement) -> Result<Self> {
         if placement.has_kernels() {
-            Ok(Self::Cpu {
+            return Ok(Self::Cpu {
                 heads,
                 segments,
                 causal,
-            })
-        } else {
-            Ok(Self::Device {
+            });
+        }
+        Ok(match Even::new(&segments, causal, placement)? {
+            Some(even) => Self::Even { heads, even },
+            None => Self::Ragged {
                 heads,
                 gather: Gather::new(&segments, causal, placement)?,
-            })
-        }
+            },
+        })
     }
 
     /// `softmax(q k^T / sqrt(head width)) v` for queries, keys and values side by side in `qkv`,
@@ -56,8 +60,74 @@ impl Attention {
                     None => qkv.apply_op1_no_bwd(&attention),
                 }
             }
-            Self::Device { heads, gather } => gather.forward(*heads, qkv, prefix),
+            Self::Even { heads, even } => even.forward(*heads, qkv),
+            Self::Ragged { heads, gather } => gather.forward(*heads, qkv, prefix),
         }
+    }
+}
+
+/// Head widths that Metal's fused attention takes, of those that CLIPs have.
+const FUSED_HEADS: [usize; 4] = [32, 64, 80, 96];
+
+/// `softmax(q k^T / sqrt(head width) + mask) v` for `[batch, heads, tokens, head width]`, fused where
+/// candle has that.
+fn attend(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    let head = q.dim(D::Minus1)?;
+    let scale = (head as f64).powf(-0.5);
+    if q.device().is_metal() && mask.is_none() && FUSED_HEADS.contains(&head) {
+        return candle_nn::ops::sdpa(q, k, v, None, false, scale as f32, 1.0);
+    }
+    let scores = (q.matmul(&k.transpose(D::Minus1, D::Minus2)?)? * scale)?;
+    let scores = match mask {
+        Some(mask) => scores.broadcast_add(mask)?,
+        None => scores,
+    };
+    candle_nn::ops::softmax_last_dim(&scores)?.matmul(v)
+}
+
+/// A batch that is a rectangle as it is: images, and texts of one length.
+pub struct Even {
+    batch: usize,
+    /// Minus infinity where a key is not seen, `[tokens, tokens]`.
+    mask: Option<Tensor>,
+}
+
+impl Even {
+    /// `None` where the segments are of different lengths or have prefixes.
+    fn new(segments: &[Segment], causal: bool, placement: &Placement) -> Result<Option<Self>> {
+        let tokens = segments.first().map_or(0, |s| s.tokens.len());
+        let fits =
+            |(i, s): (usize, &Segment)| s.prefix.is_empty() && s.tokens == (i * tokens..(i + 1) * tokens);
+        if !segments.iter().enumerate().all(fits) {
+            return Ok(None);
+        }
+        let unseen = |i: usize| {
+            if i % tokens > i / tokens {
+                f32::NEG_INFINITY
+            } else {
+                0.0
+            }
+        };
+        let mask = causal.then(|| {
+            let mask = (0..tokens * tokens).map(unseen).collect();
+            Tensor::from_vec(mask, (tokens, tokens), &placement.device)?.to_dtype(placement.dtype)
+        });
+        Ok(Some(Self {
+            batch: segments.len(),
+            mask: mask.transpose()?,
+        }))
+    }
+
+    fn forward(&self, heads: usize, qkv: &Tensor) -> Result<Tensor> {
+        let width = qkv.dim(1)? / 3;
+        let parts = qkv
+            .reshape((self.batch, (), 3, heads, width / heads))?
+            .permute((2, 0, 3, 1, 4))?
+            .contiguous()?;
+        let (q, k, v) = (parts.get(0)?, parts.get(1)?, parts.get(2)?);
+        attend(&q, &k, &v, self.mask.as_ref())?
+            .transpose(1, 2)?
+            .reshape(((), width))
     }
 }
 
@@ -138,9 +208,9 @@ impl Gather {
             pick(1, &self.keys)?,
             pick(2, &self.keys)?,
         );
-        let scores = (q.matmul(&k.transpose(D::Minus1, D::Minus2)?)? * (head as f64).powf(-0.5))?;
-        let weights = candle_nn::ops::softmax_last_dim(&scores.broadcast_add(&self.mask)?)?;
-        let seen = weights.matmul(&v)?.transpose(1, 2)?.reshape(((), width))?;
+        let seen = attend(&q, &k, &v, Some(&self.mask))?
+            .transpose(1, 2)?
+            .reshape(((), width))?;
         seen.index_select(&self.tokens, 0)
     }
 }
@@ -179,15 +249,48 @@ mod tests {
             let expected = gather.forward(heads, &qkv, Some(&prefix)).unwrap();
             let kernels = Attention::new(heads, segments.clone(), causal, &placement).unwrap();
             let got = kernels.forward(&qkv, Some(&prefix)).unwrap();
-            let off = (got - expected)
-                .unwrap()
-                .abs()
-                .unwrap()
-                .max_all()
-                .unwrap()
-                .to_scalar::<f32>()
-                .unwrap();
-            assert!(off < 1e-5, "causal {causal}: {off}");
+            assert!(difference(got, expected) < 1e-5, "causal {causal}");
         }
+    }
+
+    #[test]
+    fn kernels_and_rectangles_agree() {
+        let placement = Placement {
+            device: Device::Cpu,
+            dtype: DType::F32,
+        };
+        let segment = |i: usize| Segment {
+            tokens: i * 4..(i + 1) * 4,
+            prefix: 0..0,
+        };
+        let segments: Vec<_> = (0..3).map(segment).collect();
+        let qkv = Tensor::randn(0f32, 1.0, (12, 24), &Device::Cpu).unwrap();
+        for causal in [false, true] {
+            let even = Even::new(&segments, causal, &placement).unwrap().unwrap();
+            let kernels = Attention::new(2, segments.clone(), causal, &placement).unwrap();
+            let got = kernels.forward(&qkv, None).unwrap();
+            assert!(
+                difference(got, even.forward(2, &qkv).unwrap()) < 1e-5,
+                "causal {causal}"
+            );
+        }
+        let ragged = [
+            segment(0),
+            Segment {
+                tokens: 4..7,
+                prefix: 0..0,
+            },
+        ];
+        assert!(Even::new(&ragged, false, &placement).unwrap().is_none());
+        let prefixed = [Segment {
+            tokens: 0..4,
+            prefix: 0..2,
+        }];
+        assert!(Even::new(&prefixed, false, &placement).unwrap().is_none());
+    }
+
+    fn difference(a: Tensor, b: Tensor) -> f32 {
+        let off = (a - b).unwrap().abs().unwrap().max_all().unwrap();
+        off.to_scalar().unwrap()
     }
 }

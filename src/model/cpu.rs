@@ -51,10 +51,11 @@ pub struct Product<'a> {
 
 impl Product<'_> {
     fn run(&self, x: &[f32], epilogue: Epilogue) -> (CpuStorage, Shape) {
-        let rows = x.len() / self.matrix.k();
-        let mut out = vec![0.0; rows * self.matrix.n()];
-        kernels::linear(x, rows, self.matrix, self.bias, epilogue, &mut out);
-        (CpuStorage::F32(out), (rows, self.matrix.n()).into())
+        let out = kernels::linear(x, self.matrix, self.bias, epilogue);
+        (
+            CpuStorage::F32(out),
+            (x.len() / self.matrix.k(), self.matrix.n()).into(),
+        )
     }
 }
 

@@ -64,13 +64,13 @@ fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
     let mut acc = [[vdupq_n_s32(0); 2]; R];
     for group in 0..tile.groups {
-        // SAFETY: a group is 32 bytes of weights and 4 bytes of each row's codes; the lengths of both
+        // SAFETY: a group is 32 bytes of weights and 4 bytes of codes a row; the lengths of both
         // were checked above, and group < tile.groups, row < R.
         unsafe {
             let first = vld1q_s8(weights.add(group * 32));
             let second = vld1q_s8(weights.add(group * 32 + 16));
             for (row, acc) in acc.iter_mut().enumerate() {
-                let code = codes.add(row * stride + group * 4).cast::<i32>().read_unaligned();
+                let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
                 let code = vreinterpretq_s8_s32(vdupq_n_s32(code));
                 acc[0] = sdot(acc[0], first, code);
                 acc[1] = sdot(acc[1], second, code);

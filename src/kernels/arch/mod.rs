@@ -13,6 +13,8 @@ mod scalar;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod wasm_lanes;
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 mod wasm_relaxed;
 #[cfg(all(
@@ -44,7 +46,7 @@ pub struct Tile<'a> {
 }
 
 impl<'a> Tile<'a> {
-    /// `codes` is `[rows, groups * GROUP]`, `weights` is `[panels, groups, PANEL, GROUP]`.
+    /// `codes` is `[groups, rows, GROUP]`, `weights` is `[panels, groups, PANEL, GROUP]`.
     ///
     /// # Panics
     /// Where the lengths are others: the implementations read without further checks.

@@ -24,10 +24,11 @@ fn value(code: Code, range: CodeRange) -> i32 {
 /// Sums of products, one at a time.
 pub fn dot(tile: &Tile, range: CodeRange, sums: &mut [[i32; PANEL]]) {
     let panel_bytes = tile.groups * PANEL * GROUP;
-    for (row, codes) in tile.codes.chunks_exact(tile.groups * GROUP).enumerate() {
+    for row in 0..tile.rows {
         for (panel, weights) in tile.weights.chunks_exact(panel_bytes).enumerate() {
             let mut products = [0; PANEL];
-            for (codes, block) in codes.chunks_exact(GROUP).zip(weights.chunks_exact(PANEL * GROUP)) {
+            let codes = tile.codes.chunks_exact(GROUP).skip(row).step_by(tile.rows);
+            for (codes, block) in codes.zip(weights.chunks_exact(PANEL * GROUP)) {
                 for (sum, weights) in products.iter_mut().zip(block.chunks_exact(GROUP)) {
                     *sum += codes
                         .iter()

@@ -8,8 +8,9 @@ use super::super::pack::PANEL;
 use super::super::quantize::CodeRange;
 use super::{Kernel, Tile};
 
-/// Rows of a tile: eight sums, two vectors of weights and four of codes leave registers for products.
-const ROWS: usize = 4;
+/// Rows of a tile: ten sums, two vectors of weights, one of codes and one of products fit fifteen
+/// registers.
+const ROWS: usize = 5;
 
 pub const KERNEL: Kernel = Kernel {
     name: "simd128",
@@ -24,6 +25,7 @@ fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
         1 => dot_rows::<1>(tile, sums),
         2 => dot_rows::<2>(tile, sums),
         3 => dot_rows::<3>(tile, sums),
+        4 => dot_rows::<4>(tile, sums),
         _ => dot_rows::<ROWS>(tile, sums),
     }
 }
@@ -34,13 +36,13 @@ fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
     let mut acc = [[i32x4_splat(0); 2]; R];
     for group in 0..tile.groups {
-        // SAFETY: a group is 16 bytes of weights and two 16-bit codes of each row; the lengths of both
+        // SAFETY: a group is 16 bytes of weights and two 16-bit codes a row; the lengths of both
         // were checked above, and group < tile.groups, row < R.
         unsafe {
             let first = i16x8_load_extend_i8x8(weights.add(group * 16));
             let second = i16x8_load_extend_i8x8(weights.add(group * 16 + 8));
             for (row, acc) in acc.iter_mut().enumerate() {
-                let code = v128_load32_splat(codes.add(row * stride + group * 2).cast());
+                let code = v128_load32_splat(codes.add((group * R + row) * 2).cast());
                 acc[0] = i32x4_add(acc[0], i32x4_dot_i16x8(first, code));
                 acc[1] = i32x4_add(acc[1], i32x4_dot_i16x8(second, code));
             }

@@ -105,7 +105,7 @@ fn avx512_rows<const R: usize, const V: usize>(
                 _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
             });
             for (row, acc) in acc.iter_mut().enumerate() {
-                let code = codes.add(row * stride + group * 4).cast::<i32>().read_unaligned();
+                let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
                 let code = _mm512_set1_epi32(code);
                 for (acc, weights) in acc.iter_mut().zip(weights) {
                     *acc = _mm512_dpbusd_epi32(*acc, code, weights);
@@ -139,12 +139,12 @@ macro_rules! kernel_256 {
             let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
             let mut acc = [_mm256_setzero_si256(); R];
             for group in 0..tile.groups {
-                // SAFETY: a group is 32 bytes of weights and 4 bytes of each row's codes; the lengths
+                // SAFETY: a group is 32 bytes of weights and 4 bytes of codes a row; the lengths
                 // of both were checked above, and group < tile.groups, row < R.
                 unsafe {
                     let weights = _mm256_loadu_si256(weights.add(group * 32).cast());
                     for (row, acc) in acc.iter_mut().enumerate() {
-                        let code = codes.add(row * stride + group * 4).cast::<i32>().read_unaligned();
+                        let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
                         *acc = $accumulate(*acc, _mm256_set1_epi32(code), weights);
                     }
                 }

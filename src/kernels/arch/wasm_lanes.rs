@@ -1,0 +1,165 @@
+//! Floats side by side in a `v128`, and codes made of them sixteen at a time.
+//!
+//! With relaxed SIMD products and sums are fused where the engine has an instruction for it. Every
+//! function is inlined into one that is compiled for the features it uses (see `vector::vectorized`).
+
+use core::arch::wasm32::*;
+use std::ops::{Add, AddAssign, Div, Mul, Sub};
+
+use super::super::lanes::{Lanes, MAGIC, MAGIC_BITS};
+use super::super::quantize::CodeRange;
+use super::Code;
+
+/// Four floats.
+#[derive(Clone, Copy)]
+pub struct F32x4(v128);
+
+macro_rules! operator {
+    ($($trait:ident $name:ident $instruction:ident)*) => {$(
+        impl $trait for F32x4 {
+            type Output = Self;
+
+            #[inline(always)]
+            fn $name(self, other: Self) -> Self {
+                Self($instruction(self.0, other.0))
+            }
+        }
+    )*};
+}
+
+operator!(Add add f32x4_add  Sub sub f32x4_sub  Mul mul f32x4_mul  Div div f32x4_div);
+
+impl AddAssign for F32x4 {
+    #[inline(always)]
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Lanes for F32x4 {
+    const COUNT: usize = 4;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Self(f32x4_splat(x))
+    }
+
+    #[inline(always)]
+    fn load(x: &[f32]) -> Self {
+        let x: &[f32; 4] = x.first_chunk().expect("a vector's values");
+        // SAFETY: four floats are a vector's sixteen bytes; loads need no alignment.
+        Self(unsafe { v128_load(x.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [f32]) {
+        let out: &mut [f32; 4] = out.first_chunk_mut().expect("room for a vector");
+        // SAFETY: four floats are a vector's sixteen bytes; stores need no alignment.
+        unsafe { v128_store(out.as_mut_ptr().cast(), self.0) }
+    }
+
+    #[cfg(feature = "relaxed-simd")]
+    #[inline(always)]
+    fn times_plus(self, b: Self, c: Self) -> Self {
+        // A module with relaxed instructions only loads where the engine has them.
+        Self(f32x4_relaxed_madd(self.0, b.0, c.0))
+    }
+
+    #[cfg(not(feature = "relaxed-simd"))]
+    #[inline(always)]
+    fn times_plus(self, b: Self, c: Self) -> Self {
+        self * b + c
+    }
+
+    #[inline(always)]
+    fn least(self, other: Self) -> Self {
+        Self(f32x4_pmin(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn greatest(self, other: Self) -> Self {
+        Self(f32x4_pmax(self.0, other.0))
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(f32x4_abs(self.0))
+    }
+
+    #[inline(always)]
+    fn with_sign_of(self, sign: Self) -> Self {
+        Self(v128_bitselect(sign.0, self.0, i32x4_splat(i32::MIN)))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        Self(i32x4_shl(i32x4_add(self.0, i32x4_splat(127 - MAGIC_BITS)), 23))
+    }
+
+    #[inline(always)]
+    fn corrected(dots: &[i32], zero: i32, totals: &[i32]) -> Self {
+        let four = |x: &[i32]| {
+            let x: &[i32; 4] = x.first_chunk().expect("a vector's values");
+            // SAFETY: four integers are a vector's sixteen bytes; loads need no alignment.
+            unsafe { v128_load(x.as_ptr().cast()) }
+        };
+        let share = i32x4_mul(i32x4_splat(zero), four(totals));
+        Self(f32x4_convert_i32x4(i32x4_sub(four(dots), share)))
+    }
+
+    #[inline(always)]
+    fn max_of_lanes(self) -> f32 {
+        let halves = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
+        f32x4_extract_lane::<0>(f32x4_pmax(halves, i32x4_shuffle::<1, 0, 3, 2>(halves, halves)))
+    }
+}
+
+/// Values that [`encode`] takes at a time.
+pub const CODES: usize = 16;
+
+/// Codes of [`CODES`] values: `x * inverse` rounded to nearest, plus `zero`, clamped to the range.
+#[inline(always)]
+pub fn encode(x: &[f32; CODES], inverse: f32, zero: i32, range: CodeRange, codes: &mut [Code; CODES]) {
+    let offset = i32x4_splat(zero.wrapping_sub(MAGIC_BITS));
+    let code = |i: usize| {
+        let rounded = f32x4_add(
+            f32x4_mul(F32x4::load(&x[i..]).0, f32x4_splat(inverse)),
+            f32x4_splat(MAGIC),
+        );
+        i32x4_add(rounded, offset)
+    };
+    let words = [
+        i16x8_narrow_i32x4(code(0), code(4)),
+        i16x8_narrow_i32x4(code(8), code(12)),
+    ];
+    store(words, range, codes);
+}
+
+/// Clamps and stores codes.
+#[cfg(feature = "relaxed-simd")]
+#[inline(always)]
+fn store([low, high]: [v128; 2], range: CodeRange, codes: &mut [Code; CODES]) {
+    let bytes = if range.low < 0 {
+        i8x16_narrow_i16x8(low, high)
+    } else {
+        u8x16_min(u8x16_narrow_i16x8(low, high), u8x16_splat(range.high as u8))
+    };
+    // SAFETY: sixteen codes of a byte are a vector; stores need no alignment.
+    unsafe { v128_store(codes.as_mut_ptr().cast(), bytes) }
+}
+
+/// Clamps and stores codes.
+#[cfg(not(feature = "relaxed-simd"))]
+#[inline(always)]
+fn store(words: [v128; 2], range: CodeRange, codes: &mut [Code; CODES]) {
+    let (least, most) = (i16x8_splat(range.low as i16), i16x8_splat(range.high as i16));
+    for (words, codes) in words.into_iter().zip(codes.chunks_exact_mut(8)) {
+        // SAFETY: eight codes of two bytes are a vector; stores need no alignment.
+        unsafe {
+            v128_store(
+                codes.as_mut_ptr().cast(),
+                i16x8_max(i16x8_min(words, most), least),
+            )
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Quantized activations in the order in which a product reads them.
+//!
+//! Rows are cut into tiles as high as the kernel's registers allow. Within a tile the codes run
+//! `[k / GROUP][row][GROUP inputs]`, so that a kernel walks one pointer and every row's next group lies
+//! at a constant distance from it.
+
+use std::ops::Range;
+
+use super::arch::{Code, Kernel};
+use super::pack::GROUP;
+use super::parallel;
+use super::quantize::{RowCode, quantize_row};
+use super::vector::vectorized;
+
+/// The codes of some rows of activations.
+pub struct Codes {
+    /// How each row was quantized.
+    pub rows: Vec<RowCode>,
+    codes: Vec<Code>,
+    /// Codes a row, whole groups.
+    stride: usize,
+    /// Rows of every tile but the last.
+    height: usize,
+}
+
+impl Codes {
+    /// Quantizes `x`, `[rows, k]`, for a kernel.
+    pub fn of(x: &[f32], k: usize, kernel: &Kernel) -> Self {
+        let (count, stride, height) = (x.len() / k, k.next_multiple_of(GROUP), kernel.rows);
+        let mut rows = vec![RowCode::default(); count];
+        let mut codes: Vec<Code> = vec![0; count * stride];
+        let tiles = x.chunks(height * k).zip(codes.chunks_mut(height * stride));
+        let jobs = tiles.zip(rows.chunks_mut(height)).collect();
+        parallel::each(jobs, height * k, |((x, codes), rows)| {
+            vectorized(|| quantize_tile(x, k, kernel, codes, rows));
+        });
+        Self {
+            rows,
+            codes,
+            stride,
+            height,
+        }
+    }
+
+    /// Every tile: which rows it holds, and their codes.
+    pub fn tiles(&self) -> impl Iterator<Item = (Range<usize>, &[Code])> {
+        let tiles = self.codes.chunks(self.height * self.stride).enumerate();
+        tiles.map(|(tile, codes)| {
+            let first = tile * self.height;
+            (first..first + codes.len() / self.stride, codes)
+        })
+    }
+}
+
+#[inline(always)]
+fn quantize_tile(x: &[f32], k: usize, kernel: &Kernel, codes: &mut [Code], rows: &mut [RowCode]) {
+    let mut row_codes = vec![0; k.next_multiple_of(GROUP)];
+    let (groups, _) = codes.as_chunks_mut::<GROUP>();
+    let height = rows.len();
+    for (row, (x, coded)) in x.chunks_exact(k).zip(rows).enumerate() {
+        *coded = quantize_row(x, kernel.range, &mut row_codes);
+        let places = groups[row..].iter_mut().step_by(height);
+        for (place, group) in places.zip(row_codes.as_chunks::<GROUP>().0) {
+            *place = *group;
+        }
+    }
+}
