@@ -11,6 +11,7 @@ import { brotliCompressSync } from "node:zlib";
 import { chromium } from "playwright-core";
 import { serve } from "../../www/tools/serve.mjs";
 import { measure } from "./measure.mjs";
+import { peaks } from "./peaks.mjs";
 
 const [dist, model, peer, results] = process.argv.slice(2);
 if (!results) {
@@ -27,6 +28,7 @@ async function site() {
   const copied = { recursive: true, mode: constants.COPYFILE_FICLONE };
   await Promise.all([cp(dist, folder, copied), cp(ORT, join(folder, "ort"), copied), cp(peer, join(folder, "peer"), copied)]);
   await copyFile(model, join(folder, "model.gguf"), constants.COPYFILE_FICLONE);
+  await copyFile(fileURLToPath(new URL("peaks.mjs", import.meta.url)), join(folder, "peaks.mjs"));
   await writeFile(join(folder, "bench.html"), "<!doctype html><title>bench</title><link rel='icon' href='icon.svg'>");
   return folder;
 }
@@ -77,6 +79,9 @@ try {
     const near = cosines ? `${cosines.ours.toFixed(4)} / ${cosines.theirs.toFixed(4)}` : "";
     lines.push({ ...row, ratio, memory, text: `| ${row.name} | ${cell(ours, each)} | ${cell(theirs, each)} | ${ratio} | ${near} |` });
   }
+  const page = await browser.newPage();
+  await page.goto(`${server.url}bench.html`);
+  const rates = await page.evaluate(async () => (await import("./peaks.mjs")).peaks());
   const version = browser.version();
   const { memory } = lines[0];
   const size = (await stat(model)).size;
@@ -88,12 +93,21 @@ ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()}, Chromium ${version}; O
 
 ViT-B/32 of one checkpoint with random weights: cliplet's q8 file beside ONNX Runtime's dynamic int8 of both towers
 (QUInt8 vision, QInt8 text). Both alternate in one page; milliseconds, median (quartiles) of ${REPEATS} runs, ${Math.max(3, Math.floor(REPEATS / 3))} where many are embedded at
-once; *times faster* is the ratio of medians. cliplet's times include preprocessing and the way to its worker and back,
-the peer's do not. Cosines are the smallest over the inputs, with transformers in float32.
+once; *times faster* is the ratio of medians; both start from the same
+pixels, cliplet's times include the way to its worker and back. Cosines are the smallest over the inputs, with transformers in float32.
 
 | what | cliplet | ONNX Runtime Web | times faster | cosine, cliplet / peer |
 |---|---|---|---|---|
 ${lines.map(({ text }) => text).join("\n")}
+
+What one core does in this browser with nothing but one instruction, in 10⁹ multiply-accumulates a second; an image takes
+4.1 × 10⁹ of them, so the last line bounds what one thread can do:
+
+| instruction | rate | an image at that rate |
+|---|---|---|
+${Object.entries(rates)
+  .map(([name, rate]) => `| \`${name}\` | ${rate.toFixed(1)} | ${(4100 / rate).toFixed(0)} ms |`)
+  .join("\n")}
 
 Memory of the WebAssembly instance after loading and classifying, 1 thread: ${(memory / 1e6).toFixed(0)} MB, ${(memory / size).toFixed(2)} times the file.
 Page and engine as a first visit loads them (HTML, CSS, JavaScript, one module), brotli: ${(brotli / 1e6).toFixed(2)} MB.
