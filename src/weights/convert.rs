@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::weights::gguf::{keys, write::GgufWriter};
+use crate::weights::gguf::write::GgufWriter;
 use crate::weights::layout::{Part, slots};
 use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::snapshot::Snapshot;
@@ -15,7 +15,7 @@ use crate::weights::{OnProgress, report};
 /// Gives its size in bytes; progress counts the snapshot's.
 pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Result<u64> {
     let mut snapshot = Snapshot::open(from)?;
-    let parts: Vec<(Part, Encoding, usize)> = slots(&snapshot.config)
+    let parts: Vec<(Part, Encoding, usize)> = slots(&snapshot.texts.config)
         .into_iter()
         .flat_map(|slot| {
             let (encoding, cols) = (quant.encoding(&slot), slot.cols);
@@ -32,7 +32,7 @@ pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Re
     };
     let file = File::create(&temporary.path).map_err(io)?;
     let mut writer =
-        GgufWriter::new(BufWriter::new(file), metadata(&snapshot, quant), &announced).map_err(io)?;
+        GgufWriter::new(BufWriter::new(file), snapshot.texts.metadata(quant), &announced).map_err(io)?;
     let mut done = 0;
     for (part, encoding, cols) in &parts {
         report(progress, done, total)?;
@@ -53,21 +53,6 @@ pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Re
     report(progress, done, total)?;
     temporary.rename(to)?;
     Ok(bytes)
-}
-
-fn metadata(snapshot: &Snapshot, quant: Quant) -> Vec<(&'static str, String)> {
-    let about = &snapshot.about;
-    let mut out = vec![
-        (keys::ARCHITECTURE, "clip".to_string()),
-        (keys::NAME, about.name.clone()),
-    ];
-    out.extend(about.licence.clone().map(|licence| (keys::LICENCE, licence)));
-    out.extend(about.origin.clone().map(|origin| (keys::ORIGIN, origin)));
-    out.push((keys::QUANTIZATION, quant.name().to_string()));
-    out.push((keys::CONFIG, snapshot.config_json.clone()));
-    out.push((keys::PREPROCESSOR, snapshot.preprocessor_json.clone()));
-    out.push((keys::TOKENIZER, snapshot.tokenizer_json.clone()));
-    out
 }
 
 /// A file beside the wanted one, removed unless it takes its place.

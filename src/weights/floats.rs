@@ -14,6 +14,14 @@ pub enum FloatType {
 }
 
 impl FloatType {
+    /// Bytes of one value.
+    pub fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+        }
+    }
+
     /// Decodes values; bytes after the last whole value are ignored.
     pub fn to_f32(self, bytes: &[u8]) -> Vec<f32> {
         match self {
@@ -39,7 +47,6 @@ impl FloatType {
     }
 
     /// Encodes values, rounding to nearest; what is over the type's range becomes infinite.
-    #[cfg(not(target_family = "wasm"))]
     pub fn to_bytes(self, values: &[f32]) -> Vec<u8> {
         match self {
             Self::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
@@ -55,7 +62,7 @@ impl FloatType {
     }
 }
 
-#[cfg(all(test, not(target_family = "wasm")))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

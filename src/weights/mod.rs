@@ -10,13 +10,12 @@ mod convert;
 mod floats;
 mod gguf;
 mod layout;
-#[cfg(not(target_family = "wasm"))]
 mod quantize;
-#[cfg(not(target_family = "wasm"))]
 mod safetensors;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot;
 mod store;
+mod texts;
 mod values;
 
 use std::ops::ControlFlow;
@@ -29,11 +28,12 @@ pub use config::{ClipConfig, Pooling, TextConfig, TowerConfig, VisionConfig};
 pub use convert::convert;
 pub use gguf::stream::GgufStream;
 pub use layout::{Kind, Part, Slot, slots};
-#[cfg(not(target_family = "wasm"))]
 pub use quantize::Quant;
+pub use safetensors::stream::SafetensorsStream;
 #[cfg(not(target_family = "wasm"))]
 pub use snapshot::Snapshot;
 pub use store::{Assembler, Placement, Rows, Stored, Weights};
+pub use texts::SnapshotTexts;
 pub use values::Values;
 
 /// How far a long operation is, in bytes.
@@ -70,6 +70,8 @@ pub struct ModelFile {
     pub quantization: String,
     /// Its size.
     pub bytes: u64,
+    /// Checksum of its header, which holds those of all its tensors; a snapshot has none.
+    pub checksum: Option<u64>,
 }
 
 /// What a model file says about itself.

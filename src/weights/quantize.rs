@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::error::{Error, Result};
 use crate::kernels::Q4_GROUP;
 use crate::weights::layout::{Kind, Slot};
 use crate::weights::values::Values;
@@ -38,6 +39,14 @@ impl Quant {
             Self::Q8 => "q8",
             Self::Q4 => "q4",
         }
+    }
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Result<Self> {
+        [Self::F16, Self::Q8, Self::Q4]
+            .into_iter()
+            .find(|quant| quant.name() == name)
+            .ok_or_else(|| Error::Input(format!("no quantization is called {name:?}: f16, q8 and q4 are")))
     }
 
     /// How a weight is stored: vectors in full, and 8 bits where 4 would cost too much or where rows

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::weights::config::ClipConfig;
 use crate::weights::layout::{Part, slots};
-use crate::weights::safetensors::SafetensorsFile;
+use crate::weights::safetensors::file::SafetensorsFile;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
-use crate::weights::{About, ModelFile, OnProgress, report};
+use crate::weights::{ModelFile, OnProgress, SnapshotTexts, report};
 
 /// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
 const MAX_TEXT_FILE: u64 = 64 << 20;
@@ -20,16 +19,8 @@ const MAX_TEXT_FILE: u64 = 64 << 20;
 /// An open snapshot: its texts in memory, its tensors on disk.
 pub struct Snapshot {
     name: String,
-    /// The checked configuration.
-    pub config: ClipConfig,
-    /// `config.json` as it is.
-    pub config_json: String,
-    /// `tokenizer.json` as it is.
-    pub tokenizer_json: String,
-    /// `preprocessor_config.json` as it is, or CLIP's defaults at the model's image size.
-    pub preprocessor_json: String,
-    /// Name, licence and origin, as far as the snapshot tells.
-    pub about: About,
+    /// Everything but the weights.
+    pub texts: SnapshotTexts,
     shards: Vec<SafetensorsFile>,
     shard_of: HashMap<String, usize>,
 }
@@ -45,14 +36,16 @@ impl Snapshot {
             Some(file) => file.parent().unwrap_or(Path::new(".")),
             None => path,
         };
-        let config_json = require_text(&dir.join("config.json"))?;
-        let config = ClipConfig::from_json(&config_json)
-            .map_err(|e| e.in_file(&dir.join("config.json").display().to_string()))?;
-        let tokenizer_json = require_text(&dir.join("tokenizer.json"))?;
-        let preprocessor_json = text(&dir.join("preprocessor_config.json"))?
-            .unwrap_or_else(|| format!(r#"{{"crop_size": {0}, "size": {0}}}"#, config.vision.image_size));
-        let card = text(&dir.join("README.md"))?.unwrap_or_default();
-        let about = about(dir, &config_json, &card);
+        let directory = dir.canonicalize().ok();
+        let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
+        let texts = SnapshotTexts::new(
+            directory.unwrap_or("clip"),
+            require_text(&dir.join("config.json"))?,
+            require_text(&dir.join("tokenizer.json"))?,
+            text(&dir.join("preprocessor_config.json"))?,
+            text(&dir.join("README.md"))?.as_deref(),
+        )
+        .map_err(|e| e.in_file(&dir.join("config.json").display().to_string()))?;
 
         let files = match single {
             Some(file) => vec![file],
@@ -68,11 +61,7 @@ impl Snapshot {
         let name = path.display().to_string();
         Ok(Self {
             name,
-            config,
-            config_json,
-            tokenizer_json,
-            preprocessor_json,
-            about,
+            texts,
             shards,
             shard_of,
         })
@@ -85,13 +74,13 @@ impl Snapshot {
 
     /// Reads all weights, converted to the placement's type.
     pub fn load(&mut self, placement: Placement, progress: OnProgress) -> Result<ModelFile> {
-        let parts: Vec<Part> = slots(&self.config)
+        let parts: Vec<Part> = slots(&self.texts.config)
             .into_iter()
             .flat_map(|slot| slot.parts)
             .collect();
         let total = parts.iter().map(Part::values).sum::<usize>() as u64 * 4;
         let quantization = placement.dtype.as_str();
-        let mut assembler = Assembler::new(&self.config, placement);
+        let mut assembler = Assembler::new(&self.texts.config, placement);
         let mut done = 0;
         for part in &parts {
             report(progress, done, total)?;
@@ -102,11 +91,12 @@ impl Snapshot {
         let weights = assembler.finish()?;
         Ok(ModelFile {
             weights,
-            tokenizer_json: self.tokenizer_json.clone(),
-            preprocessor_json: self.preprocessor_json.clone(),
-            about: self.about.clone(),
+            tokenizer_json: self.texts.tokenizer_json.clone(),
+            preprocessor_json: self.texts.preprocessor_json.clone(),
+            about: self.texts.about.clone(),
             quantization: quantization.into(),
             bytes: self.shards.iter().map(SafetensorsFile::bytes).sum(),
+            checksum: None,
         })
     }
 
@@ -172,39 +162,6 @@ fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.iter().map(|name| dir.join(name)).collect())
 }
 
-/// Name and origin from `config.json` or the directory, licence from the model card's front matter.
-fn about(dir: &Path, config_json: &str, card: &str) -> About {
-    #[derive(Default, Deserialize)]
-    struct Named {
-        #[serde(rename = "_name_or_path")]
-        path: Option<String>,
-    }
-    let named: Named = serde_json::from_str(config_json).unwrap_or_default();
-    // A hub id is `owner/model`; anything else is a path on somebody's disk.
-    let hub_id = named
-        .path
-        .filter(|p| p.split('/').count() == 2 && !p.starts_with(['.', '/', '~']));
-    let directory = dir
-        .canonicalize()
-        .ok()
-        .and_then(|d| Some(d.file_name()?.to_str()?.to_string()));
-    About {
-        name: hub_id.clone().or(directory).unwrap_or_else(|| "clip".into()),
-        licence: front_matter(card, "license"),
-        origin: hub_id.map(|id| format!("https://huggingface.co/{id}")),
-    }
-}
-
-/// Value of a top-level `key: value` of a model card's front matter.
-fn front_matter(card: &str, key: &str) -> Option<String> {
-    let (header, _) = card.strip_prefix("---")?.split_once("\n---")?;
-    let value = header
-        .lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
-    let value = value.trim().trim_matches(['"', '\'']);
-    (!value.is_empty()).then(|| value.to_string())
-}
-
 fn require_text(path: &Path) -> Result<String> {
     text(path)?.ok_or_else(|| Error::Model {
         file: path.display().to_string(),
@@ -226,29 +183,5 @@ fn text(path: &Path) -> Result<Option<String>> {
             reason: format!("is {} bytes; at most {MAX_TEXT_FILE} are read", meta.len()),
         }),
         Ok(_) => std::fs::read_to_string(path).map(Some).map_err(io),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn licence_comes_from_the_front_matter_only() {
-        let card = "---\ntags:\n- vision\nlicense: \"mit\"\n---\n\nlicense: other\n";
-        assert_eq!(front_matter(card, "license").as_deref(), Some("mit"));
-        assert_eq!(front_matter("license: mit", "license"), None);
-        assert_eq!(front_matter("---\nlicense:\n---", "license"), None);
-    }
-
-    #[test]
-    fn only_a_hub_id_counts_as_origin() {
-        let of = |path: &str| about(Path::new("."), &format!(r#"{{"_name_or_path": "{path}"}}"#), "").origin;
-        assert_eq!(
-            of("openai/clip-vit-base-patch32").unwrap(),
-            "https://huggingface.co/openai/clip-vit-base-patch32"
-        );
-        assert_eq!(of("/home/me"), None);
-        assert_eq!(of("./out"), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The values of one published tensor as a file stores them, and what they stand for.
 
+use std::collections::TryReserveError;
+
 use crate::kernels::Q4_GROUP;
 
 /// Values of a tensor, row by row.
@@ -42,7 +44,8 @@ impl Values {
         let scales = match self {
             Self::Dense(_) => return None,
             Self::Q8 { codes, scales } => {
-                if codes.contains(&i8::MIN) {
+                // Every code is looked at, so that many are at a time.
+                if codes.iter().fold(false, |found, &code| found | (code == i8::MIN)) {
                     return Some("has the code -128; codes are -127 to 127".into());
                 }
                 scales
@@ -70,6 +73,52 @@ impl Values {
             .iter()
             .find(|s| !s.is_finite())
             .map(|s| format!("has a scale of {s}"))
+    }
+
+    /// Joins rows of the same kind to these.
+    ///
+    /// # Panics
+    /// Where they are of another kind.
+    pub fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Dense(values), Self::Dense(more)) => values.extend(more),
+            (
+                Self::Q8 { codes, scales },
+                Self::Q8 {
+                    codes: more,
+                    scales: more_scales,
+                },
+            ) => {
+                codes.extend(more);
+                scales.extend(more_scales);
+            }
+            (
+                Self::Q4 {
+                    nibbles,
+                    multipliers,
+                    scales,
+                },
+                Self::Q4 {
+                    nibbles: more,
+                    multipliers: more_multipliers,
+                    scales: more_scales,
+                },
+            ) => {
+                nibbles.extend(more);
+                multipliers.extend(more_multipliers);
+                scales.extend(more_scales);
+            }
+            _ => panic!("rows of one tensor are quantized alike"),
+        }
+    }
+
+    /// Makes room for the codes of `count` values in all, so that appending need not copy them.
+    pub fn reserve(&mut self, count: usize) -> Result<(), TryReserveError> {
+        match self {
+            Self::Dense(values) => values.try_reserve_exact(count.saturating_sub(values.len())),
+            Self::Q8 { codes, .. } => codes.try_reserve_exact(count.saturating_sub(codes.len())),
+            Self::Q4 { nibbles, .. } => nibbles.try_reserve_exact((count / 2).saturating_sub(nibbles.len())),
+        }
     }
 
     /// Writes the values of `row`, of `out.len()` columns, to `out`.

@@ -11,6 +11,7 @@
 //!
 //! A reader refuses metadata under `cliplet.` and tensors that it does not know, by name.
 
+pub mod compose;
 mod header;
 mod plan;
 pub mod stream;
@@ -77,6 +78,9 @@ pub mod value_types {
     pub const U64: u32 = 10;
 }
 
+/// The texts of the metadata.
+pub type Metadata = Vec<(&'static str, String)>;
+
 /// How a stored tensor's values are encoded, by the container's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TensorType {
@@ -109,7 +113,7 @@ impl TensorType {
 }
 
 /// `position` rounded up to a multiple of `alignment`.
-fn align(position: u64, alignment: u64) -> u64 {
+pub fn align(position: u64, alignment: u64) -> u64 {
     position.next_multiple_of(alignment)
 }
 

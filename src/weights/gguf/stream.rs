@@ -59,6 +59,7 @@ struct Texts {
     preprocessor_json: String,
     about: About,
     quantization: String,
+    checksum: Option<u64>,
 }
 
 /// What has come of a quantized tensor.
@@ -169,6 +170,7 @@ impl Tensors {
         let mut strings = header.strings;
         let mut text = |key: &str| strings.remove(key).unwrap_or_default();
         let texts = Texts {
+            checksum: header.numbers.get(super::keys::HEADER_CHECKSUM).copied(),
             tokenizer_json: text(super::keys::TOKENIZER),
             preprocessor_json: text(super::keys::PREPROCESSOR),
             quantization: text(super::keys::QUANTIZATION),
@@ -284,8 +286,7 @@ impl Tensors {
                 scales: Some(scales),
                 ..
             } => {
-                // Same size and alignment: collected in place.
-                let codes = codes.into_iter().map(|code| code as i8).collect();
+                let codes = bytemuck::cast_vec(codes);
                 self.assembler.accept(&part, Values::Q8 { codes, scales })
             }
             Pieces {
@@ -314,6 +315,7 @@ impl Tensors {
             preprocessor_json,
             about,
             quantization,
+            checksum,
         } = self.texts;
         let weights = self.assembler.finish()?;
         Ok(ModelFile {
@@ -323,6 +325,7 @@ impl Tensors {
             about,
             quantization,
             bytes,
+            checksum,
         })
     }
 }

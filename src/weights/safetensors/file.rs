@@ -7,14 +7,10 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
+use super::{MAX_HEADER, float_type, malformed, parse_header};
 use crate::error::{Error, Result};
-use crate::weights::floats::FloatType;
-
-/// Longest header accepted, in bytes; the format's own reader has the same limit.
-const MAX_HEADER: u64 = 100_000_000;
 
 /// An open file whose header has been checked against its length.
 pub struct SafetensorsFile {
@@ -35,10 +31,7 @@ impl SafetensorsFile {
         };
         let mut file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
-        let malformed = |reason: String| Error::Model {
-            file: name.clone(),
-            reason,
-        };
+        let malformed = |reason| malformed(&name, reason);
 
         let mut size = [0; 8];
         if length < 8 {
@@ -55,10 +48,8 @@ impl SafetensorsFile {
         }
         let mut json = vec![0; size as usize];
         file.read_exact(&mut json).map_err(io)?;
-        let header: Metadata =
-            serde_json::from_slice(&json).map_err(|e| malformed(format!("bad safetensors header: {e}")))?;
-        // The crate has checked that tensors follow each other without gap or overlap and are as long
-        // as their shapes say; that they end with the file is left.
+        let header = parse_header(&name, &json)?;
+        // That tensors end with the file is left to check.
         let (tensors, data) = (header.data_len() as u64, length - 8 - size);
         if tensors != data {
             return Err(malformed(format!(
@@ -96,21 +87,11 @@ impl SafetensorsFile {
 
     /// Values of the tensor `name` of 32- or 16-bit floats, as f32.
     pub fn read(&mut self, name: &str) -> Result<Vec<f32>> {
-        let malformed = |file: &str, reason: String| Error::Model {
-            file: file.into(),
-            reason,
-        };
         let info = self
             .header
             .info(name)
             .ok_or_else(|| malformed(&self.name, format!("tensor {name} is missing")))?;
-        let float = float_type(info.dtype).ok_or_else(|| Error::Unsupported {
-            file: self.name.clone(),
-            reason: format!(
-                "tensor {name} is {:?}; F32, F16 and BF16 are supported",
-                info.dtype
-            ),
-        })?;
+        let float = float_type(&self.name, name, info.dtype)?;
         let (start, end) = info.data_offsets;
         let mut bytes = vec![0; end - start];
         let io = |source| Error::Io {
@@ -122,14 +103,5 @@ impl SafetensorsFile {
             .map_err(io)?;
         self.file.read_exact(&mut bytes).map_err(io)?;
         Ok(float.to_f32(&bytes))
-    }
-}
-
-fn float_type(dtype: Dtype) -> Option<FloatType> {
-    match dtype {
-        Dtype::F32 => Some(FloatType::F32),
-        Dtype::F16 => Some(FloatType::F16),
-        Dtype::BF16 => Some(FloatType::BF16),
-        _ => None,
     }
 }

@@ -1,0 +1,397 @@
+//! Turns a `.safetensors` file into a model and one of our files while it arrives.
+//!
+//! Rows are quantized as soon as their last byte is there, and a tensor is packed, and handed out as
+//! our file stores it, as soon as its last row is. So the memory needed is that of the packed model
+//! and one quantized tensor, whatever the size of the file; and what was handed out can be given
+//! back later, to go on at the next tensor after a connection, or the page, was lost.
+
+use std::collections::VecDeque;
+
+use safetensors::tensor::{Metadata, TensorInfo};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{MAX_HEADER, float_type, malformed, parse_header};
+use crate::error::{Error, Result};
+use crate::weights::ModelFile;
+use crate::weights::floats::FloatType;
+use crate::weights::gguf::compose::{self, Announced};
+use crate::weights::gguf::{ALIGNMENT, align};
+use crate::weights::layout::{Part, Slot, slots};
+use crate::weights::quantize::{Encoding, Quant};
+use crate::weights::store::{Assembler, Placement};
+use crate::weights::texts::SnapshotTexts;
+use crate::weights::values::Values;
+
+/// What errors call the file until its name is known.
+const FILE: &str = "model.safetensors";
+/// Values quantized at a time: whole rows, as many as this allows.
+const VALUES_AT_ONCE: usize = 1 << 16;
+/// Room for a tensor is made at once up to this many values and grows as they come beyond.
+const RESERVE: usize = 64 << 20;
+
+/// A `.safetensors` file being read, quantized and packed.
+pub struct SafetensorsStream {
+    texts: SnapshotTexts,
+    quant: Quant,
+    placement: Placement,
+    total: Option<u64>,
+    /// Bytes of the file taken, or made up for by [`SafetensorsStream::restore`].
+    position: u64,
+    state: State,
+}
+
+enum State {
+    Header(Vec<u8>),
+    Tensors(Box<Tensors>),
+    /// After an error nothing more is understood.
+    Failed,
+}
+
+struct Tensors {
+    assembler: Assembler,
+    steps: VecDeque<Step>,
+    /// Where the file's tensors end.
+    end: u64,
+    announced: Vec<Announced>,
+    checksums: Vec<u64>,
+    /// Bytes of the current tensor that do not make enough rows yet.
+    bytes: Vec<u8>,
+    /// Rows of the current tensor quantized so far.
+    rows: Option<Values>,
+    packed: Vec<u8>,
+    packed_bytes: u64,
+}
+
+/// A tensor that the model wants.
+struct Step {
+    part: Part,
+    cols: usize,
+    encoding: Encoding,
+    float: FloatType,
+    start: u64,
+    end: u64,
+}
+
+impl SafetensorsStream {
+    /// A reader of the weights of the snapshot with these texts, a file of `total` bytes where that
+    /// is known.
+    pub fn new(texts: SnapshotTexts, quant: Quant, total: Option<u64>, placement: Placement) -> Self {
+        Self {
+            texts,
+            quant,
+            placement,
+            total,
+            position: 0,
+            state: State::Header(Vec::new()),
+        }
+    }
+
+    /// Bytes of the file that [`SafetensorsStream::finish`] and what was handed out make together.
+    pub fn file_bytes(&self) -> u64 {
+        let slots = slots(&self.texts.config);
+        let tensors: Vec<Announced> = slots.iter().flat_map(|slot| self.announce(slot)).collect();
+        let blank = vec![0; tensors.len()];
+        let (header, _) = compose::header(&self.texts.metadata(self.quant), &tensors, &blank);
+        let header = align(header.len() as u64, ALIGNMENT as u64);
+        header
+            + tensors
+                .iter()
+                .fold(0, |end, tensor| align(end, ALIGNMENT as u64) + tensor.bytes())
+    }
+
+    fn announce(&self, slot: &Slot) -> Vec<Announced> {
+        let encoding = self.quant.encoding(slot);
+        let of = |part| compose::announce(part, encoding);
+        slot.parts.iter().flat_map(of).collect()
+    }
+
+    /// The byte of the file that is wanted next.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Takes the next bytes of the file. After an error the reader takes nothing more.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let result = self.take(bytes);
+        if result.is_err() {
+            self.state = State::Failed;
+        }
+        result
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let after = self.position + bytes.len() as u64;
+        if let Some(total) = self.total.filter(|total| after > *total) {
+            return Err(fault(format!("{after} bytes came of a file of {total}")));
+        }
+        while !bytes.is_empty() {
+            match &mut self.state {
+                State::Header(header) => {
+                    let wanted = header_bytes(header)?;
+                    let missing = (wanted - header.len() as u64).min(bytes.len() as u64) as usize;
+                    let (piece, rest) = bytes.split_at(missing);
+                    header.extend_from_slice(piece);
+                    self.position += missing as u64;
+                    bytes = rest;
+                    if header.len() as u64 == header_bytes(header)? {
+                        let header = std::mem::take(header);
+                        self.state = State::Tensors(Box::new(self.plan(&header)?));
+                    }
+                }
+                State::Tensors(tensors) => {
+                    tensors.take(self.position, bytes)?;
+                    self.position = after;
+                    bytes = &[];
+                }
+                State::Failed => return Err(fault("reading it has already failed".into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a whole header against the configuration: every tensor of the model must be there.
+    fn plan(&self, header: &[u8]) -> Result<Tensors> {
+        let metadata = parse_header(FILE, &header[8..])?;
+        let data = header.len() as u64;
+        let end = data + metadata.data_len() as u64;
+        if let Some(total) = self.total.filter(|total| *total != end) {
+            return Err(fault(format!(
+                "is {total} bytes long but its tensors end at {end}"
+            )));
+        }
+        let mut steps = Vec::new();
+        for slot in slots(&self.texts.config) {
+            let encoding = self.quant.encoding(&slot);
+            for part in slot.parts {
+                steps.push(step(&metadata, part, slot.cols, encoding, data)?);
+            }
+        }
+        steps.sort_by_key(|step| step.start);
+        Ok(Tensors {
+            assembler: Assembler::new(&self.texts.config, self.placement.clone()),
+            announced: steps
+                .iter()
+                .flat_map(|step| compose::announce(&step.part, step.encoding))
+                .collect(),
+            steps: steps.into(),
+            end,
+            checksums: Vec::new(),
+            bytes: Vec::new(),
+            rows: None,
+            packed: Vec::new(),
+            packed_bytes: 0,
+        })
+    }
+
+    /// What has been packed since the last call: whole tensors as our file stores them, to follow
+    /// the header in the order given.
+    pub fn take_packed(&mut self) -> Vec<u8> {
+        match &mut self.state {
+            State::Tensors(tensors) => std::mem::take(&mut tensors.packed),
+            State::Header(_) | State::Failed => Vec::new(),
+        }
+    }
+
+    /// Takes what an earlier reader of the same file gave for the next tensors, instead of their
+    /// bytes; [`SafetensorsStream::position`] then is the first byte after them. Possible once the
+    /// header has come, between two tensors.
+    pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
+        let State::Tensors(tensors) = &mut self.state else {
+            return Err(fault(
+                "what was kept of it cannot be used before its header".into(),
+            ));
+        };
+        match tensors.restore(packed) {
+            Ok(position) => {
+                self.position = position;
+                Ok(())
+            }
+            Err(error) => {
+                self.state = State::Failed;
+                Err(error)
+            }
+        }
+    }
+
+    /// The model, and the header of our file, once every byte has come.
+    pub fn finish(self) -> Result<(ModelFile, Vec<u8>)> {
+        let position = self.position;
+        let cut = |place: &str| fault(format!("ends after {position} bytes, within {place}"));
+        let tensors = match self.state {
+            State::Header(_) => return Err(cut("its header")),
+            State::Tensors(tensors) => tensors,
+            State::Failed => return Err(fault("reading it has failed".into())),
+        };
+        if let Some(step) = tensors.steps.front() {
+            return Err(cut(&format!("tensor {}", step.part.name)));
+        }
+        let metadata = self.texts.metadata(self.quant);
+        let (mut header, checksum) = compose::header(&metadata, &tensors.announced, &tensors.checksums);
+        header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
+        let SnapshotTexts {
+            tokenizer_json,
+            preprocessor_json,
+            about,
+            ..
+        } = self.texts;
+        let model = ModelFile {
+            weights: tensors.assembler.finish()?,
+            tokenizer_json,
+            preprocessor_json,
+            about,
+            quantization: self.quant.name().into(),
+            bytes: header.len() as u64 + tensors.packed_bytes,
+            checksum: Some(checksum),
+        };
+        Ok((model, header))
+    }
+}
+
+impl Tensors {
+    /// Takes bytes of the file from `position` on.
+    fn take(&mut self, mut position: u64, mut bytes: &[u8]) -> Result<()> {
+        while let Some(step) = self.steps.front() {
+            if position < step.start {
+                // A tensor that the model has no use for, such as position ids.
+                let skipped = bytes.len().min((step.start - position) as usize);
+                bytes = &bytes[skipped..];
+                position += skipped as u64;
+            }
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let row = step.cols * step.float.size();
+            let at_once = row * (VALUES_AT_ONCE / step.cols).max(1);
+            let missing = (step.end - position) as usize;
+            let wanted = (at_once - self.bytes.len()).min(missing);
+            let (piece, rest) = bytes.split_at(bytes.len().min(wanted));
+            self.bytes.extend_from_slice(piece);
+            position += piece.len() as u64;
+            bytes = rest;
+            if piece.len() == wanted {
+                self.quantize()?;
+            }
+            if piece.len() == missing {
+                self.complete()?;
+            }
+        }
+        if position + bytes.len() as u64 > self.end {
+            return Err(fault(format!(
+                "goes on after its last tensor, which ends at {}",
+                self.end
+            )));
+        }
+        Ok(())
+    }
+
+    /// Quantizes the rows whose bytes have come.
+    fn quantize(&mut self) -> Result<()> {
+        let Some(step) = self.steps.front() else {
+            return Ok(());
+        };
+        let values = step.float.to_f32(&self.bytes);
+        self.bytes.clear();
+        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+            return Err(fault(format!("tensor {} holds {bad}", step.part.name)));
+        }
+        let more = step.encoding.encode(values, step.cols);
+        match &mut self.rows {
+            Some(rows) => rows.append(more),
+            rows => {
+                let first = rows.insert(more);
+                first
+                    .reserve(step.part.values().min(RESERVE))
+                    .map_err(|_| Error::Io {
+                        file: FILE.into(),
+                        source: std::io::ErrorKind::OutOfMemory.into(),
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs the tensor at the front, all of whose rows are there.
+    fn complete(&mut self) -> Result<()> {
+        let (Some(step), Some(values)) = (self.steps.pop_front(), self.rows.take()) else {
+            return Ok(());
+        };
+        for piece in compose::pieces(&values, step.encoding) {
+            self.checksums.push(xxh3_64(&piece));
+            let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
+            self.packed.extend_from_slice(&[0; ALIGNMENT][..gap as usize]);
+            self.packed.extend_from_slice(&piece);
+            self.packed_bytes += gap + piece.len() as u64;
+        }
+        self.assembler.accept(&step.part.name, values)
+    }
+
+    /// Takes tensors as they were packed and gives where in the file the last of them ends.
+    fn restore(&mut self, mut packed: &[u8]) -> Result<u64> {
+        let unfit = || fault("what was kept of it does not fit it".into());
+        if !self.bytes.is_empty() || self.rows.is_some() || !self.packed.is_empty() {
+            return Err(unfit());
+        }
+        let mut position = None;
+        while !packed.is_empty() {
+            let step = self.steps.pop_front().ok_or_else(unfit)?;
+            let mut pieces = Vec::new();
+            for announced in compose::announce(&step.part, step.encoding) {
+                let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
+                let end = gap + announced.bytes();
+                let (piece, rest) = packed.split_at_checked(end as usize).ok_or_else(unfit)?;
+                let piece = &piece[gap as usize..];
+                self.checksums.push(xxh3_64(piece));
+                self.packed_bytes += end;
+                pieces.push(piece);
+                packed = rest;
+            }
+            let values = compose::from_pieces(&pieces, step.encoding).ok_or_else(unfit)?;
+            self.assembler.accept(&step.part.name, values)?;
+            position = Some(step.end);
+        }
+        position.ok_or_else(unfit)
+    }
+}
+
+/// Bytes of the header, as far as its first bytes tell: eight until its length has come.
+fn header_bytes(header: &[u8]) -> Result<u64> {
+    let Some(length) = header.first_chunk::<8>() else {
+        return Ok(8);
+    };
+    let length = u64::from_le_bytes(*length);
+    if !(2..=MAX_HEADER).contains(&length) {
+        return Err(fault(format!(
+            "is no safetensors file: its header claims {length} bytes"
+        )));
+    }
+    Ok(8 + length)
+}
+
+fn step(metadata: &Metadata, part: Part, cols: usize, encoding: Encoding, data: u64) -> Result<Step> {
+    let Some(TensorInfo {
+        dtype,
+        shape,
+        data_offsets: (start, end),
+    }) = metadata.info(&part.name)
+    else {
+        return Err(fault(format!("tensor {} is missing", part.name)));
+    };
+    if *shape != part.shape {
+        return Err(fault(format!(
+            "tensor {} is {shape:?} but config.json makes it {:?}",
+            part.name, part.shape
+        )));
+    }
+    Ok(Step {
+        cols: cols.min(part.values()),
+        encoding,
+        float: float_type(FILE, &part.name, *dtype)?,
+        start: data + *start as u64,
+        end: data + *end as u64,
+        part,
+    })
+}
+
+fn fault(reason: String) -> Error {
+    malformed(FILE, reason)
+}

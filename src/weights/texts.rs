@@ -1,0 +1,133 @@
+//! A snapshot without its weights: the texts that a model file carries beside them.
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::weights::About;
+use crate::weights::config::ClipConfig;
+use crate::weights::gguf::{Metadata, keys};
+use crate::weights::quantize::Quant;
+
+/// Texts of a Hugging Face snapshot, its configuration checked.
+#[derive(Clone, Debug)]
+pub struct SnapshotTexts {
+    /// The checked configuration.
+    pub config: ClipConfig,
+    /// `config.json` as it is.
+    pub config_json: String,
+    /// `tokenizer.json` as it is.
+    pub tokenizer_json: String,
+    /// `preprocessor_config.json` as it is, or CLIP's defaults at the model's image size.
+    pub preprocessor_json: String,
+    /// Name, licence and origin, as far as the snapshot tells.
+    pub about: About,
+}
+
+impl SnapshotTexts {
+    /// Puts the texts together. `name` is used where `config_json` tells no hub id; `card` is the
+    /// snapshot's `README.md`, which may tell the licence.
+    pub fn new(
+        name: &str,
+        config_json: String,
+        tokenizer_json: String,
+        preprocessor_json: Option<String>,
+        card: Option<&str>,
+    ) -> Result<Self> {
+        let config = ClipConfig::from_json(&config_json)?;
+        let size = config.vision.image_size;
+        let preprocessor_json =
+            preprocessor_json.unwrap_or_else(|| format!(r#"{{"crop_size": {size}, "size": {size}}}"#));
+        let hub_id = hub_id(&config_json);
+        let about = About {
+            name: hub_id.clone().unwrap_or_else(|| name.into()),
+            licence: card.and_then(|card| front_matter(card, "license")),
+            origin: hub_id.as_deref().map(hub_address),
+        };
+        Ok(Self {
+            config,
+            config_json,
+            tokenizer_json,
+            preprocessor_json,
+            about,
+        })
+    }
+
+    /// The same texts, known to have come from the hub's repository `id`.
+    pub fn from_hub(mut self, id: &str) -> Self {
+        self.about.name = id.into();
+        self.about.origin = Some(hub_address(id));
+        self
+    }
+
+    /// What a model file of these weights at `quant` says about itself.
+    pub(super) fn metadata(&self, quant: Quant) -> Metadata {
+        let About {
+            name,
+            licence,
+            origin,
+        } = self.about.clone();
+        let mut out = vec![(keys::ARCHITECTURE, "clip".to_string()), (keys::NAME, name)];
+        out.extend(licence.map(|licence| (keys::LICENCE, licence)));
+        out.extend(origin.map(|origin| (keys::ORIGIN, origin)));
+        out.push((keys::QUANTIZATION, quant.name().to_string()));
+        out.push((keys::CONFIG, self.config_json.clone()));
+        out.push((keys::PREPROCESSOR, self.preprocessor_json.clone()));
+        out.push((keys::TOKENIZER, self.tokenizer_json.clone()));
+        out
+    }
+}
+
+fn hub_address(id: &str) -> String {
+    format!("https://huggingface.co/{id}")
+}
+
+/// The hub id in `config.json`, `owner/model`; anything else there is a path on somebody's disk.
+fn hub_id(config_json: &str) -> Option<String> {
+    #[derive(Default, Deserialize)]
+    struct Named {
+        #[serde(rename = "_name_or_path")]
+        path: Option<String>,
+    }
+    let named: Named = serde_json::from_str(config_json).unwrap_or_default();
+    named
+        .path
+        .filter(|p| p.split('/').count() == 2 && !p.starts_with(['.', '/', '~']))
+}
+
+/// Value of a top-level `key: value` of a model card's front matter.
+fn front_matter(card: &str, key: &str) -> Option<String> {
+    let (header, _) = card.strip_prefix("---")?.split_once("\n---")?;
+    let value = header
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    let value = value.trim().trim_matches(['"', '\'']);
+    (!value.is_empty()).then(|| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licence_comes_from_the_front_matter_only() {
+        let card = "---\ntags:\n- vision\nlicense: \"mit\"\n---\n\nlicense: other\n";
+        assert_eq!(front_matter(card, "license").as_deref(), Some("mit"));
+        assert_eq!(front_matter("license: mit", "license"), None);
+        assert_eq!(front_matter("---\nlicense:\n---", "license"), None);
+    }
+
+    #[test]
+    fn only_a_hub_id_counts_as_origin() {
+        let of = |path: &str| {
+            let config = format!(r#"{{"_name_or_path": "{path}"}}"#);
+            let texts = SnapshotTexts::new("here", config, String::new(), None, None).unwrap();
+            (texts.about.name, texts.about.origin)
+        };
+        let id = "openai/clip-vit-base-patch32";
+        let address = Some(format!("https://huggingface.co/{id}"));
+        assert_eq!(of(id), (id.into(), address));
+        for path in ["/home/me", "./out"] {
+            assert_eq!(of(path), ("here".into(), None));
+        }
+    }
+}

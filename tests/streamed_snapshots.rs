@@ -1,0 +1,219 @@
+//! A `.safetensors` file that is quantized while it arrives: whatever the chunks, and wherever the
+//! connection was lost, it becomes the model and the file that converting the snapshot makes.
+#![cfg(not(target_family = "wasm"))]
+
+mod support;
+
+use std::fs::read_to_string;
+
+use cliplet::clip::{Clip, LoadOptions, Loader, SnapshotLoader};
+use cliplet::weights::{Quant, SnapshotTexts, convert};
+use cliplet::{Error, Result};
+use proptest::prelude::*;
+use support::{LARGEST, tiny};
+
+fn weights() -> Vec<u8> {
+    std::fs::read(tiny().join("model.safetensors")).unwrap()
+}
+
+fn texts() -> SnapshotTexts {
+    let text = |name: &str| read_to_string(tiny().join(name)).unwrap();
+    SnapshotTexts::new(
+        "tiny",
+        text("config.json"),
+        text("tokenizer.json"),
+        Some(text("preprocessor_config.json")),
+        Some("---\nlicense: mit\n---"),
+    )
+    .unwrap()
+}
+
+fn loader(quant: Quant) -> SnapshotLoader {
+    SnapshotLoader::new(texts(), quant, Some(weights().len() as u64))
+}
+
+/// Pushes chunks and gives the packed parts as they came, and what is left of the loader.
+fn parts(mut loader: SnapshotLoader, bytes: &[u8], chunk: usize) -> Result<(SnapshotLoader, Vec<Vec<u8>>)> {
+    let mut parts = Vec::new();
+    for chunk in bytes.chunks(chunk) {
+        loader.push(chunk)?;
+        parts.push(loader.take_packed());
+    }
+    parts.retain(|part| !part.is_empty());
+    Ok((loader, parts))
+}
+
+/// The model and our file.
+fn whole(loader: SnapshotLoader, parts: &[Vec<u8>]) -> (Clip, Vec<u8>) {
+    let (clip, mut file) = loader.finish().unwrap();
+    file.extend(parts.concat());
+    (clip, file)
+}
+
+fn embedded(clip: &Clip) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let picture = clip
+        .image_processor()
+        .preprocess_rgba(9, 7, &[120; 9 * 7 * 4])
+        .unwrap();
+    let images = clip.embed_images(&[picture]).unwrap();
+    (images, clip.embed_texts(&["a cat", "two dogs"]).unwrap())
+}
+
+fn opened(file: &[u8]) -> Clip {
+    let mut loader = Loader::new(Some(file.len() as u64));
+    loader.push(file).unwrap();
+    loader.finish().unwrap()
+}
+
+/// The error of a file that is not good, known by its length or not.
+fn refusal(bytes: &[u8]) -> Error {
+    let run = |total| {
+        let loader = SnapshotLoader::new(texts(), Quant::Q8, total);
+        parts(loader, bytes, 4096).and_then(|(loader, _)| loader.finish().map(drop))
+    };
+    let error = run(None).expect_err("it loads as a stream");
+    for error in [
+        &error,
+        &run(Some(bytes.len() as u64)).expect_err("it loads as a whole"),
+    ] {
+        assert!(
+            matches!(error, Error::Model { .. } | Error::Unsupported { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().starts_with("tiny: "), "{error}");
+    }
+    error
+}
+
+#[test]
+fn it_is_the_model_that_converting_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    for quant in [Quant::F16, Quant::Q8, Quant::Q4] {
+        let path = folder.path().join("tiny.gguf");
+        convert(&tiny(), &path, quant, None).unwrap();
+        let converted = Clip::open(&path, &LoadOptions::default()).unwrap();
+        let (loader, parts) = parts(loader(quant), &weights(), 5000).unwrap();
+        let promised = loader.file_bytes();
+        let (streamed, file) = whole(loader, &parts);
+        assert_eq!(promised, file.len() as u64);
+        let reopened = opened(&file);
+        if quant == Quant::F16 {
+            // Converted weights were rounded to 16 bits; those that were streamed are when kept.
+            assert_eq!(embedded(&reopened), embedded(&converted));
+        } else {
+            assert_eq!(embedded(&streamed), embedded(&converted));
+            assert_eq!(embedded(&reopened), embedded(&converted));
+        }
+        assert_eq!(streamed.info(), reopened.info());
+        assert_eq!(streamed.info().licence.as_deref(), Some("mit"));
+        assert_eq!(streamed.info().bytes, file.len() as u64);
+        assert!(streamed.info().checksum.is_some());
+    }
+}
+
+#[test]
+fn chunks_of_any_size_give_the_same_file() {
+    let file = |chunk| {
+        let (loader, parts) = parts(loader(Quant::Q4), &weights(), chunk).unwrap();
+        whole(loader, &parts).1
+    };
+    let at_once = file(usize::MAX);
+    for chunk in [1, 7, 4096, 100_000] {
+        assert_eq!(file(chunk), at_once, "chunks of {chunk}");
+    }
+}
+
+#[test]
+fn what_was_packed_before_a_loss_need_not_come_again() {
+    let bytes = weights();
+    let (first, kept) = parts(loader(Quant::Q8), &bytes, 3000).unwrap();
+    let (_, expected) = whole(first, &kept);
+    assert!(kept.len() > 5);
+    for good in 0..=kept.len() {
+        let mut again = loader(Quant::Q8);
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        again.push(&bytes[..header]).unwrap();
+        for part in &kept[..good] {
+            again.restore(part).unwrap();
+        }
+        let from = again.position() as usize;
+        assert!(good == 0 || from > header);
+        let (again, rest) = parts(again, &bytes[from..], 3000).unwrap();
+        let all = [&kept[..good], &rest].concat();
+        assert_eq!(whole(again, &all).1, expected, "after {good} parts");
+    }
+}
+
+#[test]
+fn kept_parts_that_do_not_fit_are_refused() {
+    let bytes = weights();
+    let (_, kept) = parts(loader(Quant::Q8), &bytes, 3000).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let refused = |part: &[u8]| {
+        let mut loader = loader(Quant::Q8);
+        loader.push(&bytes[..header]).unwrap();
+        let error = loader.restore(part).unwrap_err();
+        assert!(error.to_string().contains("kept"), "{error}");
+        assert!(loader.push(&bytes[header..]).is_err());
+    };
+    refused(&kept[0][..kept[0].len() - 1]);
+    refused(&[]);
+    assert!(loader(Quant::Q8).restore(&kept[0]).is_err(), "before the header");
+}
+
+#[test]
+fn files_that_are_not_this_model_are_refused_by_name() {
+    let good = weights();
+    let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let json = String::from_utf8(good[8..header].to_vec()).unwrap();
+    let with = |json: String| {
+        let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(json.into_bytes());
+        bytes.extend(&good[header..]);
+        bytes
+    };
+    let longer = [&good[..], b"more"].concat();
+    let mut infinite = good.clone();
+    infinite[good.len() - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    for (bytes, word) in [
+        (good[..good.len() - 1].to_vec(), "visual_projection"),
+        (good[..header - 1].to_vec(), "header"),
+        (good[..5].to_vec(), "header"),
+        (b"GGUF, they say".to_vec(), "no safetensors file"),
+        (longer, "end"),
+        (infinite, "holds"),
+        (
+            with(json.replace("logit_scale", "logit_scole")),
+            "logit_scale is missing",
+        ),
+        (with(json.replace("\"F16\"", "\"I16\"")), "F16 and BF16"),
+        (with("{".repeat(50)), "bad safetensors header"),
+    ] {
+        let error = refusal(&bytes);
+        assert!(error.to_string().contains(word), "{error}; expected {word}");
+    }
+}
+
+#[test]
+fn a_header_makes_nothing_be_allocated_that_it_merely_claims() {
+    let mut bytes = 90_000_000u64.to_le_bytes().to_vec();
+    bytes.extend(b"{");
+    LARGEST.set(0);
+    refusal(&bytes);
+    assert!(LARGEST.get() < 1 << 20, "{} bytes at once", LARGEST.get());
+}
+
+proptest! {
+    #[test]
+    fn a_flipped_byte_is_refused_or_a_weight(at in 0..weights().len(), byte: u8) {
+        let mut bytes = weights();
+        bytes[at] = byte;
+        let run = || {
+            let (loader, _) = parts(loader(Quant::Q8), &bytes, 10_000)?;
+            loader.finish()
+        };
+        if let Err(error) = run() {
+            prop_assert!(matches!(error, Error::Model { .. } | Error::Unsupported { .. }), "{error:?}");
+        }
+    }
+}
