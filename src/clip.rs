@@ -8,9 +8,13 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::image::{ImageProcessor, PixelValues};
+use crate::kernels::on_pool;
 use crate::model::ClipModel;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{About, ClipConfig, GgufStream, ModelFile, OnProgress, Placement, Pooling};
+use crate::weights::{
+    About, ClipConfig, GgufStream, ModelFile, OnProgress, Placement, Pooling, Quant, SafetensorsStream,
+    SnapshotTexts,
+};
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
 
@@ -77,8 +81,12 @@ pub struct ModelInfo {
     pub context_length: usize,
     /// Number of weights.
     pub parameters: usize,
+    /// What a cosine of picture and text is multiplied by to make a logit: 100 for OpenAI's models.
+    pub logit_scale: f32,
     /// Bytes of the model's file or files.
     pub bytes: u64,
+    /// Checksum of the model file (XXH3-64 of its header, which holds one of every tensor).
+    pub checksum: Option<String>,
     /// Licence of the weights, where the file says.
     pub licence: Option<String>,
     /// Where the weights come from, where the file says.
@@ -133,6 +141,7 @@ impl Clip {
             about,
             quantization,
             bytes,
+            checksum,
         } = file;
         let config = weights.config.clone();
         let tokenizer = Tokenizer::from_json(tokenizer_json.as_bytes(), config.text.context_length)?;
@@ -151,6 +160,8 @@ impl Clip {
             licence,
             origin,
         } = about;
+        let parameters = weights.parameters;
+        let model = ClipModel::new(weights)?;
         let info = ModelInfo {
             name,
             dimension: config.projection_dim,
@@ -158,8 +169,10 @@ impl Clip {
             image_size: config.vision.image_size,
             patch_size: config.vision.patch_size,
             context_length: config.text.context_length,
-            parameters: weights.parameters,
+            parameters,
+            logit_scale: model.logit_scale(),
             bytes,
+            checksum: checksum.map(|sum| format!("{sum:016x}")),
             licence,
             origin,
             backend: backend(&placement.device).into(),
@@ -171,7 +184,7 @@ impl Clip {
         };
         let images_at_once = (tokens / config.vision.tokens()).max(1);
         Ok(Self {
-            model: ClipModel::new(weights)?,
+            model,
             tokenizer,
             image_processor,
             info,
@@ -196,7 +209,7 @@ impl Clip {
                 pixels.extend_from_slice(&image.data);
             }
             let pixels = Tensor::from_vec(pixels, (batch.len(), 3, size, size), &self.placement.device)?;
-            embeddings.extend(rows(&self.model.embed_pixels(&pixels)?)?);
+            embeddings.extend(rows(&on_pool(|| self.model.embed_pixels(&pixels))?)?);
         }
         Ok(embeddings)
     }
@@ -209,7 +222,7 @@ impl Clip {
                 .iter()
                 .map(|text| self.tokenizer.encode(text))
                 .collect::<Result<Vec<_>>>()?;
-            embeddings.extend(rows(&self.model.embed_tokens(&ids)?)?);
+            embeddings.extend(rows(&on_pool(|| self.model.embed_tokens(&ids))?)?);
         }
         Ok(embeddings)
     }
@@ -282,6 +295,58 @@ impl Loader {
             .finish()
             .and_then(Clip::new)
             .map_err(|e| e.in_file(&self.name))
+    }
+}
+
+/// A [`Clip`] from the `.safetensors` file of a Hugging Face snapshot that arrives in chunks: it is
+/// quantized on the way, and comes out as one of our files beside.
+pub struct SnapshotLoader {
+    stream: SafetensorsStream,
+    name: String,
+}
+
+impl SnapshotLoader {
+    /// A loader onto the CPU of weights of `total_bytes`, where that is known.
+    pub fn new(texts: SnapshotTexts, quant: Quant, total_bytes: Option<u64>) -> Self {
+        let placement = LoadOptions::default().placement();
+        Self {
+            name: texts.about.name.clone(),
+            stream: SafetensorsStream::new(texts, quant, total_bytes, placement),
+        }
+    }
+
+    /// Size in bytes that our file will have, known from the beginning.
+    pub fn file_bytes(&self) -> u64 {
+        self.stream.file_bytes()
+    }
+
+    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// The byte of the weights that is wanted next.
+    pub fn position(&self) -> u64 {
+        self.stream.position()
+    }
+
+    /// What has been packed since the last call: the next part of our file, after its header.
+    pub fn take_packed(&mut self) -> Vec<u8> {
+        self.stream.take_packed()
+    }
+
+    /// Takes a part that an earlier loader of the same weights gave, instead of what it was made of.
+    pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
+        self.stream.restore(packed).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// The model, and the header that makes one of our files of the packed parts.
+    pub fn finish(self) -> Result<(Clip, Vec<u8>)> {
+        let finish = || {
+            let (file, header) = self.stream.finish()?;
+            Ok((Clip::new(file)?, header))
+        };
+        finish().map_err(|e: Error| e.in_file(&self.name))
     }
 }
 

@@ -25,10 +25,13 @@
 
 pub mod classify;
 pub mod clip;
+pub mod device;
 pub mod error;
 pub mod image;
 pub mod kernels;
 pub mod model;
+#[cfg(not(target_family = "wasm"))]
+pub mod server;
 pub mod tokenizer;
 pub mod weights;
 

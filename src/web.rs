@@ -9,6 +9,7 @@ use crate::classify::{LabelCache, LabelSet, Template, logits, rank};
 use crate::clip::{self, Clip};
 use crate::error::Error;
 use crate::image::PixelValues;
+use crate::weights::{self, Quant};
 
 #[cfg(feature = "threads")]
 pub use wasm_bindgen_rayon::init_thread_pool;
@@ -49,10 +50,125 @@ impl Loader {
     /// The model, once every byte is in.
     pub fn finish(self) -> JsResult<Engine> {
         let clip = self.0.finish().map_err(thrown)?;
-        Ok(Engine {
-            clip,
-            labels: LabelCache::new(),
+        Ok(Engine::new(clip))
+    }
+}
+
+/// Takes the weights of a Hugging Face snapshot in chunks as they arrive, quantizes them on the way
+/// and gives parts of a model file to keep.
+#[wasm_bindgen]
+pub struct SnapshotLoader(clip::SnapshotLoader);
+
+#[wasm_bindgen]
+impl SnapshotLoader {
+    /// A loader of `total` bytes of weights, where that is known. `quant` is `q8`, `q4` or `f16`; `id`
+    /// is the hub's, where they come from there.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        name: &str,
+        id: Option<String>,
+        texts: SnapshotTexts,
+        quant: &str,
+        total: Option<f64>,
+    ) -> JsResult<Self> {
+        let texts = texts.checked(name, id.as_deref())?;
+        let quant = Quant::from_name(quant).map_err(thrown)?;
+        let total = total.map(|total| total as u64);
+        Ok(Self(clip::SnapshotLoader::new(texts, quant, total)))
+    }
+
+    /// Size in bytes that the model file will have.
+    #[wasm_bindgen(getter, js_name = fileBytes)]
+    pub fn file_bytes(&self) -> f64 {
+        self.0.file_bytes() as f64
+    }
+
+    /// The byte of the weights that is wanted next.
+    #[wasm_bindgen(getter)]
+    pub fn position(&self) -> f64 {
+        self.0.position() as f64
+    }
+
+    /// Takes the next bytes.
+    pub fn push(&mut self, chunk: &[u8]) -> JsResult<()> {
+        self.0.push(chunk).map_err(thrown)
+    }
+
+    /// The next part of the model file after its header, perhaps empty.
+    #[wasm_bindgen(js_name = takePacked)]
+    pub fn take_packed(&mut self) -> Vec<u8> {
+        self.0.take_packed()
+    }
+
+    /// Takes a part that was kept instead of what it was made of.
+    pub fn restore(&mut self, part: &[u8]) -> JsResult<()> {
+        self.0.restore(part).map_err(thrown)
+    }
+
+    /// The model and the model file's header, once every byte is in.
+    pub fn finish(self) -> JsResult<Packed> {
+        let (clip, header) = self.0.finish().map_err(thrown)?;
+        Ok(Packed { clip, header })
+    }
+}
+
+/// Texts of a snapshot as they were fetched.
+#[wasm_bindgen]
+pub struct SnapshotTexts {
+    config: String,
+    tokenizer: String,
+    preprocessor: Option<String>,
+    card: Option<String>,
+}
+
+#[wasm_bindgen]
+impl SnapshotTexts {
+    /// `config.json`, `tokenizer.json`, and where there are any, `preprocessor_config.json` and the
+    /// model card.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        config: String,
+        tokenizer: String,
+        preprocessor: Option<String>,
+        card: Option<String>,
+    ) -> Self {
+        Self {
+            config,
+            tokenizer,
+            preprocessor,
+            card,
+        }
+    }
+
+    fn checked(self, name: &str, id: Option<&str>) -> JsResult<weights::SnapshotTexts> {
+        let card = self.card.as_deref();
+        let texts = weights::SnapshotTexts::new(name, self.config, self.tokenizer, self.preprocessor, card)
+            .map_err(thrown)?;
+        Ok(match id {
+            Some(id) => texts.from_hub(id),
+            None => texts,
         })
+    }
+}
+
+/// A model that was packed, with the header of its file.
+#[wasm_bindgen]
+pub struct Packed {
+    clip: Clip,
+    header: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Packed {
+    /// First bytes of the model file; the parts follow.
+    #[wasm_bindgen(getter)]
+    pub fn header(&self) -> Vec<u8> {
+        self.header.clone()
+    }
+
+    /// The model.
+    pub fn engine(self) -> Engine {
+        Engine::new(self.clip)
     }
 }
 
@@ -60,16 +176,22 @@ impl Loader {
 #[wasm_bindgen]
 pub struct Pixels(PixelValues);
 
-/// A loaded model with its label cache.
+/// A loaded model.
 #[wasm_bindgen]
 pub struct Engine {
     clip: Clip,
-    labels: LabelCache,
+    embedded: usize,
 }
 
 fn label_set(labels: Vec<String>, templates: &[String]) -> JsResult<LabelSet> {
     let templates = Template::list(templates).map_err(thrown)?;
     LabelSet::new(labels, templates).map_err(thrown)
+}
+
+impl Engine {
+    fn new(clip: Clip) -> Self {
+        Self { clip, embedded: 0 }
+    }
 }
 
 #[wasm_bindgen]
@@ -79,10 +201,10 @@ impl Engine {
         serde_json::to_string(self.clip.info()).map_err(|error| thrown(Error::Input(error.to_string())))
     }
 
-    /// How many prompts have been embedded so far.
+    /// How many prompts of labels have been embedded so far.
     #[wasm_bindgen(getter, js_name = embeddedPrompts)]
     pub fn embedded_prompts(&self) -> usize {
-        self.labels.computed()
+        self.embedded
     }
 
     /// Decodes and preprocesses an encoded picture.
@@ -118,31 +240,32 @@ impl Engine {
         Ok(self.clip.embed_texts(&texts).map_err(thrown)?.concat())
     }
 
-    /// Embeds the prompts of `labels` that the cache lacks.
-    #[wasm_bindgen(js_name = prepareLabels)]
-    pub fn prepare_labels(&mut self, labels: Vec<String>, templates: Vec<String>) -> JsResult<()> {
-        self.label_embeddings(&label_set(labels, &templates)?).map(drop)
+    /// Unit vectors of `labels` one after another: of each the mean over all templates.
+    #[wasm_bindgen(js_name = embedLabels)]
+    pub fn embed_labels(&mut self, labels: Vec<String>, templates: Vec<String>) -> JsResult<Vec<f32>> {
+        let mut prompts = LabelCache::new();
+        let embeddings = prompts
+            .embeddings(&label_set(labels, &templates)?, |texts| {
+                self.clip.embed_texts(texts)
+            })
+            .map_err(thrown)?;
+        self.embedded += prompts.computed();
+        Ok(embeddings.concat())
     }
 
-    /// The best `top_k` of `labels` for a picture's embedding, as JSON `[{label, score, logit}]`.
+    /// The best `top_k` of `labels`, whose unit vectors lie one after another in `vectors`, for a
+    /// picture's embedding, as JSON `[{label, score, logit}]`.
     pub fn rank(
-        &mut self,
+        &self,
         image: &[f32],
         labels: Vec<String>,
-        templates: Vec<String>,
+        vectors: &[f32],
         top_k: usize,
     ) -> JsResult<String> {
-        let set = label_set(labels, &templates)?;
-        let embeddings = self.label_embeddings(&set)?;
-        let logits = logits(image, &embeddings, self.clip.logit_scale());
-        let ranked = rank(set.labels(), &logits, top_k);
+        let dimension = self.clip.info().dimension;
+        let vectors: Vec<Vec<f32>> = vectors.chunks(dimension).map(<[f32]>::to_vec).collect();
+        let logits = logits(image, &vectors, self.clip.logit_scale());
+        let ranked = rank(&labels, &logits, top_k);
         serde_json::to_string(&ranked).map_err(|error| thrown(Error::Input(error.to_string())))
-    }
-
-    fn label_embeddings(&mut self, set: &LabelSet) -> JsResult<Vec<Vec<f32>>> {
-        let Self { clip, labels } = self;
-        labels
-            .embeddings(set, |texts| clip.embed_texts(texts))
-            .map_err(thrown)
     }
 }

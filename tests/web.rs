@@ -6,7 +6,7 @@
 mod reference;
 
 use cliplet::clip;
-use cliplet::web::{Engine, Loader};
+use cliplet::web::{Engine, Loader, SnapshotLoader, SnapshotTexts};
 use reference::{Reference, least_cosine};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
@@ -16,6 +16,8 @@ wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// What `cliplet convert` makes of the tiny snapshot.
 const MODEL: &[u8] = include_bytes!("parity/tiny-q8.gguf");
+/// The weights of that snapshot.
+const WEIGHTS: &[u8] = include_bytes!("parity/tiny/model.safetensors");
 /// What transformers makes of it, by `parity/make_golden.py`.
 const REFERENCE: &[u8] = include_bytes!("parity/tiny/reference.safetensors");
 
@@ -70,23 +72,71 @@ fn chunks_of_any_size_give_the_same_model() {
     }
 }
 
+/// A loader of the tiny snapshot's weights.
+fn snapshot_loader(quant: &str) -> Result<SnapshotLoader, JsValue> {
+    let texts = SnapshotTexts::new(
+        include_str!("parity/tiny/config.json").into(),
+        include_str!("parity/tiny/tokenizer.json").into(),
+        Some(include_str!("parity/tiny/preprocessor_config.json").into()),
+        None,
+    );
+    let total = WEIGHTS.len() as f64;
+    SnapshotLoader::new("tiny", Some("some/tiny".into()), texts, quant, Some(total))
+}
+
 #[wasm_bindgen_test]
-fn labels_are_ranked_and_each_prompt_is_embedded_once() {
+fn weights_are_packed_as_they_arrive_and_the_file_opens() {
+    let mut loader = snapshot_loader("q8").unwrap();
+    let mut parts = Vec::new();
+    for chunk in WEIGHTS.chunks(9000) {
+        loader.push(chunk).unwrap();
+        parts.extend(loader.take_packed());
+    }
+    let promised = loader.file_bytes();
+    let packed = loader.finish().unwrap();
+    let file = [packed.header(), parts].concat();
+    assert_eq!(promised, file.len() as f64);
+    let texts = || vec!["a cat".into()];
+    let expected = engine().embed_texts(texts()).unwrap();
+    let streamed = packed.engine();
+    assert_eq!(streamed.embed_texts(texts()).unwrap(), expected);
+    assert!(streamed.info().unwrap().contains("huggingface.co/some/tiny"));
+    assert_eq!(
+        stream(&file, 5000).unwrap().embed_texts(texts()).unwrap(),
+        expected
+    );
+    let (code, message) = thrown(snapshot_loader("q5"));
+    assert_eq!(code, "input");
+    assert!(message.contains("q5"), "{message}");
+}
+
+#[wasm_bindgen_test]
+fn labels_are_embedded_and_ranked() {
     let mut engine = engine();
     let pixels = engine.preprocess_rgba(4, 4, &[200; 64]).unwrap();
     let image = engine.embed_images(vec![pixels]).unwrap();
     let labels = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
     let template = labels(&["a photo of a {}"]);
-    let json = engine
-        .rank(&image, labels(&["cat", "dog", "gnu"]), template.clone(), 2)
-        .unwrap();
-    let ranked: Vec<Value> = serde_json::from_str(&json).unwrap();
-    assert_eq!(ranked.len(), 2);
-    assert!(ranked[0]["score"].as_f64() >= ranked[1]["score"].as_f64());
-    assert!(["cat", "dog", "gnu"].contains(&ranked[0]["label"].as_str().unwrap()));
+    let names = labels(&["cat", "dog", "gnu"]);
+    let vectors = engine.embed_labels(names.clone(), template.clone()).unwrap();
     assert_eq!(engine.embedded_prompts(), 3);
-    engine.prepare_labels(labels(&["gnu", "yak"]), template).unwrap();
-    assert_eq!(engine.embedded_prompts(), 4);
+    let ranked = |vectors: &[f32], top_k| -> Vec<Value> {
+        serde_json::from_str(&engine.rank(&image, names.clone(), vectors, top_k).unwrap()).unwrap()
+    };
+    let best = ranked(&vectors, 2);
+    assert_eq!(best.len(), 2);
+    assert!(best[0]["score"].as_f64() >= best[1]["score"].as_f64());
+    let shares: f64 = ranked(&vectors, 3)
+        .iter()
+        .map(|r| r["score"].as_f64().unwrap())
+        .sum();
+    assert!((shares - 1.0).abs() < 1e-5);
+    let mean = engine
+        .embed_labels(labels(&["cat"]), labels(&["a {}", "the {}"]))
+        .unwrap();
+    let length: f32 = mean.iter().map(|x| x * x).sum();
+    assert!((length - 1.0).abs() < 1e-5);
+    assert_eq!(engine.embedded_prompts(), 5);
 }
 
 #[wasm_bindgen_test]
@@ -115,7 +165,7 @@ fn damaged_files_are_thrown_with_a_code_and_their_name() {
     }
     let (code, _) = thrown(engine().preprocess(b"Dear sir or madam"));
     assert_eq!(code, "image");
-    let (code, message) = thrown(engine().prepare_labels(vec!["cat".into()], vec!["no place".into()]));
+    let (code, message) = thrown(engine().embed_labels(vec!["cat".into()], vec!["no place".into()]));
     assert_eq!(code, "input");
     assert!(message.contains("{}"), "{message}");
 }

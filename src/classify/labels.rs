@@ -69,7 +69,7 @@ pub fn parse_labels(text: &str) -> Vec<String> {
 }
 
 /// What is to be told apart: labels, each under one or more names, and the templates they go through.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LabelSet {
     /// Shown for each label, in the caller's order.
     labels: Vec<String>,
@@ -161,25 +161,38 @@ impl LabelCache {
         set: &LabelSet,
         embed: impl FnOnce(&[&str]) -> Result<Vec<Vec<f32>>>,
     ) -> Result<Vec<Vec<f32>>> {
-        let mut missing = Vec::new();
-        let mut wanted = HashSet::new();
-        for prompt in (0..set.labels.len()).flat_map(|label| set.prompts(label)) {
-            if !self.prompts.contains_key(&prompt) && wanted.insert(prompt.clone()) {
-                missing.push(prompt);
-            }
-        }
+        let missing = self.missing(set);
         if !missing.is_empty() {
             let texts: Vec<&str> = missing.iter().map(String::as_str).collect();
             let embeddings = embed(&texts)?;
-            self.computed += missing.len();
-            for (prompt, mut embedding) in missing.into_iter().zip(embeddings) {
-                normalize(&mut embedding);
-                self.prompts.insert(prompt, embedding);
-            }
+            self.add(missing, embeddings);
         }
-        Ok((0..set.labels.len())
+        Ok(self.ensembles(set))
+    }
+
+    /// The prompts of `set` that are not in the cache yet, each once.
+    pub fn missing(&self, set: &LabelSet) -> Vec<String> {
+        let mut wanted = HashSet::new();
+        let prompts = (0..set.labels.len()).flat_map(|label| set.prompts(label));
+        prompts
+            .filter(|prompt| !self.prompts.contains_key(prompt) && wanted.insert(prompt.clone()))
+            .collect()
+    }
+
+    /// Keeps what prompts were embedded to.
+    pub fn add(&mut self, prompts: Vec<String>, embeddings: Vec<Vec<f32>>) {
+        self.computed += prompts.len();
+        for (prompt, mut embedding) in prompts.into_iter().zip(embeddings) {
+            normalize(&mut embedding);
+            self.prompts.insert(prompt, embedding);
+        }
+    }
+
+    /// One normalised embedding for each label of `set`, of whose prompts none is [missing](Self::missing).
+    pub fn ensembles(&self, set: &LabelSet) -> Vec<Vec<f32>> {
+        (0..set.labels.len())
             .map(|label| self.ensemble(set.prompts(label)))
-            .collect())
+            .collect()
     }
 
     /// The normalised mean of cached embeddings.

@@ -1,0 +1,155 @@
+//! The model on every device that this build computes on, in half and full precision, against the
+//! figures that transformers made: what candle computes, as the kernels of the CPU are held to theirs
+//! in `parity.rs`.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "parity/reference.rs"]
+mod reference;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use candle_core::{DType, Device, Tensor};
+use cliplet::clip::{Clip, LoadOptions};
+use cliplet::device::DeviceName;
+use reference::{Reference, least_cosine};
+
+/// Types and the relative error that each may have.
+const TYPES: [(DType, f32); 3] = [(DType::F32, 1e-4), (DType::F16, 2e-3), (DType::BF16, 2e-2)];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/parity")
+        .join(name)
+}
+
+/// The CPU, and the GPU of a build for one.
+fn devices() -> Vec<(DeviceName, Device)> {
+    let gpu = match () {
+        () if cfg!(feature = "cuda") => DeviceName::Cuda(0),
+        () if cfg!(feature = "metal") => DeviceName::Metal(0),
+        () => {
+            println!("skipped: a GPU, which only builds with the feature cuda or metal compute on");
+            return vec![(DeviceName::Cpu, Device::Cpu)];
+        }
+    };
+    vec![(DeviceName::Cpu, Device::Cpu), (gpu, gpu.open().unwrap())]
+}
+
+/// Norm of the difference over the norm of what is expected.
+fn relative_error(got: &Tensor, expected: &Tensor) -> f32 {
+    let on_cpu = |t: &Tensor| t.to_device(&Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
+    let (got, expected) = (on_cpu(got), on_cpu(expected));
+    let norm = |t: &Tensor| t.sqr()?.sum_all()?.sqrt()?.to_scalar::<f32>();
+    norm(&(got - &expected).unwrap()).unwrap() / norm(&expected).unwrap()
+}
+
+/// Checks the snapshot in `dir` on every device in every type.
+fn check_snapshot(dir: &Path) {
+    let reference = Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap());
+    for (name, device) in devices() {
+        for (dtype, tolerance) in TYPES {
+            let options = LoadOptions {
+                device: device.clone(),
+                dtype: Some(dtype),
+                ..LoadOptions::default()
+            };
+            let clip = Clip::open(dir, &options).unwrap();
+            let (images, texts) = reference.embeddings(&clip);
+            for (what, got) in [("image_embeds", images), ("text_embeds", texts)] {
+                let error = relative_error(&got, reference.tensor(what));
+                println!("{name} {dtype:?}: {what} differ by {error:e}");
+                assert!(error < tolerance, "{name} {dtype:?}: {what} differ by {error:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_device_gives_the_figures_of_transformers() {
+    check_snapshot(&fixture("tiny"));
+}
+
+#[test]
+fn a_snapshot_named_by_the_environment_on_every_device() {
+    match std::env::var_os("CLIPLET_SNAPSHOT") {
+        Some(dir) => check_snapshot(Path::new(&dir)),
+        None => println!("skipped: CLIPLET_SNAPSHOT names no snapshot with reference.safetensors"),
+    }
+}
+
+#[test]
+fn a_quantized_file_is_run_in_floating_point_beside_the_kernels() {
+    let file = fixture("tiny-q8.gguf");
+    let kernels = Clip::open(&file, &LoadOptions::default()).unwrap();
+    let texts = ["a photo of a cat", "", "a much longer text about a dog"];
+    let rows = |clip: &Clip| Tensor::new(clip.embed_texts(&texts).unwrap(), &Device::Cpu).unwrap();
+    for (name, device) in devices() {
+        let options = LoadOptions {
+            device,
+            dtype: Some(DType::F16),
+            ..LoadOptions::default()
+        };
+        let clip = Clip::open(&file, &options).unwrap();
+        let cosine = least_cosine(&rows(&clip), &rows(&kernels));
+        assert!(cosine > 0.999, "{name}: {cosine}");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_there_is_told_in_a_sentence() {
+    // A copy of the command alone in its folder, so that no CUDA build lies beside it.
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("cliplet");
+    std::fs::copy(env!("CARGO_BIN_EXE_cliplet"), &plain).unwrap();
+    let said = |device: &str, code: i32| {
+        let mut command = Command::new(&plain);
+        let output = command
+            .args(["embed", "--text", "a", "--device", device])
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{message}");
+        assert!(!message.contains("panicked"), "{message}");
+        message
+    };
+    if !cfg!(feature = "metal") {
+        assert!(said("metal", 1).contains("--features metal"));
+    }
+    if cfg!(feature = "cuda") {
+        assert!(said("cuda:99", 1).contains("the GPU cannot be used"));
+    } else {
+        assert!(said("cuda:0", 1).contains("--features cuda"));
+    }
+    assert!(said("gpu", 2).contains("cuda:1"));
+}
+
+/// A plain build hands over to the CUDA build beside it where there is a driver, and says so where there
+/// is none.
+#[cfg(all(unix, not(feature = "cuda")))]
+#[test]
+fn the_cuda_build_beside_takes_over() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("cliplet");
+    std::fs::copy(env!("CARGO_BIN_EXE_cliplet"), &plain).unwrap();
+    let cuda = folder.path().join("cliplet-cuda");
+    std::fs::write(&cuda, "#!/bin/sh\necho \"$@\"\n").unwrap();
+    std::fs::set_permissions(&cuda, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(&plain);
+    let output = command
+        .args(["embed", "--text", "a", "--device", "cuda:1"])
+        .output()
+        .unwrap();
+    let driver = ["/proc/driver/nvidia/version", "/dev/dxg"];
+    if driver.iter().any(|path| Path::new(path).exists()) {
+        assert_eq!(output.stdout, b"embed --text a --device cuda:1\n");
+    } else {
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(
+            message.contains("cuda:1: this machine has no NVIDIA driver"),
+            "{message}"
+        );
+    }
+}
