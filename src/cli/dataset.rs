@@ -1,13 +1,17 @@
-//! Pictures sorted into classes: a directory of class folders, or a zip of one.
+//! Pictures sorted into classes: a directory of class folders, a zip or a tar of one, or webdataset
+//! tars, whose samples carry the numbers of their classes.
+
+mod folder;
+mod tar;
+mod zip;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use cliplet::Error;
-use zip::ZipArchive;
 
 use super::io_error;
 use super::pictures::LARGEST_FILE;
@@ -16,7 +20,14 @@ use super::pictures::LARGEST_FILE;
 #[derive(Debug, Clone)]
 enum Place {
     File(PathBuf),
-    Entry(usize),
+    /// Entry of the zip.
+    Zipped(usize),
+    /// Bytes of one of the tars.
+    Tarred {
+        tar: usize,
+        offset: u64,
+        size: u64,
+    },
 }
 
 /// One picture and its class.
@@ -31,142 +42,119 @@ pub struct Sample {
 
 /// Every picture of a data set, sorted by class and name.
 pub struct Dataset {
-    /// Names of the class folders, sorted.
+    /// Names of the class folders, sorted, or numbers from 0.
     pub classes: Vec<String>,
+    /// Whether classes are numbers: then there may be more of them than have pictures.
+    pub numbered: bool,
     /// The pictures.
     pub samples: Vec<Sample>,
-    zip: Option<Mutex<ZipArchive<BufReader<File>>>>,
-    path: PathBuf,
+    archive: Archive,
 }
+
+/// What pictures are read from.
+enum Archive {
+    None,
+    Zip(zip::Opened),
+    Tars(Vec<Mutex<File>>),
+}
+
+/// The pictures of each class: name and place.
+type Pictures = Vec<(String, Place)>;
+type Classes = BTreeMap<String, Pictures>;
 
 impl Dataset {
     /// Lists a data set without reading a picture.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it holds no class folder or one
+    /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it holds no class or a folder
     /// without a picture.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let (classes, zip) = if path.is_dir() {
-            (list_directory(path)?, None)
-        } else {
-            list_zip(path)?
+        let tars = match path.is_dir() {
+            true => folder::tars(path)?,
+            false if tar::is_tar(path)? => vec![path.to_path_buf()],
+            false => vec![],
         };
+        let (classes, archive) = if !tars.is_empty() {
+            match tar::list(&tars)? {
+                (tar::Listed::Folders(classes), opened) => (classes, Archive::Tars(opened)),
+                (tar::Listed::Numbered(classes), opened) => {
+                    return Ok(Self::numbered(classes, Archive::Tars(opened)));
+                }
+            }
+        } else if path.is_dir() {
+            (folder::list(path)?, Archive::None)
+        } else {
+            let (classes, opened) = zip::list(path)?;
+            (classes, Archive::Zip(opened))
+        };
+        let refuse = |what: String| Err(Error::Input(format!("{}: {what}", path.display())));
         if classes.is_empty() {
-            return Err(Error::Input(format!(
-                "{}: there are no class folders with pictures in it",
-                path.display()
-            )));
+            return refuse("there are no class folders with pictures in it".into());
         }
-        if let Some((class, _)) = classes.iter().find(|(_, places)| places.is_empty()) {
-            return Err(Error::Input(format!(
-                "{}: the class folder {class} is empty",
-                path.display()
-            )));
+        if let Some((class, _)) = classes.iter().find(|(_, pictures)| pictures.is_empty()) {
+            return refuse(format!("the class folder {class} is empty"));
         }
         let names = classes.keys().cloned().collect();
-        let samples = classes.into_values().enumerate().flat_map(|(class, mut places)| {
-            places.sort_by(|a, b| a.0.cmp(&b.0));
-            places
-                .into_iter()
-                .map(move |(name, place)| Sample { name, class, place })
-        });
         Ok(Self {
             classes: names,
-            samples: samples.collect(),
-            zip,
-            path: path.to_path_buf(),
+            numbered: false,
+            samples: samples(classes.into_values().enumerate()),
+            archive,
         })
+    }
+
+    fn numbered(classes: BTreeMap<usize, Pictures>, archive: Archive) -> Self {
+        let mut data = Self {
+            classes: Vec::new(),
+            numbered: true,
+            samples: samples(classes.into_iter()),
+            archive,
+        };
+        data.at_least(data.samples.last().map_or(0, |sample| sample.class + 1));
+        data
+    }
+
+    /// Adds numbered classes without pictures, up to `count`.
+    pub fn at_least(&mut self, count: usize) {
+        self.classes
+            .extend((self.classes.len()..count).map(|class| class.to_string()));
     }
 
     /// Bytes of one picture.
     pub fn read(&self, sample: &Sample) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        match (&sample.place, &self.zip) {
-            (Place::Entry(index), Some(zip)) => {
-                let mut zip = zip.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                let entry = zip
-                    .by_index(*index)
-                    .map_err(|error| broken_zip(&self.path, &error))?;
-                entry.take(LARGEST_FILE).read_to_end(&mut bytes)
+        match (&sample.place, &self.archive) {
+            (Place::Zipped(index), Archive::Zip(opened)) => zip::read(opened, *index, &mut bytes),
+            (Place::Tarred { tar, offset, size }, Archive::Tars(tars)) => {
+                let mut file = tars[*tar].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                file.seek(SeekFrom::Start(*offset)).and_then(|_| {
+                    (&mut *file)
+                        .take((*size).min(LARGEST_FILE))
+                        .read_to_end(&mut bytes)
+                })
             }
             (Place::File(path), _) => {
                 File::open(path).and_then(|f| f.take(LARGEST_FILE).read_to_end(&mut bytes))
             }
-            (Place::Entry(_), None) => Ok(0),
+            (Place::Zipped(_) | Place::Tarred { .. }, _) => Ok(0),
         }
         .map_err(io_error(&sample.name))?;
         Ok(bytes)
     }
 }
 
-/// The pictures of each class folder.
-type Classes = BTreeMap<String, Vec<(String, Place)>>;
+/// The samples of classes, each sorted by name.
+fn samples(classes: impl Iterator<Item = (usize, Pictures)>) -> Vec<Sample> {
+    let sorted = classes.flat_map(|(class, mut pictures)| {
+        pictures.sort_by(|a, b| a.0.cmp(&b.0));
+        pictures
+            .into_iter()
+            .map(move |(name, place)| Sample { name, class, place })
+    });
+    sorted.collect()
+}
 
+/// Whether a name in a data set is not part of it.
 fn hidden(name: &str) -> bool {
     name.starts_with('.') || name.starts_with("__MACOSX")
-}
-
-fn list_directory(path: &Path) -> Result<Classes, Error> {
-    let mut classes = Classes::new();
-    for folder in entries(path)?.into_iter().filter(|(path, _)| path.is_dir()) {
-        let (folder, class) = folder;
-        let files = entries(&folder)?.into_iter().filter(|(path, _)| path.is_file());
-        let places = files
-            .map(|(path, name)| (format!("{class}/{name}"), Place::File(path)))
-            .collect();
-        classes.insert(class, places);
-    }
-    Ok(classes)
-}
-
-/// What lies in a directory, hidden files left out.
-fn entries(path: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(io_error(path))? {
-        let entry = entry.map_err(io_error(path))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !hidden(&name) {
-            found.push((entry.path(), name));
-        }
-    }
-    Ok(found)
-}
-
-type Zipped = (Classes, Option<Mutex<ZipArchive<BufReader<File>>>>);
-
-fn list_zip(path: &Path) -> Result<Zipped, Error> {
-    let file = File::open(path).map_err(io_error(path))?;
-    let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken_zip(path, &error))?;
-    let mut classes = Classes::new();
-    let names = zip.file_names().collect::<Result<Vec<_>, _>>();
-    let names = names.map_err(|error| broken_zip(path, &error))?;
-    for (index, name) in names.iter().enumerate() {
-        let parts: Vec<_> = name.trim_end_matches('/').split('/').collect();
-        if parts.iter().any(|part| hidden(part)) {
-            continue;
-        }
-        match parts[..] {
-            [.., class, _] if !name.ends_with('/') => {
-                classes
-                    .entry(class.to_string())
-                    .or_default()
-                    .push((name.to_string(), Place::Entry(index)));
-            }
-            // A folder that holds nothing at all is a class without pictures; others hold classes.
-            [.., class]
-                if !names
-                    .iter()
-                    .any(|other| other != name && other.starts_with(&**name)) =>
-            {
-                classes.entry(class.to_string()).or_default();
-            }
-            _ => {}
-        }
-    }
-    Ok((classes, Some(Mutex::new(zip))))
-}
-
-fn broken_zip(path: &Path, error: &zip::result::ZipError) -> Error {
-    let reason = format!("neither a directory of class folders nor a readable zip of them: {error}");
-    Error::Input(format!("{}: {reason}", path.display()))
 }

@@ -2,12 +2,13 @@
 
 mod names;
 mod report;
+mod templates;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::classify::{DEFAULT_TEMPLATE, LabelCache, LabelSet, Template, logits};
+use cliplet::classify::{LabelCache, LabelSet, Template, logits};
 use cliplet::clip::Clip;
 use rayon::prelude::*;
 
@@ -20,39 +21,75 @@ use report::Report;
 /// Labels that count as right in the second rate.
 const TOP: usize = 5;
 
-/// Measure zero-shot accuracy on pictures sorted into class folders or a zip of them.
+/// Measure zero-shot accuracy on pictures sorted into classes.
 #[derive(Args)]
 pub struct Eval {
     #[command(flatten)]
     model: Model,
-    /// A directory with one folder a class, or a zip of one.
-    #[arg(value_name = "PATH")]
-    data: PathBuf,
-    /// Prompt template with {} for the label; several make an ensemble.
-    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
+    /// A directory with one folder a class, a zip or tar of one, webdataset tars or a directory of them; several give a line each.
+    #[arg(value_name = "PATH", required = true)]
+    data: Vec<PathBuf>,
+    /// Prompt template with {} for the label; several make an ensemble. Those the data brings by default.
+    #[arg(long, value_name = "TEMPLATE")]
     template: Vec<String>,
-    /// JSON object from folder to label: a list, or a string with commas, gives synonyms. The folder's
-    /// own name by default.
-    #[arg(long, value_name = "FILE.json")]
+    /// File of templates, one a line.
+    #[arg(long, value_name = "FILE.txt", conflicts_with = "template")]
+    templates: Option<PathBuf>,
+    /// JSON object from class to label: a list, or a string with commas, gives synonyms. Or labels in the
+    /// order of the classes, as a JSON list or one a line. The folder's own name by default.
+    #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
     /// How to print the figures.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
+/// A data set and what is asked of it.
+struct Job {
+    name: String,
+    data: Dataset,
+    templates: Vec<Template>,
+    labels: LabelSet,
+}
+
 impl Eval {
     pub fn run(&self) -> Outcome {
-        let templates = Template::list(&self.template)?;
-        let data = Dataset::open(&self.data)?;
-        let labels = names::labels(self.names.as_deref(), &data.classes)?;
-        let shown: Vec<String> = labels.iter().map(|(label, _)| label.clone()).collect();
-        let set = LabelSet::with_names(labels, templates)?;
+        let jobs = self.data.iter().map(|path| self.job(path));
+        let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
         let clip = self.model.load()?;
-        let labels = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
-        let mut report = Report::new(&data.classes, shown);
-        let bar = progress::counting(data.samples.len() as u64, "pictures");
-        for some in data.samples.chunks(pictures::AT_ONCE) {
-            for (sample, embedding) in some.iter().zip(embed(&clip, &data, some)?) {
+        let mut cache = LabelCache::new();
+        let measured = jobs.iter().map(|job| job.measure(&clip, &mut cache));
+        report::print(&measured.collect::<Result<Vec<_>, _>>()?, self.format)?;
+        Ok(Done::Whole)
+    }
+
+    fn job(&self, path: &Path) -> Result<Job, Error> {
+        let templates = templates::templates(&self.template, self.templates.as_deref(), path)?;
+        let mut data = Dataset::open(path)?;
+        let labels = names::labels(self.names.as_deref(), path, &mut data)?;
+        let name = path.file_stem().unwrap_or(path.as_os_str());
+        Ok(Job {
+            name: name.to_string_lossy().into_owned(),
+            data,
+            labels: LabelSet::with_names(labels, templates.clone())?,
+            templates,
+        })
+    }
+}
+
+impl Job {
+    /// Ranks the labels for every picture and counts.
+    fn measure(&self, clip: &Clip, cache: &mut LabelCache) -> Result<Report, Error> {
+        let labels = cache.embeddings(&self.labels, |texts| clip.embed_texts(texts))?;
+        let mut report = Report::new(
+            &self.name,
+            &self.templates,
+            &self.data.classes,
+            self.labels.labels(),
+        );
+        let bar = progress::counting(self.data.samples.len() as u64, "pictures");
+        for some in self.data.samples.chunks(pictures::AT_ONCE) {
+            for (sample, embedding) in some.iter().zip(embed(clip, &self.data, some)?) {
                 match embedding {
                     Ok(image) => report.count(sample.class, &best(&logits(&image, &labels, 1.0))),
                     Err(error) => bar.suspend(|| {
@@ -64,9 +101,15 @@ impl Eval {
             bar.inc(some.len() as u64);
         }
         bar.finish_and_clear();
-        report.print(self.format)?;
-        Ok(Done::Whole)
+        Ok(report)
     }
+}
+
+/// A file that comes with the data set at `data`: in its directory, or in the one above.
+fn beside(data: &Path, file: &str) -> Option<PathBuf> {
+    let directory = if data.is_dir() { Some(data) } else { data.parent() };
+    let places = directory.into_iter().flat_map(|d| d.ancestors().take(2));
+    places.map(|place| place.join(file)).find(|file| file.is_file())
 }
 
 /// Embeds some pictures; each gives its embedding or what was wrong with it.

@@ -1,10 +1,12 @@
 //! One file a subcommand; none holds model logic. What they share is here: exit codes and the one
 //! line that an error takes.
 
+mod batch;
 mod bench;
 mod classify;
 mod convert;
 mod dataset;
+mod device;
 mod embed;
 mod eval;
 mod info;
@@ -12,6 +14,7 @@ mod model;
 mod output;
 mod pictures;
 mod progress;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -32,14 +35,18 @@ enum Task {
     Classify(classify::Classify),
     /// Embed pictures and texts.
     Embed(embed::Embed),
+    /// Classify or embed the rows of a file, of a folder or of standard input.
+    Batch(batch::Batch),
     /// Turn a Hugging Face snapshot into one GGUF file.
     Convert(convert::Convert),
-    /// Measure zero-shot accuracy on pictures sorted into class folders or a zip of them.
+    /// Measure zero-shot accuracy on pictures sorted into classes.
     Eval(eval::Eval),
     /// Tell what a model is.
     Info(info::Info),
     /// Measure pictures and texts a second.
     Bench(bench::Bench),
+    /// Answer over HTTP: Azure ML's, OpenAI's and the Open Inference Protocol's endpoints, and the page.
+    Serve(serve::Serve),
 }
 
 /// Exit code where something failed.
@@ -64,10 +71,12 @@ pub fn run() -> ExitCode {
     let outcome = match Command::parse().task {
         Task::Classify(task) => task.run(),
         Task::Embed(task) => task.run(),
+        Task::Batch(task) => task.run(),
         Task::Convert(task) => task.run(),
         Task::Eval(task) => task.run(),
         Task::Info(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Serve(task) => task.run(),
     };
     match outcome {
         Ok(Done::Whole) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use clap::Args;
 use cliplet::Error;
 use cliplet::clip::{Clip, LoadOptions, Loader};
 
+use super::device::Place;
 use super::progress;
 
 /// The small model that the binary carries.
@@ -18,16 +19,20 @@ pub struct Model {
     /// A GGUF file, or a Hugging Face snapshot directory (run in float32); the embedded small model by default.
     #[arg(long, value_name = "PATH", env = "CLIPLET_MODEL")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 impl Model {
     /// Loads it.
     pub fn load(&self) -> Result<Clip, Error> {
+        let device = self.place.open()?;
         let bar = progress::bytes("Loading");
         let moving = progress::moving(&bar);
         let options = LoadOptions {
+            device,
+            dtype: self.place.dtype(),
             progress: Some(&moving),
-            ..LoadOptions::default()
         };
         let clip = match &self.model {
             Some(path) => Clip::open(path, &options),

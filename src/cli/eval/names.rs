@@ -7,7 +7,20 @@ use cliplet::Error;
 use cliplet::classify::parse_labels;
 use serde::Deserialize;
 
+use super::beside;
+use crate::cli::dataset::Dataset;
 use crate::cli::io_error;
+
+/// The file in which a data set brings its labels, one a line, as CLIP_benchmark's sets do.
+const FILE: &str = "classnames.txt";
+
+/// Labels as a file gives them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Given {
+    ByClass(BTreeMap<String, Names>),
+    InOrder(Vec<Names>),
+}
 
 /// A label, or a label and its synonyms.
 #[derive(Deserialize)]
@@ -17,49 +30,95 @@ enum Names {
     Several(Vec<String>),
 }
 
-/// The label of each class folder with every name it goes by.
+/// A label and every name it goes by.
+type Label = (String, Vec<String>);
+
+/// The label of each class of the data set at `path`: those of `file`, those it brings, or the names
+/// of its folders. Numbered classes become as many as there are labels.
 ///
 /// # Errors
-/// [`Error::Input`] where the file is not such an object or does not name exactly the folders there are.
-pub fn labels(file: Option<&Path>, classes: &[String]) -> Result<Vec<(String, Vec<String>)>, Error> {
-    let Some(file) = file else {
-        let named = classes.iter().map(|class| class.replace('_', " "));
+/// [`Error::Input`] where the file does not hold labels or not those of the classes there are.
+pub fn labels(file: Option<&Path>, path: &Path, data: &mut Dataset) -> Result<Vec<Label>, Error> {
+    let brought = beside(path, FILE);
+    let Some(file) = file.or(brought.as_deref()) else {
+        if data.numbered {
+            return Err(Error::Input(format!(
+                "{}: its classes are numbers; give their labels in --names or in a {FILE} beside it",
+                path.display()
+            )));
+        }
+        let named = data.classes.iter().map(|class| class.replace('_', " "));
         return Ok(named.map(|label| (label.clone(), vec![label])).collect());
     };
     let wrong = |reason: String| Error::Input(format!("{}: {reason}", file.display()));
     let text = std::fs::read_to_string(file).map_err(io_error(file))?;
-    let mut given: BTreeMap<String, Names> = serde_json::from_str(&text)
-        .map_err(|error| wrong(format!("not an object from folder to label: {error}")))?;
-    let labels = classes.iter().map(|class| {
-        let names = match given.remove(class) {
-            Some(Names::One(text)) => parse_labels(&text),
-            Some(Names::Several(names)) => names,
-            None => return Err(wrong(format!("it has no label for the folder {class}"))),
-        };
-        let first = names.first().cloned();
-        first
-            .map(|label| (label, names))
-            .ok_or_else(|| wrong(format!("the label of the folder {class} is empty")))
+    let given = if file.extension().is_some_and(|e| e == "txt") {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Given::InOrder(lines.map(|line| Names::Several(vec![line.into()])).collect())
+    } else {
+        serde_json::from_str(&text).map_err(|error| {
+            wrong(format!(
+                "neither an object from class to label nor a list of labels: {error}"
+            ))
+        })?
+    };
+    match given {
+        Given::ByClass(labels) => {
+            if data.numbered {
+                data.at_least(labels.len());
+            }
+            by_class(labels, &data.classes).map_err(wrong)
+        }
+        Given::InOrder(labels) => {
+            if data.numbered {
+                data.at_least(labels.len());
+            }
+            let (count, classes) = (labels.len(), data.classes.len());
+            if count != classes {
+                return Err(wrong(format!(
+                    "it has {count} labels but there are {classes} classes"
+                )));
+            }
+            let named = labels.into_iter().zip(&data.classes);
+            let labels = named.map(|(names, class)| label(names, class));
+            labels.collect::<Result<_, _>>().map_err(wrong)
+        }
+    }
+}
+
+/// The labels of exactly these classes.
+fn by_class(mut given: BTreeMap<String, Names>, classes: &[String]) -> Result<Vec<Label>, String> {
+    let labels = classes.iter().map(|class| match given.remove(class) {
+        Some(names) => label(names, class),
+        None => Err(format!("it has no label for the class {class}")),
     });
     let labels = labels.collect::<Result<_, _>>()?;
     match given.first_key_value() {
-        Some((extra, _)) => Err(wrong(format!(
-            "it names {extra}, which is not among the class folders"
-        ))),
+        Some((extra, _)) => Err(format!("it names {extra}, which is not among the classes")),
         None => Ok(labels),
     }
+}
+
+fn label(names: Names, class: &str) -> Result<Label, String> {
+    let names = match names {
+        Names::One(text) => parse_labels(&text),
+        Names::Several(names) => names,
+    };
+    let first = names.first().cloned();
+    first
+        .map(|label| (label, names))
+        .ok_or_else(|| format!("the label of the class {class} is empty"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn with(json: &str, classes: &[&str]) -> Result<Vec<(String, Vec<String>)>, Error> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), json).unwrap();
-        labels(
-            Some(file.path()),
-            &classes.iter().map(|c| c.to_string()).collect::<Vec<_>>(),
+    fn with(json: &str, classes: &[&str]) -> Result<Vec<Label>, String> {
+        let classes: Vec<_> = classes.iter().map(|class| class.to_string()).collect();
+        by_class(
+            serde_json::from_str(json).map_err(|error| error.to_string())?,
+            &classes,
         )
     }
 
@@ -71,30 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn folders_and_names_must_match() {
+    fn classes_and_names_must_match() {
         assert!(
             with(r#"{"a": "cat"}"#, &["a", "b"])
                 .unwrap_err()
-                .to_string()
-                .contains("folder b")
+                .contains("class b")
         );
         assert!(
             with(r#"{"a": "cat", "c": "x"}"#, &["a"])
                 .unwrap_err()
-                .to_string()
                 .contains("names c")
         );
-        assert!(
-            with(r#"{"a": ""}"#, &["a"])
-                .unwrap_err()
-                .to_string()
-                .contains("empty")
-        );
-        assert!(with("[]", &["a"]).is_err());
-    }
-
-    #[test]
-    fn a_folder_names_itself() {
-        assert_eq!(labels(None, &["sea_lion".into()]).unwrap()[0].0, "sea lion");
+        assert!(with(r#"{"a": ""}"#, &["a"]).unwrap_err().contains("empty"));
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use cliplet::Error;
+use cliplet::classify::Template;
 use serde::Serialize;
 
-use crate::cli::output::{Format, csv_field, json_line, percent, print};
+use crate::cli::output::{self, Format, csv_field, json_array, json_line, percent};
 
 /// Confusions listed in a table.
 const CONFUSIONS: usize = 20;
@@ -21,8 +22,10 @@ struct Class {
     unreadable: usize,
 }
 
-/// Counts of a whole evaluation.
+/// Counts of a data set.
 pub struct Report {
+    dataset: String,
+    templates: Vec<String>,
     classes: Vec<Class>,
     /// How often (true, predicted) was confused.
     confused: BTreeMap<(usize, usize), usize>,
@@ -31,6 +34,8 @@ pub struct Report {
 /// The figures as JSON gives them; rates are fractions.
 #[derive(Serialize)]
 struct Figures<'a> {
+    dataset: &'a str,
+    templates: &'a [String],
     /// Pictures that could be read.
     images: usize,
     top1: f64,
@@ -70,14 +75,16 @@ fn rate(part: usize, whole: usize) -> f64 {
 
 impl Report {
     /// Counts nothing yet.
-    pub fn new(folders: &[String], labels: Vec<String>) -> Self {
+    pub fn new(dataset: &str, templates: &[Template], folders: &[String], labels: &[String]) -> Self {
         let named = folders.iter().zip(labels);
-        let class = |(folder, label): (&String, String)| Class {
+        let class = |(folder, label): (&String, &String)| Class {
             folder: folder.clone(),
-            label,
+            label: label.clone(),
             ..Class::default()
         };
         Self {
+            dataset: dataset.into(),
+            templates: templates.iter().map(|t| t.as_str().to_string()).collect(),
             classes: named.map(class).collect(),
             confused: BTreeMap::new(),
         }
@@ -114,6 +121,8 @@ impl Report {
             .collect();
         confusions.sort_by_key(|c| std::cmp::Reverse(c.count));
         Figures {
+            dataset: &self.dataset,
+            templates: &self.templates,
             images,
             top1: rate(sum(|c| c.first), images),
             top5: rate(sum(|c| c.among), images),
@@ -124,16 +133,59 @@ impl Report {
             unreadable: sum(|c| c.unreadable),
         }
     }
+}
 
-    /// Prints the figures.
-    pub fn print(&self, format: Format) -> Result<(), Error> {
-        let figures = self.figures();
-        match format {
-            Format::Json | Format::Jsonl => print(&json_line(&figures)?),
-            Format::Csv => print(&figures.csv()),
-            Format::Table => print(&figures.table()),
-        }
+/// Prints the figures of one data set with its classes, or of several a line each.
+pub fn print(reports: &[Report], format: Format) -> Result<(), Error> {
+    let figures: Vec<_> = reports.iter().map(Report::figures).collect();
+    match (&figures[..], format) {
+        ([one], Format::Json | Format::Jsonl) => output::print(&json_line(one)?),
+        ([one], Format::Csv) => output::print(&one.csv()),
+        ([one], Format::Table) => output::print(&one.table()),
+        (all, Format::Json) => output::print(&json_array(all)?),
+        (all, Format::Jsonl) => all.iter().try_for_each(|one| output::print(&json_line(one)?)),
+        (all, Format::Csv) => output::print(&several_csv(all)),
+        (all, Format::Table) => output::print(&several_table(all)),
     }
+}
+
+/// A line for each data set.
+fn several_csv(all: &[Figures]) -> String {
+    let row = |f: &Figures| {
+        format!(
+            "{},{},{},{},{},{}\n",
+            csv_field(f.dataset),
+            f.images,
+            f.top1,
+            f.top5,
+            f.mean_per_class,
+            f.unreadable
+        )
+    };
+    let rows: String = all.iter().map(row).collect();
+    format!("dataset,images,top1,top5,mean_per_class,unreadable\n{rows}")
+}
+
+/// The same for reading.
+fn several_table(all: &[Figures]) -> String {
+    let widths = all.iter().map(|f| f.dataset.chars().count());
+    let width = widths.max().unwrap_or(0).max(7);
+    let mut text = format!(
+        "{:width$}  images  templates    top-1    top-5  mean per class\n",
+        "dataset"
+    );
+    for f in all {
+        text += &format!(
+            "{:width$}  {:>6}  {:>9}  {:>7}  {:>7}  {:>14}\n",
+            f.dataset,
+            f.images,
+            f.templates.len(),
+            percent(f.top1),
+            percent(f.top5),
+            percent(f.mean_per_class)
+        );
+    }
+    text
 }
 
 impl<'a> PerClass<'a> {

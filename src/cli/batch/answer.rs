@@ -1,0 +1,113 @@
+//! What is answered for a row, in the fields of the server's `/score`.
+
+use cliplet::Error;
+use cliplet::classify::{logits, normalize, rank, softmax};
+use cliplet::clip::Clip;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::pipeline::Prepared;
+
+/// The answer for one row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Number of the row in the input, from 0.
+    pub row: u64,
+    /// The row's own `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Value>,
+    /// Path of the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Probability of each of [`Self::labels`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probs: Option<Vec<f32>>,
+    /// The labels in their order, or the best first where a number of them was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// Embedding of the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_features: Option<Vec<f32>>,
+    /// Embedding of the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_features: Option<Vec<f32>>,
+    /// Why there is nothing of the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What is done with every row.
+pub enum Task {
+    /// Labels are ranked for the picture.
+    ZeroShot {
+        labels: Vec<String>,
+        embeddings: Vec<Vec<f32>>,
+        top_k: Option<usize>,
+    },
+    /// Picture and text are embedded.
+    Embeddings { normalize: bool },
+}
+
+impl Task {
+    /// Answers a chunk of rows, in order.
+    pub fn answer(&self, clip: &Clip, chunk: Vec<Prepared>) -> Result<Vec<Answer>, Error> {
+        let mut pixels = Vec::new();
+        let mut texts = Vec::new();
+        let mut answers = Vec::with_capacity(chunk.len());
+        for Prepared { answer, inputs, .. } in chunk {
+            let (image, text) = inputs.unwrap_or_default();
+            answers.push((answer, image.is_some(), text.is_some()));
+            pixels.extend(image);
+            texts.extend(text);
+        }
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut images = clip.embed_images(&pixels)?.into_iter();
+        let mut texts = clip.embed_texts(&texts)?.into_iter();
+        Ok(answers
+            .into_iter()
+            .map(|(answer, image, text)| {
+                let image = image.then(|| images.next()).flatten();
+                let text = text.then(|| texts.next()).flatten();
+                self.fill(answer, image, text, clip.logit_scale())
+            })
+            .collect())
+    }
+
+    fn fill(
+        &self,
+        mut answer: Answer,
+        mut image: Option<Vec<f32>>,
+        mut text: Option<Vec<f32>>,
+        scale: f32,
+    ) -> Answer {
+        match self {
+            Self::Embeddings { normalize: unit } => {
+                if *unit {
+                    image.iter_mut().chain(&mut text).for_each(|x| normalize(x));
+                }
+                answer.image_features = image;
+                answer.text_features = text;
+            }
+            Self::ZeroShot {
+                labels,
+                embeddings,
+                top_k,
+            } => {
+                if let Some(image) = image {
+                    let logits = logits(&image, embeddings, scale);
+                    let (labels, probs) = match top_k {
+                        None => (labels.clone(), softmax(&logits)),
+                        Some(k) => rank(labels, &logits, *k)
+                            .into_iter()
+                            .map(|ranked| (ranked.label, ranked.score))
+                            .unzip(),
+                    };
+                    answer.labels = Some(labels);
+                    answer.probs = Some(probs);
+                }
+            }
+        }
+        answer
+    }
+}

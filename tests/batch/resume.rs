@@ -1,0 +1,161 @@
+//! A run that is killed goes on where it was, and repeats and loses nothing.
+
+use std::io::Write;
+use std::process::Child;
+use std::time::Duration;
+
+use crate::support::*;
+
+const ROWS: u32 = 60;
+
+/// A table of pictures, one of them missing, and the call that answers it.
+struct Job {
+    folder: Folder,
+    input: String,
+    output: String,
+    root: String,
+}
+
+impl Job {
+    fn new(output: &str) -> Self {
+        let folder = Folder::with(6);
+        let row = |i| format!("{i},{}.png\n", if i == 3 { 99 } else { i % 6 });
+        let rows: String = (0..ROWS).map(row).collect();
+        let input = folder.write("rows.csv", format!("id,image\n{rows}"));
+        let (output, root) = (folder.path(output), folder.path(""));
+        Self {
+            folder,
+            input,
+            output,
+            root,
+        }
+    }
+
+    fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let fixed = [
+            &self.input,
+            "--root",
+            &self.root,
+            "--batch-size",
+            "2",
+            "-o",
+            &self.output,
+        ];
+        [&fixed[..], more].concat()
+    }
+
+    fn start(&self, more: &[&str]) -> Child {
+        batch(&self.arguments(more)).spawn().unwrap()
+    }
+
+    fn partial(&self) -> String {
+        format!("{}.partial", self.output)
+    }
+
+    /// Lines of the journal, its header left out.
+    fn journalled(&self) -> Vec<String> {
+        let journal = std::fs::read_to_string(self.partial()).unwrap_or_default();
+        journal.lines().skip(1).map(String::from).collect()
+    }
+
+    /// Starts a run and kills it once it has answered some rows but not all.
+    fn kill_midway(&self, more: &[&str], least: usize) {
+        let mut child = self.start(more);
+        while self.journalled().len() < least {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "it ended before it could be killed"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            self.journalled().len() < ROWS as usize,
+            "it was done before it was killed"
+        );
+        assert!(!std::fs::exists(&self.output).unwrap());
+    }
+
+    fn finish(&self, more: &[&str]) -> String {
+        let done = run(&self.arguments(more));
+        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+        assert!(!std::fs::exists(self.partial()).unwrap());
+        said(&done)
+    }
+}
+
+#[test]
+fn killed_twice_and_finished_it_is_as_if_never_killed() {
+    let job = Job::new("out.jsonl");
+    job.kill_midway(&["--labels", LABELS], 5);
+    let first = job.journalled();
+    job.kill_midway(&["--labels", LABELS], first.len() + 5);
+    let second = job.journalled();
+    assert_eq!(second[..first.len()], first, "nothing is answered twice");
+    // The last line as a kill in the middle of a write leaves it.
+    let mut journal = std::fs::OpenOptions::new()
+        .append(true)
+        .open(job.partial())
+        .unwrap();
+    journal.write_all(b"0123456789abcdef {\"row\":5").unwrap();
+    let said = job.finish(&["--labels", LABELS]);
+    assert!(
+        said.contains(&format!("{} of them by an earlier run", second.len())),
+        "{said}"
+    );
+
+    let whole = answers(&[&job.input, "--root", &job.root, "--labels", LABELS]);
+    let resumed = lines(&job.folder.read("out.jsonl"));
+    assert_eq!(resumed.len(), ROWS as usize);
+    for (number, (resumed, whole)) in resumed.iter().zip(&whole).enumerate() {
+        assert_eq!(resumed["row"], number);
+        assert_eq!(
+            (&resumed["id"], &resumed["error"]),
+            (&whole["id"], &whole["error"])
+        );
+        assert!(number == 3 || alike(&resumed["probs"], &whole["probs"]));
+    }
+    let kept: Vec<_> = second.iter().map(|line| line[17..].to_string()).collect();
+    let text = job.folder.read("out.jsonl");
+    assert_eq!(text.lines().take(kept.len()).collect::<Vec<_>>(), kept);
+}
+
+#[test]
+fn a_killed_run_goes_on_only_as_it_began() {
+    let job = Job::new("out.csv");
+    job.kill_midway(&["--labels", LABELS], 3);
+    let message = failure(&job.arguments(&["--labels", "dog, cat"]), 2);
+    assert!(
+        message.contains("out.csv.partial") && message.contains("--restart"),
+        "{message}"
+    );
+
+    let rows = job.folder.read("rows.csv");
+    job.folder.write("rows.csv", rows.replacen("1.png", "2.png", 1));
+    let message = failure(&job.arguments(&["--labels", LABELS]), 2);
+    assert!(message.contains("row 1 of the input is another"), "{message}");
+    job.folder.write("rows.csv", "id,image\n0,0.png\n");
+    let message = failure(&job.arguments(&["--labels", LABELS]), 2);
+    assert!(message.contains("but the input has 1"), "{message}");
+
+    job.finish(&["--labels", LABELS, "--restart"]);
+    assert_eq!(job.folder.read("out.csv").lines().count(), 2);
+}
+
+#[test]
+fn two_runs_do_not_write_one_output() {
+    let job = Job::new("out.parquet");
+    let arguments = ["-", "--labels", LABELS, "-o", &job.output];
+    let mut first = batch(&arguments).spawn().unwrap();
+    let mut stdin = first.stdin.take().unwrap();
+    writeln!(stdin, "{{\"image\": \"{}/0.png\"}}", job.root).unwrap();
+    while job.journalled().is_empty() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let message = failure(&job.arguments(&["--labels", LABELS]), 2);
+    assert!(message.contains("another run is writing it"), "{message}");
+    drop(stdin);
+    assert!(first.wait().unwrap().success());
+    assert!(std::fs::exists(&job.output).unwrap());
+}
