@@ -1,0 +1,44 @@
+//! Whether the server lives, and whether it takes requests.
+
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use super::{App, Shared};
+
+/// A good answer.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// Always `ok`.
+    status: &'static str,
+}
+
+const OK: Json<Health> = Json(Health { status: "ok" });
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/healthz", tag = "Health", responses((status = 200, body = Health)))]
+pub(super) async fn alive() -> Json<Health> {
+    OK
+}
+
+/// Whether requests are taken: not while the server stops.
+#[utoipa::path(get, path = "/readyz", tag = "Health",
+    responses((status = 200, body = Health), (status = 503, body = super::openapi::Trouble)))]
+pub(super) async fn ready(State(app): State<Shared>) -> Result<Json<Health>, Problem> {
+    app.check_ready()?;
+    Ok(OK)
+}
+
+impl App {
+    /// Refuses where requests are not taken.
+    pub(super) fn check_ready(&self) -> Result<(), Problem> {
+        match self.stopping.load(Ordering::Relaxed) {
+            true => Err(Problem::stopping()),
+            false => Ok(()),
+        }
+    }
+}

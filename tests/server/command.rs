@@ -1,0 +1,232 @@
+//! `cliplet serve` as a process: where it listens, the page, the log, misuse.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::support::*;
+
+/// A running command. Dropping it ends the process.
+pub struct Process {
+    pub child: Child,
+    pub running: Running,
+}
+
+impl Process {
+    /// Starts `cliplet serve` in `folder` and waits for its address.
+    pub fn start_in(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cliplet"));
+        let command = command
+            .current_dir(folder)
+            .args(["serve", "--port", "0"])
+            .args(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("cliplet serves at http://")
+            .and_then(|rest| rest.strip_suffix('/'));
+        let address = address
+            .unwrap_or_else(|| panic!("it said {line:?}"))
+            .parse()
+            .unwrap();
+        let running = Running::at(address);
+        Self { child, running }
+    }
+
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), arguments)
+    }
+
+    /// A figure of `/metrics`, 0 where it is not there yet.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let Value::String(text) = self.running.get("/metrics").await.body else {
+            panic!("the metrics are no text");
+        };
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a figure is `wanted`.
+    pub async fn until(&self, name: &str, wanted: f64) {
+        for _ in 0..1000 {
+            if self.metric(name).await == wanted {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{name} is {}, not {wanted}", self.metric(name).await);
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for its end; gives its exit code and its log.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        (self.child.wait().unwrap().code(), log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended cannot be ended again, which is no failure.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn it_listens_on_loopback_and_says_where() {
+    let process = Process::start(&[]);
+    assert!(process.running.address.ip().is_loopback());
+    assert_eq!(process.running.get("/readyz").await.body, json!({"status": "ok"}));
+}
+
+#[tokio::test]
+async fn its_numbers_are_those_of_the_command() {
+    let process = Process::start(&[]);
+    let embed = Command::new(env!("CARGO_BIN_EXE_cliplet"))
+        .args(["embed", "--text", "a cat"])
+        .output()
+        .unwrap();
+    let embed: Value = serde_json::from_slice(&embed.stdout).unwrap();
+    let frame = json!({"columns": ["text"], "data": [["a cat"]]});
+    let answer = process
+        .running
+        .answer("/score", &json!({ "input_data": frame }))
+        .await;
+    assert_eq!(
+        numbers(&answer[0]["text_features"]),
+        numbers(&embed["text_features"][0])
+    );
+}
+
+#[tokio::test]
+async fn the_page_is_served_and_nothing_outside_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let dist = folder.path().join("dist");
+    std::fs::create_dir_all(dist.join("cliplet")).unwrap();
+    std::fs::write(dist.join("index.html"), "<!doctype html>the page").unwrap();
+    std::fs::write(dist.join("cliplet/index.js"), "export {}").unwrap();
+    std::fs::write(folder.path().join("secret.txt"), "secret").unwrap();
+    let process = Process::start_in(folder.path(), &[]);
+    let page = process.running.get("/").await;
+    assert_eq!((page.status, page.body), (200, json!("<!doctype html>the page")));
+    assert_eq!(page.headers["cross-origin-opener-policy"], "same-origin");
+    assert_eq!(page.headers["cross-origin-embedder-policy"], "require-corp");
+    let script = process.running.get("/cliplet/index.js").await;
+    assert_eq!(script.headers["content-type"], "text/javascript");
+    for outside in ["/%2e%2e/secret.txt", "/..%2fsecret.txt", "/none.html"] {
+        let answer = process.running.get(outside).await;
+        assert!(
+            answer.status >= 400 && !answer.body.to_string().contains("secret\""),
+            "{outside}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_built_is_told_how() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start_in(folder.path(), &[]);
+    let page = process.running.get("/").await;
+    assert!(
+        page.status == 200 && page.body.as_str().unwrap().contains("./build.sh dist"),
+        "{page:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_log_has_requests_by_their_id_and_no_pictures() {
+    let process = Process::start(&["--log", "json"]);
+    let red = base64(&disc(RED));
+    let frame = json!({"columns": ["image", "text"], "data": [[red, "private label"]]});
+    let answer = process
+        .running
+        .post("/score", &json!({ "input_data": frame }))
+        .await;
+    assert_eq!(answer.status, 200);
+    let broken = json!({"columns": ["image"], "data": [["cHJpdmF0ZSBwaWN0dXJl"]]});
+    assert_eq!(
+        process
+            .running
+            .post("/score", &json!({ "input_data": broken }))
+            .await
+            .status,
+        422
+    );
+    process.terminate();
+    let (code, log) = process.end();
+    assert_eq!(code, Some(0));
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let id = answer.headers["x-request-id"].to_str().unwrap();
+    let line = lines.iter().find(|line| line["id"] == id).unwrap();
+    assert_eq!(
+        (&line["method"], &line["route"], &line["status"]),
+        (&json!("POST"), &json!("/score"), &json!(200))
+    );
+    assert!(line["ms"].as_f64().unwrap() > 0.0);
+    for secret in [&red[..40], "private label", "cHJpdmF0"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn misuse_is_told_before_anything_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("key");
+    std::fs::write(&empty, "\n").unwrap();
+    let (folder, empty) = (folder.path().display().to_string(), empty.display().to_string());
+    for (arguments, code, wanted) in [
+        (&["--page", folder.as_str()][..], 2, "index.html"),
+        (&["--template", "a photo"], 2, "a photo"),
+        (&["--api-key", ""], 2, "empty"),
+        (&["--api-key-file", &empty], 2, "empty"),
+        (&["--api-key-file", "none"], 1, "none"),
+        (&["--max-rows", "0"], 2, "max-rows"),
+        (&["--host", "203.0.113.7"], 1, "203.0.113.7"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cliplet"));
+        let output = command
+            .args(["serve", "--port", "0"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(
+            said.contains(wanted) && !said.contains("panicked"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
