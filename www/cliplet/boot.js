@@ -1,5 +1,6 @@
 // Starts the best WebAssembly variant that this engine can run, and its threads.
 
+import { variantModule } from "./modules.js";
 import { variants } from "./variants.js";
 
 const PAGE = 65536;
@@ -47,7 +48,7 @@ async function start({ threads, variant, bytes }) {
   let failed = new Error("this browser has no WebAssembly SIMD: update it, or use another");
   for (const name of variants(threads, variant)) {
     try {
-      const wasm = await import(`./wasm/${name}/cliplet.js`);
+      const wasm = await variantModule(name);
       if (!name.endsWith("-threads")) {
         const { memory } = await wasm.default();
         return { wasm, memory, variant: name, threads: 1 };

@@ -42,13 +42,21 @@ class Door {
     if (!this.#worker) return Promise.reject(new ClipletError("disposed", "this engine was disposed of"));
     if (signal?.aborted) return Promise.reject(new ClipletError("cancelled", "cancelled"));
     const id = this.#next++;
-    return new Promise((resolve, reject) => {
+    const settled = new Promise((resolve, reject) => {
       const abort = () => this.#worker?.postMessage({ id, op: "abort" });
       signal?.addEventListener("abort", abort);
       const release = () => signal?.removeEventListener("abort", abort);
       this.#open.set(id, { resolve, reject, onProgress, release });
       this.#worker.postMessage({ id, op, ...given }, transfer);
     });
+    this.#open.get(id).settled = settled;
+    return settled;
+  }
+
+  /** Closes once every open request is answered. */
+  async closeWhenIdle() {
+    await Promise.allSettled([...this.#open.values()].map(({ settled }) => settled));
+    this.close(new ClipletError("disposed", "this engine was disposed of"));
   }
 
   close(error) {
@@ -103,32 +111,59 @@ function defaultThreads() {
   return Math.max(1, Math.min(navigator.hardwareConcurrency ?? 1, 8));
 }
 
-export class Cliplet {
-  #door;
-  #info;
-
-  constructor(door, info) {
-    this.#door = door;
-    this.#info = info;
+/** Runs something in an engine that is not needed afterwards. */
+async function briefly(run) {
+  const door = new Door();
+  try {
+    return await run(door);
+  } finally {
+    door.close(new ClipletError("disposed", "this engine was disposed of"));
   }
+}
+
+/** A source as it is sent: files as they are, addresses absolute, other names as they are. */
+function sourceOf(source) {
+  if (source instanceof Blob) return source;
+  if (Array.isArray(source) || (globalThis.FileList && source instanceof FileList)) return [...source];
+  if (typeof source === "string" && /^(hf|kept):/.test(source)) return source;
+  return new URL(source, globalThis.document?.baseURI ?? location.href).href;
+}
+
+export class Cliplet {
+  #door = null;
+  #info = null;
 
   static async load(source = DEFAULT_MODEL, options = {}) {
+    return new Cliplet().replace(source, options);
+  }
+
+  static inspect(source, { quant = "q8", hub, signal } = {}) {
+    return briefly((door) => door.ask("inspect", { source: sourceOf(source), quant, hub }, { signal }));
+  }
+
+  static kept() {
+    return briefly((door) => door.ask("kept", {}));
+  }
+
+  static forget(kept) {
+    return briefly((door) => door.ask("forget", { kept }));
+  }
+
+  async replace(source, { onProgress, threads = defaultThreads(), variant, quant = "q8", keep = true, hub, signal } = {}) {
+    // An engine of its own: its memory is sized to the model, and the old one's is given back whole.
     const door = new Door();
-    const clip = new Cliplet(door, null);
     try {
-      await clip.replace(source, options);
-      return clip;
+      const given = { source: sourceOf(source), threads, variant, quant, keep, hub, report: Boolean(onProgress) };
+      const info = await door.ask("load", given, { signal, onProgress });
+      const previous = this.#door;
+      this.#door = door;
+      this.#info = info;
+      await previous?.closeWhenIdle();
+      return this;
     } catch (error) {
       door.close(error);
       throw error;
     }
-  }
-
-  async replace(source, { onProgress, threads = defaultThreads(), variant, signal } = {}) {
-    const model = source instanceof Blob ? source : new URL(source, globalThis.document?.baseURI ?? location.href).href;
-    const given = { source: model, threads, variant, report: Boolean(onProgress) };
-    this.#info = await this.#door.ask("load", given, { signal, onProgress });
-    return this;
   }
 
   get info() {
@@ -162,12 +197,17 @@ export class Cliplet {
     return many ? done : done[0];
   }
 
+  async embedLabels(labels, { template, templates, onProgress, signal } = {}) {
+    const given = { labels: strings(labels, "labels"), templates: strings(templates ?? template ?? DEFAULT_TEMPLATE, "templates") };
+    return this.#door.ask("embedLabels", given, { onProgress, signal });
+  }
+
   async refreshInfo() {
     this.#info = await this.#door.ask("info", {});
     return this.#info;
   }
 
   dispose() {
-    this.#door.close(new ClipletError("disposed", "this engine was disposed of"));
+    this.#door?.close(new ClipletError("disposed", "this engine was disposed of"));
   }
 }

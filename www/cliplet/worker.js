@@ -3,17 +3,24 @@
 // on the way { id, progress }. { id, op: "abort" } cancels what is queued or between two steps.
 
 import { boot } from "./boot.js";
-import { open } from "./model-source.js";
+import { failure } from "./download.js";
+import { forgetLabels, LabelStore } from "./label-store.js";
+import { load } from "./loading.js";
+import { joinPool } from "./pool.js";
+import { KEPT, open } from "./source.js";
+import { find, forget, join, list } from "./store.js";
 
+/** Milliseconds of loading between two looks at the mailbox. */
+const LOOK_EVERY = 30;
 /** Prompts embedded between two looks at the mailbox. */
 const PROMPTS_A_STEP = 32;
 
 let engine = null;
 let backend = null;
+/** Labels of the present model. */
+let store = null;
 /** What cancels each request that is waiting or at work. */
 const controllers = new Map();
-
-const failure = (code, message) => Object.assign(new Error(message), { code });
 
 /** Lets messages in, then stops here if the request was aborted. */
 async function checkpoint(id) {
@@ -68,41 +75,78 @@ function rows(flat, count) {
 }
 
 /** Streams an opened model into a new engine, which takes the place of the old one when it is whole. */
-async function load(id, { name, total, chunks }, { threads, variant, report }) {
-  const { wasm, ...running } = await boot({ threads, variant, bytes: total ?? 0 });
-  const loader = new wasm.Loader(name, total);
-  let done = 0;
-  for await (const chunk of chunks()) {
+async function take(id, opened, { threads, variant, report }) {
+  let running;
+  const start = async (bytes) => (running = await boot({ threads, variant, bytes })).wasm;
+  let looked = 0;
+  const { engine: next, keeper } = await load(start, opened, async (loaded, total) => {
+    const now = performance.now();
+    if (now - looked < LOOK_EVERY && loaded !== total) return;
+    looked = now;
     await checkpoint(id);
-    loader.push(chunk);
-    done += chunk.length;
-    if (report) postMessage({ id, progress: { loaded: done, total: total ?? null } });
-  }
-  const previous = engine;
-  engine = loader.finish();
-  backend = running;
-  previous?.free();
+    if (report) postMessage({ id, progress: { loaded, total: total ?? null } });
+  });
+  engine?.free();
+  engine = next;
+  const { checksum, dimension } = JSON.parse(engine.info());
+  store = new LabelStore(checksum, dimension);
+  const { wasm, ...rest } = running;
+  // Not waited for: the engine is ready. What does not come about now does after the next load.
+  join(opened.key).catch(() => {});
+  const kept = Boolean(opened.kept) || Boolean(keeper && !keeper.problem);
+  backend = { ...rest, source: opened.source, kept, keepProblem: keeper?.problem ?? null };
   return operations.info();
 }
 
+/** Errors after which nothing that is kept of the model is any good. */
+const SPOILT = ["model", "tokenizer", "unsupported", "changed"];
+
 const operations = {
-  async load(id, { source, threads, variant, report }) {
+  async load(id, { source, quant, hub, keep, ...options }) {
     const { signal } = controllers.get(id);
-    let opened = await open(source, signal);
-    try {
-      return await load(id, opened, { threads, variant, report });
-    } catch (error) {
-      await opened.discard();
-      if (!opened.cached || error.code !== "model") throw error;
+    for (let again = false; ; again = true) {
+      const opened = await open(source, { quant, hub, signal });
+      try {
+        return await take(id, { ...opened, keeps: opened.keeps && keep }, options);
+      } catch (error) {
+        if (signal.aborted || !SPOILT.includes(error.code)) throw error;
+        await forget(opened.key);
+        // What was kept is broken, or of an older version: once more, from where it came.
+        if (again || !(opened.kept ?? opened.resumed)) throw error;
+      }
     }
-    // What was kept is broken: once more, from where it came.
-    opened = await open(source, signal);
-    try {
-      return await load(id, opened, { threads, variant, report });
-    } catch (error) {
-      await opened.discard();
-      throw error;
-    }
+  },
+
+  /** What loading a source would bring and keep. */
+  async inspect(id, { source, quant, hub }) {
+    const { signal } = controllers.get(id);
+    const opened = await open(source, { quant, hub, signal });
+    const { name, kept, texts } = opened;
+    const about = { name, source: opened.source, kept: Boolean(kept) };
+    if (kept) return { ...about, download: 0, bytes: kept.bytes, quantization: kept.quantization };
+    const stream = await opened.read(0);
+    const total = stream.total ?? null;
+    await stream.chunks.return?.();
+    if (!texts) return { ...about, download: total, bytes: total, quantization: null };
+    const { wasm } = await boot({ threads: 1, bytes: 0 });
+    const { config, tokenizer, preprocessor, card } = texts;
+    const read = new wasm.SnapshotTexts(config, tokenizer, preprocessor, card);
+    const loader = new wasm.SnapshotLoader(name, opened.id, read, quant, undefined);
+    const bytes = loader.fileBytes;
+    loader.free();
+    return { ...about, download: total, bytes, quantization: quant };
+  },
+
+  /** Models kept on this device. */
+  async kept() {
+    return (await list()).map(({ key, parameters, ...record }) => ({ ...record, id: `${KEPT}${key}`, parameters }));
+  },
+
+  async forget(id, { kept }) {
+    const key = kept.slice(KEPT.length);
+    const record = await find(key);
+    if (record?.checksum) await forgetLabels(record.checksum);
+    await forget(key);
   },
 
   info() {
@@ -130,14 +174,30 @@ const operations = {
     return embeddings;
   },
 
+  async embedLabels(id, { labels, templates }) {
+    // The engine says what is wrong with no labels at all.
+    if (!labels.length) loaded().embedLabels(labels, templates);
+    loaded();
+    const known = await store.of(templates);
+    const missing = [...new Set(labels)].filter((label) => !known.has(label));
+    const step = Math.max(1, Math.floor(PROMPTS_A_STEP / templates.length));
+    for (let i = 0; i < missing.length; i += step) {
+      await checkpoint(id);
+      const some = missing.slice(i, i + step);
+      rows(loaded().embedLabels(some, templates), some.length).forEach((vector, n) => known.set(some[n], vector));
+      postMessage({ id, progress: { done: i + some.length, total: missing.length } });
+    }
+    const vectors = labels.map((label) => known.get(label));
+    if (missing.length) await store.keep(templates);
+    return vectors;
+  },
+
   async classify(id, { picture, embedding, labels, templates, topK }) {
     const image = embedding ?? (await operations.embedImages(id, { pictures: [picture] }))[0];
-    const step = Math.max(1, Math.floor(PROMPTS_A_STEP / templates.length));
-    for (let i = 0; i < labels.length; i += step) {
-      await checkpoint(id);
-      loaded().prepareLabels(labels.slice(i, i + step), templates);
-    }
-    return JSON.parse(loaded().rank(image, labels, templates, topK ?? labels.length));
+    const vectors = await operations.embedLabels(id, { labels, templates });
+    const flat = new Float32Array(vectors.length * image.length);
+    vectors.forEach((vector, i) => flat.set(vector, i * image.length));
+    return JSON.parse(loaded().rank(image, labels, flat, topK ?? labels.length));
   },
 };
 
@@ -160,6 +220,7 @@ async function answer({ id, op, ...given }) {
 }
 
 addEventListener("message", ({ data }) => {
+  if (data.pool) return void joinPool(data.pool);
   if (data.op === "abort") {
     controllers.get(data.id)?.abort();
     return;

@@ -1,0 +1,170 @@
+// Models kept on this device, in the browser's Cache storage: each as a record and numbered parts, so
+// that one whose download broke off goes on where it was. Everything here works, and keeps nothing,
+// where there is no such storage (some private modes, plain http).
+
+import { chunksOf } from "./download.js";
+
+const CACHE = "cliplet-models";
+/** Bytes gathered before a part is written. */
+const PART = 4 << 20;
+
+/** Where everything that is kept has its addresses; nothing is ever fetched from them. */
+export const ROOT = new URL("/.cliplet/", globalThis.location.origin === "null" ? "http://localhost" : globalThis.location.origin).href;
+const folder = (key) => `${ROOT}${encodeURIComponent(key)}/`;
+
+/** A cache by name, or undefined where there is no such storage. */
+export async function storage(name = CACHE) {
+  try {
+    return await globalThis.caches?.open(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The record of a kept model, whole or not, or undefined. */
+export async function find(key) {
+  const cache = await storage();
+  const kept = await cache?.match(`${folder(key)}record`).catch(() => undefined);
+  return kept?.json();
+}
+
+/** Records of all kept models, the latest first. */
+export async function list() {
+  const cache = await storage();
+  const requests = (await cache?.keys().catch(() => [])) ?? [];
+  const records = requests.filter(({ url }) => url.startsWith(ROOT) && url.endsWith("/record"));
+  const found = await Promise.all(records.map(async (request) => (await cache.match(request))?.json()));
+  return found.filter(Boolean).sort((a, b) => b.saved.localeCompare(a.saved));
+}
+
+/** Forgets a model. */
+export async function forget(key) {
+  const cache = await storage();
+  const requests = (await cache?.keys().catch(() => [])) ?? [];
+  // The record goes last: what is left of a model can then still be seen and deleted.
+  const own = requests.filter(({ url }) => url.startsWith(folder(key)));
+  own.sort((a, b) => Number(a.url.endsWith("/record")) - Number(b.url.endsWith("/record")));
+  for (const request of own) await cache.delete(request);
+}
+
+/** One piece of a kept model as a chunk of bytes: a part by its number, or by name. */
+export async function piece(key, name) {
+  const cache = await storage();
+  const kept = await cache?.match(`${folder(key)}${name}`);
+  return kept && new Uint8Array(await kept.arrayBuffer());
+}
+
+/** The parts kept of a model, in order. */
+export async function* parts(key) {
+  for (let number = 0; ; number += 1) {
+    const part = await piece(key, number);
+    if (!part) return;
+    yield part;
+  }
+}
+
+async function* joined(key) {
+  const header = await piece(key, "header");
+  if (header) yield header;
+  yield* parts(key);
+}
+
+/** The bytes of a whole kept model file, in order. */
+export async function* bytes(record) {
+  const whole = record.joined && (await (await storage())?.match(`${folder(record.key)}whole`));
+  yield* whole ? chunksOf(whole.body) : joined(record.key);
+}
+
+/**
+ * Makes one piece of the parts of a model that is kept whole: many are slow to read. It may stop at any
+ * time, since the parts go last; without room for both, they stay.
+ */
+export async function join(key) {
+  const [cache, record] = [await storage(), await find(key)];
+  if (!record?.complete || record.joined) return;
+  const source = joined(key);
+  const body = new ReadableStream({
+    async pull(controller) {
+      const { value, done } = await source.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+  });
+  try {
+    await cache.put(`${folder(key)}whole`, new Response(body));
+  } catch {
+    await cache.delete(`${folder(key)}whole`).catch(() => false);
+    return;
+  }
+  // Meanwhile the model may have been deleted or fetched anew.
+  const now = await find(key);
+  if (now?.saved !== record.saved) return void (now ? null : await forget(key));
+  await cache.put(`${folder(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
+  const kept = (await cache.keys()).filter(({ url }) => url.startsWith(folder(key)) && !/\/(record|whole)$/.test(url));
+  for (const request of kept) await cache.delete(request);
+}
+
+/** Writes a model while it arrives. A failure (the disk is full, say) ends the keeping, not the loading. */
+export class Keeper {
+  /** Why nothing is kept any more: "full" or "unavailable". */
+  problem = null;
+  #cache;
+  #record;
+  #gathered = [];
+  #size = 0;
+  #part = 0;
+
+  /**
+   * Goes on with what is kept under `record.key`, `part` parts, or begins.
+   * @param {object} record what is known of the model; `key` and `version` at least
+   */
+  static async open(record, part = 0) {
+    const keeper = new Keeper();
+    keeper.#cache = await storage();
+    if (!keeper.#cache) keeper.problem = "unavailable";
+    keeper.#part = part;
+    if (part === 0) await forget(record.key);
+    keeper.#record = { ...record, complete: false, bytes: 0, saved: new Date().toISOString() };
+    await keeper.#put("record", JSON.stringify(keeper.#record));
+    return keeper;
+  }
+
+  async #put(name, body) {
+    if (this.problem) return;
+    try {
+      await this.#cache.put(folder(this.#record.key) + name, new Response(body));
+    } catch (error) {
+      this.problem = error.name === "QuotaExceededError" ? "full" : "unavailable";
+      await forget(this.#record.key).catch(() => {});
+    }
+  }
+
+  /** Keeps a piece by its name. */
+  async piece(name, bytes) {
+    await this.#put(name, bytes);
+  }
+
+  /** Takes the next bytes; they are written once there are enough. */
+  async add(bytes) {
+    if (this.problem || bytes.length === 0) return;
+    this.#gathered.push(bytes);
+    this.#size += bytes.length;
+    if (this.#size >= PART) await this.flush();
+  }
+
+  /** Writes what has been gathered. */
+  async flush() {
+    if (this.#size === 0) return;
+    const body = new Blob(this.#gathered);
+    this.#gathered = [];
+    this.#size = 0;
+    await this.#put(this.#part, body);
+    this.#part += 1;
+  }
+
+  /** Marks the model as whole, with what is now known of it. */
+  async finish(known) {
+    await this.flush();
+    await this.#put("record", JSON.stringify({ ...this.#record, ...known, complete: true, saved: new Date().toISOString() }));
+  }
+}
