@@ -1,8 +1,10 @@
-// Keeps the page: every file of a version is fetched before it takes over, answers come from that
-// version alone, and every answer carries the headers that make the page cross-origin isolated.
-// Of the WebAssembly modules it keeps the kind named in its own address (sw.js?kind=relaxed).
+// Keeps the page: every file of a version is fetched and checked before it takes over, answers come from
+// that version alone, and every answer carries the headers that make the page cross-origin isolated and
+// hold each of its workers to its policy. Of the WebAssembly modules it keeps the kind named in its own
+// address (sw.js?kind=relaxed).
 
 const VERSION = "development"; // the build writes a hash of all files here
+const POLICIES = {}; // and here the Content-Security-Policy of each file that has one
 const PREFIX = `cliplet-page ${registration.scope} `;
 const CACHE = PREFIX + VERSION;
 const KIND = new URL(location.href).searchParams.get("kind");
@@ -14,8 +16,10 @@ addEventListener("install", (event) => {
       const { version, files, kinds } = await response.json();
       if (version !== VERSION) throw new Error(`the site holds version ${version}, this worker is ${VERSION}`);
       const cache = await caches.open(CACHE);
+      const all = Object.entries({ ...files, "./": files["index.html"], ...kinds[KIND] });
       try {
-        await cache.addAll(["./", ...files, ...(kinds[KIND] ?? [])].map((file) => new Request(file, { cache: "reload" })));
+        // A file of another version fails its checksum: the site is being changed, and a later visit tries again.
+        await cache.addAll(all.map(([file, integrity]) => new Request(file, { cache: "reload", integrity })));
       } catch (error) {
         await caches.delete(CACHE);
         throw error;
@@ -37,23 +41,27 @@ addEventListener("activate", (event) => {
 
 addEventListener("message", ({ data }) => data === "activate" && skipWaiting());
 
-/** The same response with isolation headers. */
-function isolated(response) {
+/** The same response with the headers for its file. */
+function guarded(response, file) {
   if (response.type === "opaque" || response.status === 0) return response;
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
   headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  if (POLICIES[file]) headers.set("Content-Security-Policy", POLICIES[file]);
   const body = [204, 304].includes(response.status) ? null : response.body;
   return new Response(body, { status: response.status, statusText: response.statusText, headers });
 }
 
-async function answer(request) {
+async function answer(request, file) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request, { ignoreSearch: true });
-  return isolated(kept ?? (await fetch(request)));
+  return guarded(kept ?? (await fetch(request)), file);
 }
 
 addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method === "GET" && new URL(request.url).origin === location.origin) event.respondWith(answer(request));
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  const folder = new URL(registration.scope).pathname;
+  event.respondWith(answer(request, pathname.startsWith(folder) ? pathname.slice(folder.length) : null));
 });

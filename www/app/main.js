@@ -1,120 +1,214 @@
-// Puts the page together: what the person does goes to the session, what the session says is drawn.
+// Puts the page together: what the person does goes to the session and the question, what they say is drawn.
 
-import { Gallery } from "./gallery.js";
-import { listen } from "./intake.js";
+import { $, atMostEvery, onceAFrame, setText } from "./dom.js";
+import { pictureAt } from "./intake/address.js";
+import { Camera } from "./intake/camera.js";
+import { see } from "./intake/decode.js";
+import { listen } from "./intake/files.js";
+import { offer } from "./intake/samples.js";
+import { Judge } from "./judge.js";
+import { Chips } from "./labels/chips.js";
+import { parse } from "./labels/parse.js";
+import { Scores } from "./labels/scoring.js";
+import { Sets } from "./labels/sets.js";
+import { Templates } from "./labels/templates.js";
 import { Model } from "./model.js";
 import { register } from "./offline.js";
-import { offer } from "./samples.js";
+import { Out } from "./out/dialog.js";
+import { read } from "./out/link.js";
+import { Pulse } from "./pulse.js";
+import { Question } from "./question.js";
 import { Session } from "./session.js";
-import { fill, percent, text } from "./strings.js";
-import { DEFAULT_TEMPLATE } from "../cliplet/index.js";
+import { fill, number, text } from "./strings.js";
+import { Thumbs } from "./thumbs.js";
+import { Detail } from "./view/detail.js";
+import { Gallery } from "./view/gallery.js";
+import { PictureMap } from "./view/map.js";
+import { Overview } from "./view/overview.js";
+import { Search } from "./view/search.js";
+import { Shelf } from "./view/shelf.js";
+import { QueueBar, Toolbar } from "./view/toolbar.js";
 
-const $ = (id) => document.getElementById(id);
-const REMEMBERED = "cliplet-asked";
-/** Pause after a keystroke before labels are asked, in milliseconds. */
-const SETTLE = 250;
 /** With more pictures than this, nobody needs the samples. */
 const SAMPLES_UNTIL = 5;
+/** Least time between two words to screen readers while the queue runs, and between two drawings of the tools. */
+const SAY_EVERY = 2500;
+const DRAW_EVERY = 250;
 
+Object.assign(document.documentElement, { lang: text.language, dir: text.direction });
+document.title = text.title;
 fill(document);
-const session = new Session();
-const gallery = new Gallery($("gallery"), $("card"), (id) => session.remove(id));
 
 function notify(message, action) {
-  $("notice-text").textContent = message;
+  setText($("notice-text"), message);
   $("notice-action").hidden = !action;
   if (action) {
-    $("notice-action").textContent = action.label;
+    setText($("notice-action"), action.label);
     $("notice-action").onclick = action.run;
   }
   $("notice").hidden = false;
 }
 $("notice-close").addEventListener("click", () => ($("notice").hidden = true));
 
-// ---- pictures ----
+// ---- what there is ----
 
-const draw = (picture) => gallery.update(picture, { ready: session.ready, asked: session.labels.length > 0 });
+const linked = read(location.hash);
+const question = new Question(parse(text.defaultLabels));
+const judge = new Judge(question, () => session);
+const session = new Session(see, judge.answer);
+const thumbs = new Thumbs();
+const shelf = new Shelf(session, question);
+/** Tells screen readers, and everyone who looks at the head of the pictures. */
+const tell = (words) => setText($("status"), words);
+/** Tells screen readers alone, of what is seen elsewhere. */
+const announce = (words) => setText($("said"), words);
+const context = { question, judge, session, thumbs, shelf, notify, announce, act, pick };
+const gallery = new Gallery($("gallery"), $("card"), context);
+const detail = new Detail(context);
+const map = new PictureMap(context);
+const overview = new Overview(context);
+const search = new Search(context);
+const draw = onceAFrame(() => drawView());
+const drawSoon = atMostEvery(DRAW_EVERY, draw);
+const toolbar = new Toolbar({ ...context, onView: draw });
+const queue = new QueueBar(session);
+const pulse = new Pulse(session);
 
+// ---- what is seen ----
+
+function drawView() {
+  const shown = shelf.list();
+  toolbar.draw(shown.length);
+  if (toolbar.view === "gallery") gallery.show(shown);
+  else if (toolbar.view === "overview") overview.draw();
+  else map.show(shown);
+  setText($("speed"), text.speed(pulse));
+}
+
+/** What screen readers are told: the one answer, or how far the queue is, or how it ended. */
 function summarise() {
-  const all = [...session.pictures.values()];
-  const count = (...states) => all.filter(({ state }) => states.includes(state)).length;
-  const failed = count("failed");
-  const open = count("queued", "working");
-  $("empty").hidden = all.length > 0;
-  $("clear").hidden = all.length === 0;
-  $("samples-box").hidden = all.length > SAMPLES_UNTIL;
-  if (all.length === 0) $("status").textContent = "";
-  else if (open > 0) $("status").textContent = text.progress(all.length - open, all.length);
-  else $("status").textContent = all.length === 1 ? spoken(all[0]) : text.finished(all.length - failed, failed);
+  const { counts, open, pictures } = session;
+  $("empty").hidden = pictures.size > 0;
+  $("clear").hidden = pictures.size === 0;
+  $("samples-box").hidden = pictures.size > SAMPLES_UNTIL;
+  queue.draw();
+  if (pictures.size === 0) return tell("");
+  if (open > 0) return tell(text.progress(pictures.size - open, pictures.size));
+  const [only] = pictures.values();
+  const best = pictures.size === 1 && question.verdict(only);
+  tell(best ? text.best(only.name, question.best(only), number(question.value(best), question.asked.score)) : text.finished(counts.done, counts.failed, counts.stopped));
 }
+const summariseSoon = atMostEvery(SAY_EVERY, summarise);
 
-/** The one answer in words, for screen readers above all. */
-function spoken(picture) {
-  const best = picture.ranks?.[0];
-  return best ? text.best(picture.name, best.label, percent(best.score)) : text.finished(picture.state === "done" ? 1 : 0, picture.state === "failed" ? 1 : 0);
-}
-
-session.addEventListener("added", ({ picture }) => (gallery.add(picture), draw(picture), summarise()));
-session.addEventListener("changed", ({ picture }) => (draw(picture), summarise()));
-session.addEventListener("removed", ({ picture }) => {
-  gallery.remove(picture.id);
-  summarise();
-  if (session.pictures.size === 0) $("add").focus();
+session.addEventListener("added", () => (summarise(), draw()));
+session.addEventListener("changed", ({ picture }) => {
+  detail.update(picture);
+  if (session.open === 0) summarise();
+  else summariseSoon();
+  drawSoon();
 });
-session.addEventListener("idle", summarise);
+session.addEventListener("queue", () => (summarise(), draw()));
+session.addEventListener("removed", ({ pictures }) => {
+  pictures.forEach((picture) => thumbs.forget(picture));
+  if (shelf.liking?.picture && !session.pictures.has(shelf.liking.picture.id)) search.clear();
+  if (session.pictures.size === 0) shelf.show({ filter: { kind: "all" } });
+});
+shelf.addEventListener("changed", draw);
+judge.addEventListener("judged", () => (summarise(), draw(), detail.update()));
+judge.addEventListener("failed", ({ error }) => notify(error.message));
+judge.addEventListener("progress", () => {
+  $("labels-progress").hidden = !judge.progress;
+  if (judge.progress) setText($("labels-progress"), text.readingLabels(judge.progress.done, judge.progress.total));
+});
+question.addEventListener("shown", () => (gallery.measure(), summarise(), draw(), detail.update()));
 
+/** What a person does to one picture. */
+function act(action, picture) {
+  if (action === "open") detail.open(picture);
+  else if (action === "retry") session.retry([picture]);
+  else if (action === "like") {
+    search.like(picture);
+    toolbar.show("gallery");
+    $("liking-clear").focus();
+  } else if (action === "closed") {
+    if (toolbar.view === "gallery" && !shelf.liking) gallery.focus(picture);
+  } else if (action === "remove") {
+    const next = gallery.neighbour(picture);
+    session.remove([picture.id]);
+    if (!next) return $("add").focus();
+    gallery.show(shelf.list());
+    gallery.focus(next);
+  }
+}
+
+/** Shows some pictures, called `words`. */
+function pick(words, has) {
+  shelf.show({ filter: { kind: "some", words, has } });
+  toolbar.show("gallery");
+  drawView();
+  $("picked-clear").focus();
+}
+
+// ---- pictures in ----
+
+const add = (entries) => session.add(entries);
 listen({
   overlay: $("drop"),
-  input: $("files"),
-  openers: [$("add"), $("empty-add")],
-  onFiles: (files) => session.add(files),
+  inputs: [
+    { input: $("files"), openers: [$("add"), $("empty-add")] },
+    { input: $("folder"), openers: [$("add-folder")] },
+  ],
+  onPictures: add,
+  onLabels: (files) => sets.importFiles(files),
+  onModel: (files) => model.load(files),
+  onAddress: addAddress,
+  onOthers: (count) => notify(text.notPictures(count)),
 });
-$("clear").addEventListener("click", () => session.clear());
-offer($("samples"), (file) => session.add([file]));
+$("clear").addEventListener("click", () => {
+  session.remove([...session.pictures.keys()]);
+  $("add").focus();
+});
+offer($("samples"), (file) => add([{ blob: file, name: file.name }]));
 
-// ---- labels ----
-
-const parse = (value) => [...new Set(value.split(/[,\r\n]/).map((label) => label.trim()).filter(Boolean))];
-
-function remembered() {
+async function addAddress(address) {
   try {
-    return JSON.parse(localStorage.getItem(REMEMBERED)) ?? {};
-  } catch {
-    return {};
+    add([await pictureAt(address)]);
+  } catch (error) {
+    notify(error.message);
   }
 }
+$("address-open").addEventListener("click", () => $("address-dialog").showModal());
+$("address-form").addEventListener("submit", ({ submitter }) => {
+  const address = $("address").value.trim();
+  $("address").value = "";
+  if (submitter?.value === "add" && address) addAddress(address);
+});
 
-function ask() {
-  const labels = parse($("labels").value);
-  const template = $("template").value.trim() || DEFAULT_TEMPLATE;
-  const fits = template.includes("{}");
-  $("template").setAttribute("aria-invalid", String(!fits));
-  $("template-help").textContent = fits
-    ? text.templatePreview(template.replaceAll("{}", labels[0] ?? "…"))
-    : text.templateWrong;
-  if (!fits) return;
-  try {
-    localStorage.setItem(REMEMBERED, JSON.stringify({ labels: $("labels").value, template: $("template").value }));
-  } catch {
-    // Without storage the labels are simply not remembered.
-  }
-  session.ask(labels, template);
-}
+// ---- the question ----
 
-let settling;
-function settle() {
-  clearTimeout(settling);
-  settling = setTimeout(ask, SETTLE);
-}
-const before = remembered();
-$("labels").value = before.labels ?? text.defaultLabels;
-$("template").value = before.template ?? DEFAULT_TEMPLATE;
-$("labels").addEventListener("input", settle);
-$("template").addEventListener("input", settle);
-ask();
+// Where there is little room, what most people leave alone is folded away.
+$("more").open = matchMedia("(min-width: 56rem)").matches;
+new Chips(question);
+new Templates(question);
+new Scores(question);
+const sets = new Sets(question, notify, (words) => setText($("labels-said"), words));
+const camera = new Camera({ ...context, onPicture: (picture) => add([picture]) });
+new Out({ ...context, model: () => model.shared });
 
 // ---- model and offline ----
 
-const model = new Model((clip) => session.use(clip), (message) => notify(message));
+const model = new Model(
+  (clip) => {
+    session.use(clip);
+    judge.use(clip);
+    search.use(clip);
+    camera.use(clip);
+    map.forget();
+  },
+  (message) => notify(message),
+);
 model.load();
+if (linked) question.change(linked.asked);
+if (linked && !linked.model) history.replaceState(null, "", location.pathname + location.search);
+if (linked?.model) notify(text.linkWantsModel(linked.model), { label: text.modelLoad, run: () => model.offer(linked.model) });
 register((apply) => notify(text.updateReady, { label: text.reload, run: apply }));

@@ -1,10 +1,18 @@
-// The model in use: loading with progress and cancel, the dialog that tells about it and changes it.
+// The model in use: loading with progress and cancel. What the person chooses among is model-dialog.js.
 
 import { Cliplet, DEFAULT_MODEL } from "../cliplet/index.js";
+import { ModelDialog } from "./model-dialog.js";
 import { size, text } from "./strings.js";
 
 const $ = (id) => document.getElementById(id);
-const fileName = (source) => (source instanceof File ? source.name : new URL(source, document.baseURI).pathname.split("/").pop());
+
+/** What a source is called before it has told its name. */
+function nameOf(source) {
+  const [first] = Array.isArray(source) ? source : [source];
+  if (first instanceof Blob) return first.name ?? "model";
+  if (/^(hf|kept):/.test(first)) return first.replace(/^(hf|kept):/, "");
+  return decodeURIComponent(new URL(first, document.baseURI).pathname.split("/").pop());
+}
 
 /** Options of the address, for tests and the curious: ?variant=simd&threads=1 */
 function forced() {
@@ -14,10 +22,13 @@ function forced() {
 }
 
 export class Model {
+  /** What others can load the model by: null for the one included, undefined for a file. */
+  shared = null;
   #clip = null;
   #loading = null;
   #onReady;
   #onProblem;
+  #dialog;
 
   /**
    * @param {(clip: Cliplet) => void} onReady
@@ -26,37 +37,32 @@ export class Model {
   constructor(onReady, onProblem) {
     this.#onReady = onReady;
     this.#onProblem = onProblem;
-    const dialog = $("model-dialog");
-    const open = () => (this.#describe(), dialog.showModal());
-    $("model-button").addEventListener("click", open);
-    $("model-more").addEventListener("click", open);
+    this.#dialog = new ModelDialog({ load: (source, options) => this.load(source, options), onProblem });
     $("loading-cancel").addEventListener("click", () => this.#loading?.abort());
-    $("model-file-button").addEventListener("click", () => $("model-file").click());
-    const choose = (source) => (dialog.close(), this.load(source));
-    $("model-file").addEventListener("change", ({ target }) => {
-      const [file] = target.files;
-      target.value = "";
-      if (file) choose(file);
-    });
-    $("model-default").addEventListener("click", () => choose(DEFAULT_MODEL));
-    const fromAddress = () => $("model-address").value.trim() && choose($("model-address").value.trim());
-    $("model-address-button").addEventListener("click", fromAddress);
-    $("model-address").addEventListener("keydown", (event) => event.key === "Enter" && fromAddress());
     this.#label();
   }
 
-  /** Loads a model; the one in use stays until the new one is whole, and if it fails. */
-  async load(source = DEFAULT_MODEL) {
+  /** Tells what loading a model of that name or address would bring, and loads it if the person says so. */
+  offer(source) {
+    this.#dialog.offer(source);
+  }
+
+  /**
+   * Loads a model; the one in use stays until the new one is whole, and if it fails.
+   * @param {string | Blob | Blob[]} source
+   * @param {{quant?: "q8" | "q4"}} options
+   */
+  async load(source = DEFAULT_MODEL, { quant } = {}) {
     this.#loading?.abort();
     const loading = (this.#loading = new AbortController());
-    const name = fileName(source);
+    const name = nameOf(source);
     const onProgress = (progress) => loading === this.#loading && this.#progress(name, progress);
-    const options = { ...forced(), onProgress, signal: loading.signal };
+    const options = { ...forced(), quant, hub: this.#dialog.hub, onProgress, signal: loading.signal };
     this.#progress(name, { loaded: 0, total: null });
     try {
-      this.#clip = await (this.#clip ? this.#clip.replace(source, options) : Cliplet.load(source, options));
-      this.isDefault = source === DEFAULT_MODEL;
-      this.#onReady(this.#clip);
+      const clip = await Cliplet.load(source, options);
+      if (loading !== this.#loading) return clip.dispose();
+      this.#use(clip);
     } catch (error) {
       if (loading === this.#loading) {
         const what = error.code === "cancelled" ? text.loadCancelled : text.modelFailed(error.message);
@@ -69,6 +75,17 @@ export class Model {
         this.#label();
       }
     }
+  }
+
+  #use(clip) {
+    const previous = this.#clip;
+    this.#clip = clip;
+    const { source, name, keepProblem } = clip.info;
+    this.isDefault = source === DEFAULT_MODEL;
+    this.shared = this.isDefault ? null : /^kept:/.test(source) ? undefined : source;
+    this.#onReady(clip);
+    previous?.dispose();
+    if (keepProblem && !this.isDefault) this.#onProblem(text.notKept[keepProblem](name));
   }
 
   #progress(name, { loaded, total }) {
@@ -91,18 +108,6 @@ export class Model {
     $("model-name").textContent = info ? info.name : text.noModel;
     $("model-detail").textContent = info ? `${info.quantization} · ${text.threads(info.threads)}` : "";
     $("model-note").hidden = !(info && this.isDefault);
-    $("model-default").hidden = !info || this.isDefault;
-  }
-
-  #describe() {
-    const info = this.#clip?.info ?? {};
-    const rows = Object.entries(text.facts).filter(([key]) => info[key] !== undefined && info[key] !== null && info[key] !== "");
-    const cells = rows.flatMap(([key, label]) => {
-      const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
-      term.textContent = label;
-      fact.textContent = key === "bytes" ? size(info[key]) : typeof info[key] === "number" ? info[key].toLocaleString() : info[key];
-      return [term, fact];
-    });
-    $("model-facts").replaceChildren(...cells);
+    this.#dialog.show(info, this.isDefault);
   }
 }

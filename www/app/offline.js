@@ -1,6 +1,7 @@
 // Registers the service worker: the page works without a network after one visit, and becomes
 // cross-origin isolated on hosts that set no headers (threads need it).
 
+import "./trusted.js";
 import { kind } from "../cliplet/variants.js";
 
 const RELOADED = "cliplet-reloaded-for-isolation";
@@ -10,9 +11,13 @@ export async function register(onUpdate) {
   if (!("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
   let updating = false;
+  let controlled = Boolean(serviceWorker.controller);
   serviceWorker.addEventListener("controllerchange", () => {
     if (updating) location.reload();
-    else isolate();
+    else if (!controlled) isolate();
+    // Another tab took the new version: this one is of the old, and says so rather than mix the two.
+    else onUpdate(() => location.reload());
+    controlled = true;
   });
   try {
     const registration = await serviceWorker.register(`sw.js?kind=${kind()}`, { updateViaCache: "none" });

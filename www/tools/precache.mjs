@@ -1,10 +1,12 @@
-// Lists the files of a built folder with a version made of their contents, for the service worker,
-// and writes that version into it: it fetches exactly these and swaps to them as a whole. Models are
-// not listed, since the engine keeps them itself; modules are listed by the kind of engine they need.
+// Lists the files of a built folder with their checksums and a version made of them, for the service
+// worker, and writes version and policies into it: it fetches exactly these files, refuses others, and
+// swaps to them as a whole. Models are not listed, since the engine keeps them itself; modules are
+// listed by the kind of engine they need.
 //   node precache.mjs DIST
 import { createHash } from "node:crypto";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pagePolicy, policies } from "./policy.mjs";
 
 const dist = process.argv[2];
 if (!dist) {
@@ -18,19 +20,27 @@ const files = entries
   .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(dist.length).replaceAll("\\", "/").replace(/^\/+/, ""))
   .filter((file) => !NOT_LISTED.has(file))
   .sort();
-const hash = createHash("sha256");
-for (const file of [...files, "sw.js"]) hash.update(file).update(await readFile(join(dist, file)));
-const version = hash.digest("hex").slice(0, 16);
-const worker = await readFile(join(dist, "sw.js"), "utf8");
-const stamped = worker.replace(/^const VERSION = "[^"]*";/m, `const VERSION = "${version}";`);
-if (stamped === worker) throw new Error("sw.js has no VERSION to write");
-await writeFile(join(dist, "sw.js"), stamped);
 
+/** `text` with the value of the constant `name` replaced. */
+function stamp(text, name, value) {
+  const stamped = text.replace(new RegExp(`^const ${name} = .*;`, "m"), `const ${name} = ${JSON.stringify(value)};`);
+  if (!stamped.includes(`const ${name} = ${JSON.stringify(value)};`)) throw new Error(`sw.js has no ${name} to write`);
+  return stamped;
+}
+
+const page = pagePolicy(await readFile(join(dist, "index.html"), "utf8"));
+let worker = stamp(await readFile(join(dist, "sw.js"), "utf8"), "VERSION", "");
+worker = stamp(worker, "POLICIES", { ...policies, "": page, "index.html": page });
+const version = createHash("sha256").update(worker);
 const kinds = {};
-const always = [];
+const always = {};
 for (const file of files) {
   const kind = /^cliplet\/wasm\/(simd|relaxed)/.exec(file)?.[1];
-  if (kind) (kinds[kind] ??= []).push(file);
-  else if (!file.startsWith("cliplet/models/")) always.push(file);
+  const contents = await readFile(join(dist, file));
+  version.update(file).update(contents);
+  if (file.startsWith("cliplet/models/")) continue;
+  (kind ? (kinds[kind] ??= {}) : always)[file] = `sha256-${createHash("sha256").update(contents).digest("base64")}`;
 }
-await writeFile(join(dist, "precache.json"), JSON.stringify({ version, files: always, kinds }, null, 1));
+const name = version.digest("hex").slice(0, 16);
+await writeFile(join(dist, "sw.js"), stamp(worker, "VERSION", name));
+await writeFile(join(dist, "precache.json"), JSON.stringify({ version: name, files: always, kinds }, null, 1));

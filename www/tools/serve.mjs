@@ -6,6 +6,7 @@ import { realpath, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { HUB, policies } from "./policy.mjs";
 
 const TYPES = {
   ".css": "text/css; charset=utf-8",
@@ -23,11 +24,12 @@ const TYPES = {
 /**
  * Starts a server for `folder`.
  * @param {string} folder
- * @param {{port?: number, prefix?: string, isolated?: boolean}} options `prefix` serves the folder
- *   below a sub-path such as "/some/where/"; `isolated: false` leaves the isolation headers out.
+ * @param {{port?: number, prefix?: string, isolated?: boolean, hub?: string, onRequest?: (path: string) => void}} options `prefix` serves the folder
+ *   below a sub-path such as "/some/where/"; `isolated: false` leaves all headers out that a plain host
+ *   does not set; `hub` is another Hub's origin; `onRequest(path)` is told of every request.
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve(folder, { port = 0, prefix = "/", isolated = true } = {}) {
+export async function serve(folder, { port = 0, prefix = "/", isolated = true, hub, onRequest } = {}) {
   const root = await realpath(folder);
   const server = createServer(async (request, response) => {
     const headers = { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" };
@@ -37,6 +39,9 @@ export async function serve(folder, { port = 0, prefix = "/", isolated = true } 
     }
     try {
       const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
+      onRequest?.(path);
+      const policy = policies[path.slice(prefix.length)];
+      if (isolated && policy) headers["Content-Security-Policy"] = hub ? policy.replace(HUB, hub) : policy;
       if (!path.startsWith(prefix)) throw new Error("outside the prefix");
       let file = await realpath(join(root, path.slice(prefix.length)));
       if (file !== root && !file.startsWith(root + sep)) throw new Error("outside the folder");

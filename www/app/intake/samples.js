@@ -1,6 +1,6 @@
 // Pictures that the page draws itself, for someone who has none at hand.
 
-import { text } from "./strings.js";
+import { text } from "../strings.js";
 
 const SIDE = 320;
 

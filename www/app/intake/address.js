@@ -1,0 +1,30 @@
+// A picture's address. Only what lies on this site or inside the address itself is taken: the page's
+// security policy lets it talk to no other site, which is what keeps pictures private.
+
+import { text } from "../strings.js";
+
+/** A data: address as a file; read here, since fetching one would need a looser policy. */
+function inline(address) {
+  const [, type, base64, data] = /^data:([^;,]*)[^,]*?(;base64)?,(.*)$/is.exec(address) ?? [];
+  if (data === undefined) throw new Error(text.addressNotPicture("data:"));
+  const bytes = base64 ? Uint8Array.from(atob(decodeURIComponent(data)), (c) => c.charCodeAt(0)) : decodeURIComponent(data);
+  return new Blob([bytes], { type });
+}
+
+const nameOf = (url) => decodeURIComponent(url.pathname.split("/").pop()) || url.host;
+
+/**
+ * The picture at an address.
+ * @param {string} address
+ * @returns {Promise<{blob: Blob, name: string}>} rejects with a message for the person
+ */
+export async function pictureAt(address) {
+  if (/^data:/i.test(address)) return { blob: inline(address), name: text.pastedName };
+  const url = URL.canParse?.(address, document.baseURI) === false ? null : new URL(address, document.baseURI);
+  if (!url || url.origin !== location.origin) throw new Error(text.addressElsewhere(url?.host ?? address));
+  const response = await fetch(url).catch(() => null);
+  if (!response?.ok) throw new Error(text.addressNotFound(nameOf(url), response?.status));
+  const blob = await response.blob();
+  if (!blob.type.startsWith("image/")) throw new Error(text.addressNotPicture(nameOf(url)));
+  return { blob, name: nameOf(url) };
+}

@@ -1,0 +1,23 @@
+// What the page remembers between visits: small things in local storage. Private modes refuse it and it
+// can be full; the page then works all the same, and only what the person asked to keep is complained about.
+
+const PREFIX = "cliplet-";
+
+/** The remembered value, or `otherwise`. */
+export function recall(name, otherwise) {
+  try {
+    return JSON.parse(localStorage.getItem(PREFIX + name)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Remembers a value; false where the browser refuses. */
+export function remember(name, value) {
+  try {
+    localStorage.setItem(PREFIX + name, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
