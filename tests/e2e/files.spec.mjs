@@ -30,7 +30,7 @@ test("a damaged picture, a text named .jpg and a forged header are refused by na
 async function openModel(page, name, buffer) {
   await page.locator("#model-button").click();
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Open a .gguf file" }).click();
+  await page.getByRole("button", { name: "Open a model file" }).click();
   await (await chooser).setFiles([{ name, mimeType: "application/octet-stream", buffer }]);
 }
 

@@ -117,3 +117,41 @@ test("progress counts up to the file's size", async ({ page, site }) => {
   expect(seen.seen.at(-1)).toEqual({ loaded: seen.seen.at(-1).total, total: seen.seen.at(-1).total });
   expect(seen.seen.length).toBeGreaterThan(1);
 });
+
+test("labels are embedded once, whatever happens to the page", async ({ page, site }) => {
+  const visit = () =>
+    run(
+      page,
+      site,
+      `const clip = await cliplet.Cliplet.load();
+       const [cat] = await clip.embedLabels("cat", { templates: ["a {}", "the {}"] });
+       const [own] = await clip.embedLabels(["cat"]);
+       const best = await clip.classify(new ImageData(40, 40), ["cat", "dog"]);
+       const { embeddedPrompts } = await clip.refreshInfo();
+       clip.dispose();
+       return { embeddedPrompts, cat: [...cat], own: [...own], best };`,
+    );
+  const first = await visit();
+  expect(first.embeddedPrompts).toBe(4);
+  expect(first.cat).not.toEqual(first.own);
+  const second = await visit();
+  expect(second).toEqual({ ...first, embeddedPrompts: 0 });
+});
+
+test("memory stays flat over five hundred pictures", async ({ page, site }) => {
+  const [early, late] = await run(
+    page,
+    site,
+    `const clip = await cliplet.Cliplet.load();
+     const memory = [];
+     for (let batch = 0; batch < 50; batch += 1) {
+       const pictures = Array.from({ length: 10 }, (_, i) => new ImageData(new Uint8ClampedArray(4 * 300 * 200).fill(batch + i), 300, 200));
+       await clip.embedImage(pictures);
+       memory.push((await clip.refreshInfo()).memory);
+     }
+     clip.dispose();
+     return [memory[4], memory[49]];`,
+  );
+  expect(early).toBeGreaterThan(1e6);
+  expect(late).toBe(early);
+});

@@ -11,23 +11,25 @@ export { expect };
 export const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
 export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
 
-/** A test of the served page: `site` is its address; `complaints` holds what the console said. */
+/** A test of the served page: `site` is its address; `friends` are other
+ * origins that may be spoken to. */
 export const test = base.extend({
   served: [{}, { option: true }],
+  friends: [[], { option: true }],
   expectedComplaints: [[], { option: true }],
   site: async ({ served }, use) => {
     const server = await serve(DIST, served);
     await use(server.url);
     await server.close();
   },
-  page: async ({ page, site, expectedComplaints }, use) => {
+  page: async ({ page, site, friends, expectedComplaints }, use) => {
     const complaints = [];
     const foreign = [];
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.context().on("request", (request) => {
       const url = new URL(request.url());
-      if (!["blob:", "data:"].includes(url.protocol) && url.origin !== new URL(site).origin) foreign.push(request.url());
+      if (!["blob:", "data:"].includes(url.protocol) && ![new URL(site).origin, ...friends].includes(url.origin)) foreign.push(request.url());
     });
     await use(page);
     expect(foreign, "requests to other origins").toEqual([]);
@@ -94,11 +96,16 @@ export async function answer(page, name) {
   return card(page, name).locator(".ranks .label").allTextContents();
 }
 
-/** Types labels and waits until they are taken. */
+/** Writes labels in place of those there are and waits until they are taken. */
 export async function setLabels(page, labels) {
-  await page.getByLabel("Labels", { exact: true }).fill(labels);
-  await expect(page.locator("#template-help")).toContainText(labels.split(/[,\n]/)[0].trim());
+  await page.getByRole("button", { name: "Edit as text" }).click();
+  await page.getByLabel("All labels").fill(labels);
+  await page.getByRole("button", { name: "Done", exact: true }).click();
+  await expect(page.locator("#template-help")).toContainText(labels.split(/[,\n]/)[0].replace(/^"/, "").trim());
 }
+
+/** The labels in use, as their chips say. */
+export const chips = (page) => page.locator(".chip-body");
 
 /** Types a template with {} and waits until it is taken. */
 export async function setTemplate(page, template) {
@@ -106,11 +113,29 @@ export async function setTemplate(page, template) {
   await expect(page.locator("#template-help")).toContainText(`“${template.split("{}")[0]}`);
 }
 
+/** Many pictures, by turns red circles and blue squares: `[{ name, type, bytes }]`. */
+export async function many(page, count) {
+  const pictures = await Promise.all([paints.redCircle, paints.blueSquare].map((paint) => draw(page, paint)));
+  return Array.from({ length: count }, (_, i) => png(`${i % 2 ? "square" : "circle"}-${i}.png`, pictures[i % 2]));
+}
+
+/** The names on the cards in sight, in order. */
+export const names = (page) => page.locator(".card figcaption").allTextContents();
+
+/** What a click on `button` downloads. */
+export async function downloaded(page, button) {
+  const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
 /** Findings of axe that are serious or worse. */
 export async function serious(page) {
   const source = await readFile(createRequire(import.meta.url).resolve("axe-core"), "utf8");
   await page.evaluate(source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const { violations } = await page.evaluate(() =>
+    // The rule about the size of targets is new in WCAG 2.2 and off unless asked for.
+    globalThis.axe.run({ rules: { "target-size": { enabled: true } } }),
+  );
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(", ")}`);

@@ -1,6 +1,6 @@
 // What a web developer writes in TypeScript against the package's types; it is compiled, not run.
 
-import { Cliplet, ClipletError, DEFAULT_MODEL, type Ranked } from "../../www/cliplet/index.js";
+import { Cliplet, ClipletError, DEFAULT_MODEL, type Inspection, type Ranked } from "../../www/cliplet/index.js";
 
 export async function uses(file: File, canvas: HTMLCanvasElement): Promise<Ranked[]> {
   const stop = new AbortController();
@@ -9,6 +9,10 @@ export async function uses(file: File, canvas: HTMLCanvasElement): Promise<Ranke
     threads: 2,
     signal: stop.signal,
   });
+  const { download }: Inspection = await Cliplet.inspect("hf:openai/clip-vit-base-patch32", { quant: "q4" });
+  for (const { id, complete } of await Cliplet.kept()) if (!complete && download !== 0) await Cliplet.forget(id);
+  // @ts-expect-error there is no such quantization
+  await Cliplet.load("hf:openai/clip-vit-base-patch32", { quant: "q5" });
   const one: Float32Array = await clip.embedImage(file, { normalize: true });
   const many: Float32Array[] = await clip.embedText(["a cat", "a dog"]);
   const width: number = clip.info.dimension;

@@ -1,0 +1,232 @@
+// Everyone: axe in every state, the keyboard, narrow and wide, right to left, and a page that never stalls.
+
+import { answer, draw, drop, expect, many, open, paints, png, serious, setLabels, test } from "./page.mjs";
+
+/** Every state that a person can bring about, each from the one before. */
+const states = {
+  empty: async () => {},
+  results: async (page) => {
+    await drop(page, [
+      png("good.png", await draw(page, paints.redCircle)),
+      { name: "bad.jpg", type: "image/jpeg", bytes: Buffer.from("not a picture") },
+    ]);
+    await answer(page, "good.png");
+    await expect(page.getByRole("status")).toHaveText("1 picture done, 1 could not be read");
+  },
+  "none of these": async (page) => {
+    await page.getByLabel("Say “none of these”").check();
+    await page.getByLabel("when the best is below").fill("1");
+    await expect(page.locator(".card .none")).not.toHaveCount(0);
+  },
+  crowded: async (page) => {
+    await drop(page, await many(page, 40));
+    await expect(page.getByRole("status")).toContainText("41 pictures done");
+  },
+  "labels as text": (page) => page.getByRole("button", { name: "Edit as text" }).click(),
+  ensemble: async (page) => {
+    await page.getByRole("button", { name: "Done", exact: true }).click();
+    await page.getByLabel("Prompt", { exact: true }).selectOption("CLIP’s 7 best");
+    await page.getByText("Show these templates").click();
+  },
+  search: async (page) => {
+    await page.getByRole("searchbox").fill("a red thing");
+    await page.getByRole("searchbox").press("Enter");
+    await expect(page.locator("#liking")).toBeVisible();
+  },
+  overview: (page) => page.getByRole("tab", { name: "Overview" }).click(),
+  map: async (page) => {
+    await page.getByRole("tab", { name: "Map" }).click();
+    await expect(page.locator(".point")).not.toHaveCount(0);
+  },
+  "nothing fits": async (page) => {
+    await page.getByRole("tab", { name: "Gallery" }).click();
+    await page.getByLabel("Show", { exact: true }).selectOption({ label: "Could not be read (1)" });
+    await page.getByRole("button", { name: "Remove bad.jpg" }).click();
+    await expect(page.getByText("No picture fits.")).toBeVisible();
+    await page.getByLabel("Show", { exact: true }).selectOption({ index: 0 });
+  },
+  detail: async (page) => {
+    await page.getByRole("button", { name: "Open good.png" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
+  "taking out": async (page) => {
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Take out" }).click();
+  },
+  "saving a set": async (page) => {
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Save as a set" }).click();
+  },
+  address: async (page) => {
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "From address" }).click();
+  },
+  notice: async (page) => {
+    await page.getByLabel("Address", { exact: true }).fill("https://elsewhere.example/cat.jpg");
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("alert")).toBeVisible();
+  },
+  camera: async (page) => {
+    await page.context().grantPermissions(["camera"]);
+    await page.getByRole("button", { name: "Camera" }).click();
+    await expect(page.locator("#camera-bars .label")).not.toHaveCount(0);
+  },
+  model: async (page) => {
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#model-button").click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  },
+};
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing serious in any state, ${colorScheme}`, async ({ page, site }) => {
+    test.setTimeout(150_000);
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await open(page, site);
+    for (const [state, reach] of Object.entries(states)) {
+      await reach(page);
+      expect(await serious(page), state).toEqual([]);
+    }
+  });
+}
+
+test("axe finds nothing serious on a phone", async ({ page, site }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  await open(page, site);
+  for (const state of ["empty", "results", "crowded", "overview", "map"]) {
+    await states[state](page);
+    expect(await serious(page), state).toEqual([]);
+  }
+});
+
+test("the keyboard reaches everything, and shows where it is", async ({ page, site }) => {
+  await open(page, site);
+  const reached = new Set();
+  for (let i = 0; i < 32; i += 1) {
+    await page.keyboard.press("Tab");
+    const [name, outline] = await page.evaluate(() => {
+      const { id, className } = document.activeElement;
+      const own = getComputedStyle(document.activeElement);
+      const segment = getComputedStyle(document.activeElement.nextElementSibling ?? document.activeElement);
+      return [id || className, own.outlineStyle !== "none" || segment.outlineStyle !== "none"];
+    });
+    if (name) expect(outline, name).toBe(true);
+    reached.add(name);
+  }
+  const wanted = ["skip", "model-button", "label-input", "chip-body", "label-set", "template", "score-share", "add", "camera-open", "empty-add", "sample"];
+  for (const id of wanted) expect([...reached]).toContain(id);
+  await page.getByRole("button", { name: "Red circle", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await answer(page, "Red circle.png");
+  await page.getByRole("button", { name: "Remove Red circle.png" }).press("Enter");
+  await expect(page.locator("#add")).toBeFocused();
+});
+
+test("results are announced", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await expect(page.getByRole("status")).toHaveText(/^one\.png: red circle, \d/);
+  await drop(page, await many(page, 3));
+  await expect(page.getByRole("status")).toHaveText("4 pictures done");
+});
+
+/** Nothing sticks out sideways. */
+const fits = async (page, width) => expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+
+for (const [width, height] of [[320, 640], [768, 1024], [3840, 2160]]) {
+  for (const direction of ["ltr", "rtl"]) {
+    test(`everything fits at ${width} pixels, ${direction}`, async ({ page, site }) => {
+      await page.setViewportSize({ width, height });
+      await page.route("**/app/strings.js", async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: (await response.text()).replace('direction: "ltr"', `direction: "${direction}"`) });
+      });
+      await open(page, site);
+      expect(await page.evaluate(() => document.documentElement.dir)).toBe(direction);
+      await fits(page, width);
+      await setLabels(page, "a label that is so long that no chip and no bar could ever show the whole of it at once, cat, كلب, 犬");
+      await drop(page, [...(await many(page, 30)), png(`${"a-rather-long-name-".repeat(6)}.png`, await draw(page, paints.redCircle))]);
+      await expect(page.getByRole("status")).toHaveText("31 pictures done");
+      await fits(page, width);
+      for (const view of ["Overview", "Map", "Gallery"]) {
+        await page.getByRole("tab", { name: view }).click();
+        await fits(page, width);
+      }
+    });
+  }
+}
+
+test("with the system's own colours, bars and choices are still seen", async ({ page, site }) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  await open(page, site);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  const border = await page.evaluate(() => getComputedStyle(document.querySelector(".ranks li"), "::before").borderTopWidth);
+  expect(border).toBe("1px");
+  expect(await serious(page)).toEqual([]);
+});
+
+test("with more contrast asked for, axe finds nothing serious", async ({ page, site }) => {
+  await page.emulateMedia({ contrast: "more" });
+  await open(page, site);
+  await states.results(page);
+  expect(await serious(page)).toEqual([]);
+});
+
+/** Put behind the strings: marks every one of them. */
+const MARK = `
+function mark(strings) {
+  for (const [key, value] of Object.entries(strings)) {
+    if (["language", "direction", "defaultLabels"].includes(key)) continue;
+    if (typeof value === "string") strings[key] = "⟦" + value + "⟧";
+    else if (typeof value === "function") strings[key] = (...given) => "⟦" + value(...given) + "⟧";
+    else mark(value);
+  }
+}
+mark(text);`;
+
+test("every word comes from the one file of strings", async ({ page, site }) => {
+  await page.route("**/app/strings.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${await response.text()}${MARK}` });
+  });
+  await page.goto(site);
+  await expect(page.locator("#model-detail")).toContainText("thread", { timeout: 40_000 });
+  await drop(page, await many(page, 5));
+  await expect(page.getByRole("status")).toContainText("5 pictures done");
+  for (const id of ["tab-overview", "tab-map", "tab-gallery", "out-open"]) await page.locator(`#${id}`).click();
+  const unmarked = await page.evaluate(() => {
+    // Not the page's words: its name, the person's own, the model's, and what scripts are called.
+    const others = "h1, #chips, #labels, #model-name, #model-facts dd, .label, figcaption, #matrix th, #kept, #model-card-source, #templates-lines, #detail-name, #model-address, script, style";
+    const found = [];
+    const look = (words, element) => /\p{L}{2,}/u.test(words) && !words.includes("⟦") && !element.closest(others) && found.push(words.trim());
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) look(walker.currentNode.data, walker.currentNode.parentElement);
+    for (const element of document.body.querySelectorAll("[aria-label], [title], [placeholder]")) {
+      for (const name of ["aria-label", "title", "placeholder"]) look(element.getAttribute(name) ?? "", element);
+    }
+    return found;
+  });
+  expect(unmarked).toEqual([]);
+});
+
+test("while hundreds of pictures are classified, the page's thread stays free; how free is shown", async ({ page, site }, info) => {
+  await open(page, site);
+  await setLabels(page, Array.from({ length: 500 }, (_, i) => `thing ${i}`).join("\n"));
+  const given = await many(page, 200);
+  await page.evaluate(() => {
+    globalThis.stalls = [];
+    new PerformanceObserver((list) => globalThis.stalls.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
+  });
+  await drop(page, given);
+  await page.evaluate(() => (globalThis.stalls.length = 0));
+  await page.mouse.move(700, 500);
+  for (let i = 0; i < 12; i += 1) await page.mouse.wheel(0, i % 2 ? -900 : 900);
+  await expect(page.getByRole("status")).toHaveText("200 pictures done", { timeout: 50_000 });
+  const stalls = await page.evaluate(() => globalThis.stalls);
+  const words = await page.locator("#speed").textContent();
+  expect(words).toMatch(/^200 pictures in .* a second\. The page (never stalled|stalled \d+ times)/);
+  const measured = `${words} Tasks over 50 ms: ${stalls.length ? stalls.map(Math.round).join(", ") : "none"}.`;
+  info.annotations.push({ type: "main thread", description: measured });
+  console.log(`\nmain thread while classifying: ${measured}`);
+});

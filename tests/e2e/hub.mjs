@@ -1,0 +1,48 @@
+// A stand-in for the Hugging Face Hub on loopback: serves the tiny snapshot with byte ranges, to any
+// origin, and loses connections as told.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+
+const SNAPSHOT = fileURLToPath(new URL("../parity/tiny/", import.meta.url));
+const FILES = ["README.md", "config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json"];
+
+/**
+ * Starts the stand-in. What is set on the answer counts for later requests:
+ * `lose`: bytes of weights after which each connection breaks off (Infinity: none does);
+ * `dead`: whether every request for weights breaks off at once;
+ * `etag`: the version of the weights. `served` counts their bytes; `requests` lists all of them.
+ */
+export async function startHub({ port = 0 } = {}) {
+  const files = new Map(await Promise.all(FILES.map(async (name) => [name, await readFile(SNAPSHOT + name)])));
+  const hub = { lose: Infinity, dead: false, etag: '"one"', served: 0, requests: [] };
+  const server = createServer((request, response) => {
+    const [, id, revision, name] = /^\/([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/([\w.]+)$/.exec(request.url) ?? [];
+    const range = request.headers.range;
+    hub.requests.push({ method: request.method, id, revision, name, range, body: request.headers["content-length"] });
+    const cors = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Range", "Access-Control-Expose-Headers": "ETag, Content-Range" };
+    if (request.method === "OPTIONS") return response.writeHead(204, cors).end();
+    const body = id === "some/tiny" ? files.get(name) : undefined;
+    if (!body) return response.writeHead(404, cors).end();
+    const weights = name === "model.safetensors";
+    if (weights && hub.dead) return request.socket.destroy();
+    const from = Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+    const part = body.subarray(from);
+    const headers = { ...cors, ETag: hub.etag, "Content-Length": part.length, "Cache-Control": "no-store" };
+    if (range) headers["Content-Range"] = `bytes ${from}-${body.length - 1}/${body.length}`;
+    response.writeHead(range ? 206 : 200, headers);
+    if (!weights || part.length <= hub.lose) {
+      if (weights) hub.served += part.length;
+      return response.end(part);
+    }
+    hub.served += hub.lose;
+    // What was sent is to be read before the connection breaks: a browser drops what it has not handed on.
+    response.write(part.subarray(0, hub.lose), () => setTimeout(() => request.socket.destroy(), 1000));
+  });
+  await new Promise((ready) => server.listen(port, "127.0.0.1", ready));
+  hub.url = `http://127.0.0.1:${server.address().port}`;
+  hub.size = files.get("model.safetensors").length;
+  hub.close = () => new Promise((done) => (server.close(done), server.closeAllConnections()));
+  return hub;
+}

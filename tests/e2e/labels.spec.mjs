@@ -1,0 +1,280 @@
+// Labels: chips, lists, files, sets, templates and ensembles, thresholds, ways to show scores.
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { answer, card, chips, draw, drop, expect, many, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
+
+const input = (page) => page.getByLabel("Labels", { exact: true });
+const alone = async (page) => page.getByRole("button", { name: "Clear", exact: true }).click();
+
+test("labels are typed as chips, edited in place and removed, by keyboard alone", async ({ page, site }) => {
+  await open(page, site);
+  await alone(page);
+  await input(page).fill("cat");
+  await input(page).press("Enter");
+  await input(page).pressSequentially("dog,");
+  await expect(chips(page)).toHaveText(["cat", "dog"]);
+  await input(page).press("Backspace");
+  await expect(chips(page).nth(1)).toBeFocused();
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("red dog");
+  await page.keyboard.press("Enter");
+  await expect(chips(page)).toHaveText(["cat", "red dog"]);
+  await page.keyboard.press("Home");
+  await expect(chips(page).first()).toBeFocused();
+  await page.keyboard.press("Delete");
+  await expect(chips(page)).toHaveText(["red dog"]);
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("never taken");
+  await page.keyboard.press("Escape");
+  await expect(chips(page)).toHaveText(["red dog"]);
+  await page.getByRole("button", { name: "Remove label red dog" }).click();
+  await expect(chips(page)).toHaveCount(0);
+});
+
+test("a pasted list of thousands is taken whole and answered", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await alone(page);
+  await input(page).focus();
+  await page.evaluate(() => {
+    const transfer = new DataTransfer();
+    transfer.setData("text/plain", [...Array.from({ length: 3000 }, (_, i) => `thing ${i}`), "red circle"].join("\n"));
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+  });
+  await expect(page.getByText("3,001 labels")).toBeVisible();
+  expect(await chips(page).count()).toBeLessThan(200);
+  await expect(card(page, "one.png").locator(".label").first()).toHaveText("red circle", { timeout: 50_000 });
+});
+
+test("labels come from a text file and from the right column of a CSV file", async ({ page, site }) => {
+  await open(page, site);
+  await alone(page);
+  const choose = async (name, content) => {
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Import" }).click();
+    await (await chooser).setFiles([{ name, mimeType: "text/plain", buffer: Buffer.from(content) }]);
+  };
+  await choose("list.txt", "cat\ndog, bird\n");
+  await expect(chips(page)).toHaveText(["cat", "dog", "bird"]);
+  await choose("table.csv", '\uFEFFid;label\r\n1;"a ""big"" cat; sitting"\r\n2;gnu\r\n');
+  await expect(chips(page)).toHaveText(["cat", "dog", "bird", 'a "big" cat; sitting', "gnu"]);
+  await choose("empty.csv", "\n");
+  await expect(page.getByRole("alert")).toContainText("empty.csv");
+  await choose("photo.jpg", Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0x00, 0x10, 0x4a, 0x46]));
+  await expect(page.getByRole("alert")).toContainText("photo.jpg");
+});
+
+test("a label is text, whatever it looks like", async ({ page, site }) => {
+  await open(page, site);
+  const label = '<img src=x onerror=document.title=1>';
+  await setLabels(page, `${label}, cat`);
+  await drop(page, [png("<b>one</b>.png", await draw(page, paints.redCircle))]);
+  expect(await answer(page, "<b>one</b>.png")).toContain(label);
+  await expect(chips(page).first()).toHaveText(label);
+  await page.getByRole("tab", { name: "Overview" }).click();
+  expect(await page.locator("img[src=x]").count()).toBe(0);
+});
+
+test("named sets are kept, and presets are there", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "zebra, yak");
+  await page.getByRole("button", { name: "Save as a set" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Zoo");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Label set").selectOption("CIFAR-10 classes");
+  await expect(chips(page)).toHaveCount(10);
+  await page.reload();
+  await expect(chips(page)).toHaveCount(10);
+  await page.getByLabel("Label set").selectOption("Zoo");
+  await expect(chips(page)).toHaveText(["zebra", "yak"]);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(chips(page)).toHaveCount(10);
+  await page.getByLabel("Label set").selectOption("Zoo");
+  await page.getByRole("button", { name: "Delete set" }).click();
+  await expect(page.getByLabel("Label set").locator("option", { hasText: "Zoo" })).toHaveCount(0);
+});
+
+test("labels, template and the way of scoring are remembered", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "zebra\nyak, gnu");
+  await setTemplate(page, "one {}");
+  await page.getByText("Similarity", { exact: true }).click();
+  await page.getByLabel("Labels on a card").selectOption("3");
+  await expect(page.locator("#template-help")).toContainText("one zebra");
+  await page.waitForTimeout(300);
+  await page.reload();
+  await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
+  await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
+  await expect(page.getByRole("radio", { name: "Similarity" })).toBeChecked();
+  await expect(page.getByLabel("Labels on a card")).toHaveValue("3");
+});
+
+/** The engine's own ranking, by the page's package; with each label's cosine. */
+const engine = (page, templates, labels, base64) =>
+  page.evaluate(
+    async ([given, names, picture]) => {
+      const { Cliplet } = await import(new URL("cliplet/index.js", document.baseURI).href);
+      const clip = await Cliplet.load(undefined, { threads: 1 });
+      const blob = new Blob([Uint8Array.from(atob(picture), (c) => c.charCodeAt(0))]);
+      const ranked = await clip.classify(blob, names, { templates: given });
+      clip.dispose();
+      return ranked.map(({ label, logit, score }) => ({ label, score, cosine: logit / clip.info.logit_scale }));
+    },
+    [templates, labels, base64],
+  );
+
+const shown = async (page, name) => {
+  const [labels, scores] = await Promise.all([".label", ".score"].map((part) => card(page, name).locator(`.ranks ${part}`).allTextContents()));
+  return labels.map((label, i) => [label, parseFloat(scores[i].replace("<", ""))]);
+};
+
+for (const [choice, count] of [["CLIP’s 7 best", 7], ["CLIP’s 80", 80]]) {
+  test(`${choice}: the ensemble's numbers are the engine's`, async ({ page, site }) => {
+    await open(page, site);
+    const labels = ["cat", "red circle", "pizza", "blue circle"];
+    await setLabels(page, labels.join(", "));
+    const picture = await draw(page, paints.redCircle);
+    await drop(page, [png("one.png", picture)]);
+    await answer(page, "one.png");
+    await page.getByText("Similarity", { exact: true }).click();
+    await expect.poll(async () => (await shown(page, "one.png"))[0][1]).toBeLessThan(1);
+    const before = await shown(page, "one.png");
+    await page.getByLabel("Prompt", { exact: true }).selectOption(choice);
+    await expect(page.locator("#template-help")).toContainText(`and ${count - 1} more`);
+    await page.getByText("Show these templates").click();
+    const templates = (await page.locator("#templates-lines").textContent()).split("\n");
+    expect(templates).toHaveLength(count);
+    await expect.poll(() => shown(page, "one.png")).not.toEqual(before);
+    const ranked = await engine(page, templates, labels, picture.toString("base64"));
+    const found = await shown(page, "one.png");
+    expect(found.map(([label]) => label)).toEqual(ranked.map(({ label }) => label));
+    found.forEach(([, cosine], i) => expect(Math.abs(cosine - ranked[i].cosine)).toBeLessThan(0.001));
+  });
+}
+
+test("several templates of one's own are averaged; the preview follows every keystroke", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "cat, red circle");
+  await page.getByLabel("Prompt", { exact: true }).selectOption("Several of your own");
+  await page.getByLabel("Your templates, one a line").fill("a {}\nthe");
+  await expect(page.getByLabel("Your templates, one a line")).toHaveAttribute("aria-invalid", "true");
+  await page.getByLabel("Your templates, one a line").fill("a {}\nthe {} there");
+  await expect(page.locator("#template-help")).toHaveText("CLIP reads: “a cat” and 1 more, averaged");
+  const picture = await draw(page, paints.redCircle);
+  await drop(page, [png("one.png", picture)]);
+  await answer(page, "one.png");
+  await page.waitForTimeout(400);
+  const ranked = await engine(page, ["a {}", "the {} there"], ["cat", "red circle"], picture.toString("base64"));
+  await expect.poll(async () => (await shown(page, "one.png"))[0][1]).toBeCloseTo(100 * ranked[0].score, 0);
+});
+
+test("similarity is the cosine, and is the same whatever other labels there are", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "red circle, cat");
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  await page.getByText("Similarity", { exact: true }).click();
+  await expect.poll(async () => (await shown(page, "one.png"))[0][1]).toBeLessThan(1);
+  const [label, before] = (await shown(page, "one.png"))[0];
+  expect(label).toBe("red circle");
+  await setLabels(page, "red circle, cat, red, circle, ball");
+  await expect(card(page, "one.png").locator(".label")).toHaveCount(5);
+  const after = Object.fromEntries(await shown(page, "one.png"));
+  expect(after["red circle"]).toBeCloseTo(before, 3);
+});
+
+test("'none of these' is the answer below the limit that was set", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "red circle, red disc, red ball");
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  await page.getByLabel("Say “none of these”").check();
+  await page.getByLabel("when the best is below").fill("1");
+  await expect(card(page, "one.png").locator(".label").first()).toHaveText("none of these");
+  await page.getByLabel("Show", { exact: true }).selectOption({ label: "none of these (1)" });
+  await expect(page.locator(".card")).toHaveCount(1);
+  await page.getByLabel("when the best is below").fill("0");
+  await expect(page.locator(".card")).toHaveCount(0);
+  await page.getByLabel("Show", { exact: true }).selectOption({ label: "All (1)" });
+  await expect(card(page, "one.png").locator(".label").first()).toHaveText("red circle");
+});
+
+test("pictures are filtered by label and sorted, and cards show as many labels as wished", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "red circle, blue square, cat, dog");
+  await setTemplate(page, "a {}");
+  await drop(page, await many(page, 20));
+  await expect(page.getByRole("status")).toHaveText("20 pictures done");
+  await page.getByLabel("Labels on a card").selectOption("1, the best");
+  await expect(card(page, "circle-0.png").locator(".label")).toHaveText(["red circle"]);
+  await page.getByLabel("Show", { exact: true }).selectOption({ label: "blue square (10)" });
+  await expect(page.getByText("10 of 20 shown")).toBeVisible();
+  await expect(page.locator(".card").first()).toContainText("square-1.png");
+  await page.getByLabel("Show", { exact: true }).selectOption({ label: "All (20)" });
+  await page.getByLabel("Order").selectOption("By label");
+  await expect(page.locator(".card").first()).toContainText("circle");
+  await page.getByLabel("Order").selectOption("By name");
+  await expect(page.locator(".card figcaption").nth(1)).toHaveText("circle-2.png");
+});
+
+test("the overview counts labels, shows what is mistaken for what, and how certain answers are", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "red circle, blue square, cat");
+  await setTemplate(page, "a {}");
+  await drop(page, await many(page, 20));
+  await expect(page.getByRole("status")).toHaveText("20 pictures done");
+  await page.getByRole("tab", { name: "Overview" }).click();
+  await expect(page.getByRole("region", { name: "Pictures a label" }).getByRole("button")).toHaveCount(2);
+  const bins = page.getByRole("region", { name: "How certain" }).getByRole("button");
+  const counted = await bins.evaluateAll((all) => all.map((bin) => Number(/: (\d+)/.exec(bin.ariaLabel)[1])));
+  expect(counted.reduce((a, b) => a + b)).toBe(20);
+  const cells = page.getByRole("table").getByRole("button");
+  const numbers = await cells.allTextContents();
+  expect(numbers.map(Number).reduce((a, b) => a + b)).toBe(20);
+  await page.getByRole("button", { name: /red circle.*10/ }).first().focus();
+  await drop(page, (await many(page, 2)).slice(1));
+  await expect(page.getByRole("status")).toHaveText("21 pictures done");
+  await expect(page.getByRole("button", { name: /red circle.*10/ }).first()).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("10 of 21 shown")).toBeVisible();
+  await expect(page.getByText("Best label: red circle")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Show all again" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("10 of 21 shown")).toBeHidden();
+});
+
+test("pictures in folders: the overview sets the folders against the best labels", async ({ page, site }, info) => {
+  await open(page, site);
+  await setLabels(page, "red circle, blue square, cat");
+  await setTemplate(page, "a {}");
+  const folder = info.outputPath("set");
+  for (const [index, { name, bytes }] of (await many(page, 8)).entries()) {
+    // One circle is filed as a square.
+    const kind = name.startsWith("circle") && index > 0 ? "round" : "angular";
+    await mkdir(`${folder}/${kind}`, { recursive: true });
+    await writeFile(`${folder}/${kind}/${name}`, bytes);
+  }
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Add folder" }).click();
+  await (await chooser).setFiles(folder);
+  await expect(page.getByRole("status")).toHaveText("8 pictures done");
+  await page.getByRole("tab", { name: "Overview" }).click();
+  await expect(page.getByRole("button", { name: "round / red circle: 3" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "angular / blue square: 4" })).toBeVisible();
+  await page.getByRole("button", { name: "angular / red circle: 1" }).click();
+  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png"]);
+});
+
+test("a picture opens large with every label's bar, and arrows go to the next", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, Array.from({ length: 30 }, (_, i) => `thing ${i}`).join(", "));
+  await drop(page, await many(page, 3));
+  await answer(page, "circle-2.png");
+  await page.getByRole("button", { name: "Open circle-0.png" }).click();
+  const dialog = page.getByRole("dialog", { name: "circle-0.png" });
+  await expect(dialog.locator(".label")).toHaveCount(30);
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("dialog", { name: "square-1.png" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Open square-1.png" })).toBeFocused();
+});

@@ -1,0 +1,128 @@
+// The dialog about models: sizes before anything loads, what is kept on this device, and the card.
+
+import { readFile } from "node:fs/promises";
+import { startHub } from "./hub.mjs";
+import { answer, draw, drop, expect, open, paints, png, serious, test } from "./page.mjs";
+
+const PORT = 18_444;
+const HUB = `http://127.0.0.1:${PORT}`;
+const TINY = new URL("../parity/tiny/", import.meta.url);
+
+let hub;
+test.beforeEach(async () => void (hub = await startHub({ port: PORT })));
+test.afterEach(() => hub.close());
+// The service worker holds the engine to the real Hub; the stand-in is let through by the server alone.
+test.use({ served: { hub: HUB }, friends: [HUB], serviceWorkers: "block", expectedComplaints: [/404/] });
+
+/** Opens the page with the stand-in as its Hub. */
+async function openWithHub(page, site) {
+  await page.route(site, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()).replace('content="https://huggingface.co"', `content="${HUB}"`) });
+  });
+  await open(page, site);
+}
+
+const dialog = (page) => page.getByRole("dialog", { name: "Model" });
+const kept = (page, name) => page.locator("#kept li", { hasText: name });
+
+async function lookUp(page, id = "some/tiny") {
+  await page.locator("#model-button").click();
+  await page.getByLabel("From the Hugging Face Hub").fill(id);
+  await page.getByRole("button", { name: "Look up" }).click();
+}
+
+test("a Hub model tells its size, waits for a yes, and is then kept, listed and deleted", async ({ page, site }) => {
+  await openWithHub(page, site);
+  expect(hub.requests).toEqual([]);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  await lookUp(page);
+  await expect(page.locator("#model-offer")).toContainText("some/tiny: 179 kB to download");
+  await expect(page.locator("#model-offer")).toContainText("There is room for");
+  await expect(page.locator("#model-name")).toHaveText("cliplet-small");
+  await page.getByRole("button", { name: "Load 179 kB" }).click();
+  await expect(page.locator("#model-name")).toHaveText("some/tiny");
+  await answer(page, "one.png");
+
+  await page.locator("#model-button").click();
+  await expect(dialog(page)).toContainText("https://huggingface.co/some/tiny");
+  await expect(kept(page, "some/tiny")).toContainText(/kB · q8 · from https:\/\/huggingface.co\/some\/tiny · checksum [0-9a-f]{16}/);
+  await expect(kept(page, "some/tiny")).toContainText("in use");
+  expect(await serious(page)).toEqual([]);
+  await page.getByRole("button", { name: "Load cliplet-small" }).click();
+  await expect(page.locator("#model-name")).toHaveText("cliplet-small");
+  const asked = hub.requests.length;
+  await page.locator("#model-button").click();
+  await page.getByRole("button", { name: "Load some/tiny" }).click();
+  await expect(page.locator("#model-name")).toHaveText("some/tiny");
+  expect(hub.requests.length).toBe(asked);
+  await page.locator("#model-button").click();
+  await page.getByRole("button", { name: "Delete some/tiny" }).click();
+  await expect(kept(page, "some/tiny")).toHaveCount(0);
+  for (const { method, body } of hub.requests) expect({ method, body }).toEqual({ method: "GET", body: undefined });
+});
+
+test("saying no loads nothing", async ({ page, site }) => {
+  await openWithHub(page, site);
+  await lookUp(page);
+  await page.getByRole("button", { name: "Not now" }).click();
+  await expect(page.locator("#model-offer")).toBeHidden();
+  await expect(kept(page, "some/tiny")).toHaveCount(0);
+});
+
+test("a model that is not on the Hub is said so", async ({ page, site }) => {
+  await openWithHub(page, site);
+  await lookUp(page, "no/such");
+  await expect(page.getByRole("alert")).toContainText("no/such");
+});
+
+test("weights chosen with their texts load; alone they say what they lack", async ({ page, site }) => {
+  await open(page, site);
+  const file = async (name) => ({ name, mimeType: "application/octet-stream", buffer: await readFile(new URL(name, TINY)) });
+  const choose = async (names) => {
+    await page.locator("#model-button").click();
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Open a model file" }).click();
+    await (await chooser).setFiles(await Promise.all(names.map(file)));
+  };
+  await choose(["model.safetensors"]);
+  await expect(page.getByRole("alert")).toContainText("config.json and tokenizer.json");
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await choose(["model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"]);
+  await expect(page.locator("#model-detail")).toContainText("q8");
+  await expect(page.locator("#model-note")).toBeHidden();
+});
+
+test("a link's model is offered with its size, not loaded", async ({ page, site }) => {
+  await openWithHub(page, `${site}`);
+  await page.goto("about:blank");
+  await page.goto(`${site}#model=hf%3Asome%2Ftiny`);
+  await page.locator("#notice-action").click();
+  await expect(page.locator("#model-offer")).toContainText("179 kB to download");
+  expect(hub.served).toBeLessThan(2 * hub.size);
+  await expect(page.locator("#model-name")).not.toHaveText("some/tiny");
+});
+
+test("a full disk is said in a clear word, and the model is used all the same", async ({ page, site }) => {
+  await page.route("**/cliplet/worker.js", async (route) => {
+    const response = await route.fetch();
+    const full = `const put = Cache.prototype.put; Cache.prototype.put = function (key, value) {
+      if (String(key).includes("hf%3A")) throw new DOMException("no room", "QuotaExceededError");
+      return put.call(this, key, value); };\n`;
+    await route.fulfill({ response, body: full + (await response.text()) });
+  });
+  await openWithHub(page, site);
+  await lookUp(page);
+  await page.getByRole("button", { name: "Load 179 kB" }).click();
+  await expect(page.locator("#model-name")).toHaveText("some/tiny");
+  await expect(page.getByRole("alert")).toContainText("this device has no room for it");
+});
+
+test("the card tells limits and bias", async ({ page, site }) => {
+  await open(page, site);
+  await page.locator("#model-button").click();
+  await page.getByText("What CLIP can and cannot do").click();
+  await expect(dialog(page)).toContainText("bias");
+  await expect(dialog(page)).toContainText("Do not use it to judge or identify people");
+});

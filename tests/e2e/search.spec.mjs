@@ -1,0 +1,66 @@
+// Search: any sentence ranks the pictures, a picture finds its like, a map lays them out.
+
+import { drop, expect, many, names, open, setLabels, setTemplate, test } from "./page.mjs";
+
+const ready = async (page, site, count) => {
+  await open(page, site);
+  await setTemplate(page, "a {}");
+  await drop(page, await many(page, count));
+  await expect(page.getByRole("status")).toHaveText(`${count} pictures done`);
+};
+
+test("a sentence ranks the pictures by likeness", async ({ page, site }) => {
+  await ready(page, site, 12);
+  const field = page.getByRole("searchbox", { name: "Search the pictures" });
+  await field.fill("a blue square");
+  await field.press("Enter");
+  await expect(page.locator("#liking")).toContainText("Most like “a blue square” first");
+  await expect.poll(async () => (await names(page)).slice(0, 6).every((name) => name.startsWith("square"))).toBe(true);
+  const likeness = (await page.locator(".card .likeness").allTextContents()).map((words) => parseFloat(words.split(" ")[1]));
+  expect(likeness).toEqual([...likeness].sort((a, b) => b - a));
+  await field.fill("a red circle");
+  await field.press("Enter");
+  await expect.poll(async () => (await names(page)).slice(0, 6).every((name) => name.startsWith("circle"))).toBe(true);
+  await page.getByRole("button", { name: "Back to the usual order" }).click();
+  await expect.poll(async () => (await names(page)).slice(0, 2)).toEqual(["circle-0.png", "square-1.png"]);
+});
+
+test("a sentence given while the model loads is searched when it is there", async ({ page, site }) => {
+  let letGo;
+  const gate = new Promise((resolve) => (letGo = resolve));
+  await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
+  await page.goto(site);
+  await drop(page, await many(page, 4));
+  await page.getByRole("searchbox").fill("a blue square");
+  await page.getByRole("searchbox").press("Enter");
+  letGo();
+  await expect.poll(async () => (await names(page)).slice(0, 2).every((name) => name.startsWith("square")), { timeout: 40_000 }).toBe(true);
+});
+
+test("a picture finds its like", async ({ page, site }) => {
+  await ready(page, site, 8);
+  await page.getByRole("button", { name: "Find alike: square-3.png" }).click();
+  await expect(page.locator("#liking")).toContainText("Most like square-3.png first");
+  await expect.poll(async () => (await names(page)).slice(0, 4).every((name) => name.startsWith("square"))).toBe(true);
+  await expect(page.locator(".card .likeness").first()).toHaveText("Likeness 1.000");
+});
+
+test("the map lays like pictures near each other and is walked by arrow keys", async ({ page, site }) => {
+  await ready(page, site, 20);
+  await page.getByRole("tab", { name: "Map" }).click();
+  const points = page.getByRole("list", { name: "Map of the pictures" }).getByRole("button");
+  await expect(points).toHaveCount(20);
+  const boxes = await points.evaluateAll((all) => all.map((point) => ({ circle: point.title.startsWith("circle"), x: point.getBoundingClientRect().x })));
+  const mean = (some) => some.reduce((sum, { x }) => sum + x, 0) / some.length;
+  const apart = Math.abs(mean(boxes.filter(({ circle }) => circle)) - mean(boxes.filter(({ circle }) => !circle)));
+  const within = Math.max(...boxes.filter(({ circle }) => circle).map(({ x }) => Math.abs(x - mean(boxes.filter(({ circle }) => circle)))));
+  expect(apart).toBeGreaterThan(within);
+  await setLabels(page, "red circle, blue square");
+  await expect(points.first()).toHaveAccessibleName("circle-0.png: red circle");
+  const left = points.nth(boxes.findIndex(({ x }) => x === Math.min(...boxes.map((box) => box.x))));
+  await left.focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(left).not.toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog")).toBeVisible();
+});

@@ -1,0 +1,151 @@
+// Models from the Hub and from files, quantized while they arrive: through lost connections, full disks
+// and changed files, at the package's door. The Hub is a stand-in on loopback.
+
+import { readFile } from "node:fs/promises";
+import { startHub } from "./hub.mjs";
+import { expect, test } from "./page.mjs";
+
+/** The stand-in listens where the page's guard against foreign requests knows it. */
+const PORT = 18_443;
+const TINY = new URL("../parity/tiny/", import.meta.url);
+
+let hub;
+test.beforeEach(async () => void (hub = await startHub({ port: PORT })));
+test.afterEach(() => hub.close());
+const HUB = `http://127.0.0.1:${PORT}`;
+test.use({ served: { hub: HUB }, friends: [HUB], expectedComplaints: [/ERR_|404/] });
+
+/** Runs code in a bare page with the package as `cliplet` and the stand-in's address as `hub`. */
+async function run(page, site, code, given = null) {
+  await page.goto(`${site}example.html`);
+  return page.evaluate(
+    async ([source, hub, given]) => {
+      const cliplet = await import(new URL("cliplet/index.js", document.baseURI).href);
+      const AsyncFunction = (async () => {}).constructor;
+      return new AsyncFunction("cliplet", "hub", "given", source)(cliplet, hub, given);
+    },
+    [code, hub.url, given],
+  );
+}
+
+const LOAD = `
+  const seen = [];
+  const clip = await cliplet.Cliplet.load("hf:some/tiny", { hub, onProgress: (p) => seen.push(p) });
+  const embedding = Array.from(await clip.embedText("a cat"));
+  const { info } = clip;
+  clip.dispose();
+  return { info, embedding, seen, kept: await cliplet.Cliplet.kept() };`;
+const FAIL = `
+  return cliplet.Cliplet.load("hf:some/tiny", { hub }).then(() => "loaded", (error) => error.code + ": " + error.message);`;
+
+/** The embedding that \`cliplet convert\`'s file of the same snapshot gives. */
+async function converted(page, site) {
+  const base64 = (await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url))).toString("base64");
+  return run(page, site, `
+    const bytes = Uint8Array.from(atob(given), (c) => c.charCodeAt(0));
+    const clip = await cliplet.Cliplet.load(new Blob([bytes]));
+    return Array.from(await clip.embedText("a cat"));`, base64);
+}
+
+test("a Hub id is packed on the way, kept, and needs no network again", async ({ page, site }) => {
+  const { info, embedding, seen, kept } = await run(page, site, LOAD);
+  expect(embedding).toEqual(await converted(page, site));
+  expect(info).toMatchObject({ name: "some/tiny", quantization: "q8", kept: true, origin: "https://huggingface.co/some/tiny" });
+  expect(info.bytes).toBeLessThan(hub.size);
+  expect(seen.at(-1)).toEqual({ loaded: hub.size, total: hub.size });
+  expect(kept.find(({ name }) => name === "some/tiny")).toMatchObject({ complete: true, bytes: info.bytes, checksum: info.checksum });
+  const before = hub.requests.length;
+  expect((await run(page, site, LOAD)).embedding).toEqual(embedding);
+  expect(hub.requests.length).toBe(before);
+});
+
+test("a lost connection is taken up where it broke", async ({ page, site }) => {
+  hub.lose = 50_000;
+  const { embedding } = await run(page, site, LOAD);
+  const ranges = hub.requests.filter(({ range }) => range).map(({ range }) => range);
+  expect(ranges.length).toBeGreaterThan(2);
+  expect(new Set(ranges).size).toBe(ranges.length);
+  hub.lose = Infinity;
+  expect(embedding).toEqual(await converted(page, site));
+});
+
+test("a visit that ended midway is gone on with in the next", async ({ page, site }) => {
+  test.setTimeout(120_000);
+  hub.lose = 120_000;
+  const failing = run(page, site, FAIL);
+  await expect.poll(() => hub.served).toBe(120_000);
+  hub.dead = true;
+  expect(await failing).toContain("network: ");
+  hub.dead = false;
+  hub.lose = Infinity;
+  const { embedding, info } = await run(page, site, LOAD);
+  expect(hub.requests.at(-1)).toMatchObject({ name: "model.safetensors", range: expect.stringMatching(/^bytes=\d{5,}-$/) });
+  expect(info.kept).toBe(true);
+  expect(embedding).toEqual(await converted(page, site));
+});
+
+test("weights that changed in between are loaded anew, never mixed", async ({ page, site }) => {
+  test.setTimeout(120_000);
+  hub.lose = 120_000;
+  const failing = run(page, site, FAIL);
+  await expect.poll(() => hub.served).toBe(120_000);
+  hub.dead = true;
+  await failing;
+  Object.assign(hub, { dead: false, lose: Infinity, served: 0, etag: '"two"' });
+  const { embedding } = await run(page, site, LOAD);
+  expect(hub.served).toBeGreaterThanOrEqual(hub.size);
+  expect(embedding).toEqual(await converted(page, site));
+});
+
+test("what a load would bring and keep is told before it", async ({ page, site }) => {
+  const told = await run(page, site, `return cliplet.Cliplet.inspect("hf:some/tiny", { hub, quant: "q4" });`);
+  expect(told).toMatchObject({ name: "some/tiny", download: hub.size, quantization: "q4", kept: false });
+  const { info } = await run(page, site, LOAD.replace("{ hub,", "{ hub, quant: 'q4',"));
+  expect(told.bytes).toBe(info.bytes);
+  expect(info.quantization).toBe("q4");
+});
+
+test("the files of a snapshot chosen together load; weights alone say what they lack", async ({ page, site }) => {
+  const files = await Promise.all(
+    ["model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"].map(async (name) => ({
+      name,
+      base64: (await readFile(new URL(name, TINY))).toString("base64"),
+    })),
+  );
+  const found = await run(page, site, `
+    const files = given.map(({ name, base64 }) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name, { lastModified: 1 }));
+    const clip = await cliplet.Cliplet.load(files);
+    const embedding = Array.from(await clip.embedText("a cat"));
+    const alone = await cliplet.Cliplet.load(files[0]).catch((error) => error);
+    const kept = (await cliplet.Cliplet.kept()).find(({ name }) => name === clip.info.name);
+    const again = await cliplet.Cliplet.load(kept.id);
+    const same = Array.from(await again.embedText("a cat"));
+    await cliplet.Cliplet.forget(kept.id);
+    const left = (await cliplet.Cliplet.kept()).filter(({ id }) => id === kept.id).length;
+    return { embedding, same, code: alone.code, message: alone.message, left };`, files);
+  expect(found.embedding).toEqual(await converted(page, site));
+  expect(found.same).toEqual(found.embedding);
+  expect(found.code).toBe("input");
+  expect(found.message).toContain("config.json");
+  expect(found.left).toBe(0);
+});
+
+test("a repository that is none is said so", async ({ page, site }) => {
+  const codes = await run(page, site, `
+    const code = (id) => cliplet.Cliplet.load(id, { hub }).catch((error) => error.code + ": " + error.message);
+    return [await code("hf:no/such"), await code("hf:../up"), await code("hf:justaname")];`);
+  expect(codes[0]).toContain("no/such");
+  expect(codes[1]).toContain("input: ");
+  expect(codes[2]).toContain("hf:owner/name");
+});
+
+test("a full disk ends the keeping, not the loading", async ({ page, site }) => {
+  await page.route("**/cliplet/worker.js", async (route) => {
+    const response = await route.fetch();
+    const full = `Cache.prototype.put = async () => { throw new DOMException("no room", "QuotaExceededError"); };\n`;
+    await route.fulfill({ response, body: full + (await response.text()) });
+  });
+  const { info, kept } = await run(page, site, LOAD);
+  expect(info).toMatchObject({ kept: false, keepProblem: "full" });
+  expect(kept).toEqual([]);
+});

@@ -1,0 +1,108 @@
+// What the page promises: pictures cause no network traffic, and policies would stop what code forgot.
+
+import { readFile } from "node:fs/promises";
+import { DIST, answer, draw, drop, expect, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
+import { pagePolicy, policies } from "../../www/tools/policy.mjs";
+
+test.describe("pictures", () => {
+  const heard = [];
+  test.use({ served: { onRequest: (path) => heard.push(path) } });
+
+  test("cause no network traffic", async ({ page, site }) => {
+    await open(page, site);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.waitForLoadState("networkidle");
+    const asked = [];
+    page.context().on("request", (request) => asked.push(request.url()));
+    expect(heard.length).toBeGreaterThan(10);
+    heard.length = 0;
+    await drop(page, [
+      png("circle.png", await draw(page, paints.redCircle)),
+      png("square.png", await draw(page, paints.blueSquare)),
+      { name: "broken.jpg", type: "image/jpeg", bytes: Buffer.from("no picture") },
+    ]);
+    await answer(page, "circle.png");
+    await answer(page, "square.png");
+    await setLabels(page, "secret label, other label");
+    await setTemplate(page, "my own {}");
+    await answer(page, "square.png");
+    await page.waitForTimeout(500);
+    expect(heard).toEqual([]);
+    // Own scripts may start a worker, from the service worker's cache; nothing may carry anything.
+    expect(asked.filter((url) => !/^(blob|data):/.test(url) && !/\.js$/.test(url))).toEqual([]);
+  });
+});
+
+test("the policies allow no inline code, no eval, and one context alone the Hub", async ({ page, site }) => {
+  const stated = pagePolicy(await readFile(`${DIST}/index.html`, "utf8"));
+  for (const policy of [stated, ...Object.values(policies)]) {
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toMatch(/unsafe-inline|(?<!wasm-)unsafe-eval|\*(?!\.)/);
+  }
+  expect(stated).toContain("connect-src 'self';");
+  expect(stated).toContain("require-trusted-types-for 'script'");
+  expect(policies["cliplet/worker.js"]).toContain("connect-src 'self'");
+  await page.goto(site);
+  for (const name of Object.keys(policies)) {
+    const sent = await page.evaluate(async (file) => (await fetch(file)).headers.get("Content-Security-Policy"), name);
+    expect(sent).toBe(policies[name]);
+  }
+});
+
+test.describe("on a host without headers", () => {
+  test.use({ served: { isolated: false } });
+  test("the service worker holds the engine to its policy", async ({ page, site }) => {
+    await page.goto(site);
+    await expect(page.locator("#model-detail")).toContainText(/[2-9] threads/, { timeout: 40_000 });
+    const sent = await page.evaluate(async () => (await fetch("cliplet/worker.js")).headers.get("Content-Security-Policy"));
+    expect(sent).toBe(policies["cliplet/worker.js"]);
+  });
+});
+
+test.describe("held to the policy", () => {
+  test.use({ expectedComplaints: [/Content Security Policy|Trusted/], friends: ["https://elsewhere.example"] });
+
+  test("neither page nor engine can reach another host", async ({ page, site }) => {
+    await open(page, site);
+    const reached = (from) => from.evaluate(() => fetch("https://elsewhere.example/").then(() => "reached", () => "blocked"));
+    expect(await reached(page)).toBe("blocked");
+    const engine = page.workers().find((worker) => worker.url().endsWith("cliplet/worker.js"));
+    expect(await reached(engine)).toBe("blocked");
+    expect(await engine.evaluate(() => fetch("https://huggingface.co/").then(() => "reached", () => "blocked"))).toBe("blocked");
+  });
+
+  test("nothing becomes HTML or code", async ({ page, site }) => {
+    await open(page, site);
+    const tried = await page.evaluate(() => {
+      // In a task of the page's own: what the test runner calls itself is let through.
+      const attempt = (run) =>
+        new Promise((resolve) =>
+          setTimeout(() => {
+            try {
+              run();
+              resolve("done");
+            } catch (error) {
+              resolve(error.name);
+            }
+          }),
+        );
+      return Promise.all([
+        attempt(() => (document.createElement("p").innerHTML = "<b>bold</b>")),
+        attempt(() => eval("1")),
+        attempt(() => new Worker("https://elsewhere.example/worker.js")),
+      ]);
+    });
+    expect(tried).not.toContain("done");
+  });
+});
+
+test("labels and file names are never HTML", async ({ page, site }) => {
+  const spell = '<img src="x" onerror="document.title=1">';
+  await open(page, site);
+  await setLabels(page, `${spell}, other`);
+  await drop(page, [png(`${spell}.png`, await draw(page, paints.redCircle))]);
+  await answer(page, "onerror");
+  await expect(page.locator(".card .ranks")).toContainText(spell);
+  expect(await page.locator('img[src="x"]').count()).toBe(0);
+  expect(await page.title()).toContain("cliplet");
+});
