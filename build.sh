@@ -3,9 +3,12 @@
 #   ./build.sh             build dist/ and serve it on loopback
 #   ./build.sh dist        only build dist/
 #   ./build.sh test        every test: native, wasm in a headless browser, the page end to end
-#   ./build.sh test PART   one of: lint, native, wasm, page
+#   ./build.sh test PART   one of: lint, native, wasm, page, engines
 #   ./build.sh setup       only install what building and testing need
-#   ./build.sh bench       cliplet beside ONNX Runtime Web; SNAPSHOT names a ViT-B/32 to compare on
+#   ./build.sh check-deploy the Spark example on a cluster of processes, the Kubernetes manifests by schema
+#   ./build.sh check-cuda  compile the CUDA build without a CUDA install; test it where there is a GPU
+#   ./build.sh check-api   schemathesis, and Triton's and OpenAI's clients, against the server
+#   ./build.sh bench       cliplet beside ONNX Runtime and PyTorch; SNAPSHOT names a ViT-B/32 to compare on
 # PORT=8080 chooses the port. What is installed beside system packages lies in ~/.cache/cliplet.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -13,6 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 readonly MIN_RUST=1.89
 readonly WASM_BINDGEN=0.2.130 # as pinned in Cargo.toml
 readonly WASM_PACK=0.15.1
+readonly GECKODRIVER=0.37.1
 readonly TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/cliplet"
 readonly TARGET="${CARGO_TARGET_DIR:-$PWD/target}"
 readonly WASM=wasm32-unknown-unknown
@@ -97,12 +101,43 @@ setup_test() {
   setup_build
   cargo_tool wasm-pack wasm-pack "$WASM_PACK"
   have chromium && have chromedriver || apt_need "a browser to test in" chromium chromium-driver
+  have curl || apt_need "the server's documentation is run as written" curl
   fc-list 2>/dev/null | grep -q 'Noto Color Emoji' || apt_need "emoji for the page's tests" fontconfig fonts-noto-color-emoji
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     { have rustup && rustup component add rustfmt clippy; } || apt_need "Rust's linters" rust-web-clippy rustfmt-web
   # wasm-pack looks for the target's folder before it builds; the library itself comes from -Z build-std.
   local lib; lib="$(rustc --print sysroot)/lib/rustlib/$WASM/lib"
   [ -d "$lib" ] || mkdir -p "$lib" 2>/dev/null || as_root mkdir -p "$lib"
+}
+
+# python_env NAME WHY PACKAGE...: prints the folder of a Python environment that holds these packages.
+python_env() {
+  local venv="$TOOLS/$1-venv" why=$2; shift 2
+  if [ ! -f "$venv/ready" ]; then
+    say "Installing Python packages into $venv ($why)"
+    python3 -m venv "$venv" 2>/dev/null || { apt_need "$why" python3-venv; python3 -m venv "$venv"; }
+    "$venv/bin/pip" install --quiet "$@" && touch "$venv/ready"
+  fi
+  echo "$venv"
+}
+
+# setup_engines: the other two engines that the page is tested in; ENGINES names those that are there.
+setup_engines() {
+  ENGINES=chromium
+  if have firefox-esr || apt-cache policy firefox-esr 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+    have firefox-esr || apt_need "the page's tests in Firefox" firefox-esr
+    cargo_tool geckodriver geckodriver "$GECKODRIVER"
+    ENGINES+=,firefox
+  else
+    say "No firefox-esr package here: the page is not tested in Firefox"
+  fi
+  if have WebKitWebDriver || apt-cache policy webkit2gtk-driver 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+    have WebKitWebDriver && have Xvfb || apt_need "the page's tests in WebKitGTK" webkit2gtk-driver xvfb
+    ENGINES+=,webkit
+  else
+    say "No webkit2gtk-driver package here: the page is not tested in WebKitGTK"
+  fi
+  export ENGINES
 }
 
 # ---- building -----------------------------------------------------------------------------------
@@ -125,16 +160,18 @@ wasm_env() {
 }
 
 # build_variant NAME THREADS FEATURES: one wasm module and its JavaScript into dist/cliplet/wasm/NAME.
+# The kernels' loads stay where the source has them: LLVM would hoist them all and spill the sums.
 build_variant() (
   wasm_env "$2"
   say "Building the $1 variant"
-  cargo rustc --release --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}"
+  cargo rustc --release --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
   local wasm="$CARGO_TARGET_DIR/$WASM/release/cliplet.wasm" kept="$CARGO_TARGET_DIR/$1.wasm"
   if ! cmp -s "$wasm" "$kept" || [ ! -f "dist/cliplet/wasm/$1/cliplet_bg.wasm" ]; then
     wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$wasm"
-    # wasm-bindgen-rayon starts its workers by a form of the call that wasm-bindgen warns of.
-    find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' -exec \
-      sed -i 's/pkg\.default(data\.module, data\.memory)/pkg.default({ module_or_path: data.module, memory: data.memory })/' {} +
+    # Threads start by our own script, which needs no blob: worker and survives bundlers.
+    find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' | while read -r starter; do
+      printf 'import { startPool } from "../../../../../pool.js";\n\nexport const startWorkers = (...given) => startPool("%s", ...given);\n' "$1" >"$starter"
+    done
     cp "$wasm" "$kept"
   fi
 )
@@ -146,7 +183,7 @@ build_dist() {
   build_variant simd-threads threads threads
   build_variant relaxed-threads threads threads,relaxed-simd
   cp -R www/. dist/ && rm -rf dist/tools
-  cp models/*.gguf dist/cliplet/models/
+  cp models/*.gguf dist/cliplet/models/ && cp LICENSE dist/cliplet/
   node www/tools/precache.mjs dist
   say "Built dist/: plain static files for any host"
 }
@@ -174,23 +211,91 @@ test_wasm() {
   done
 }
 
+# e2e_packages: what the page's tests import. Not by npm ci, which wants every system's optional packages in the lock.
+e2e_packages() { (cd tests/e2e && npm install --silent --no-save --no-audit --no-fund); }
+
 test_page() {
   build_dist
-  (cd tests/e2e && { [ -d node_modules ] || npm ci --silent; } && npm test)
+  e2e_packages
+  (cd tests/e2e && npm test)
 }
+
+test_engines() {
+  setup_engines
+  [ -f dist/precache.json ] || build_dist
+  say "The page's journeys in $ENGINES"
+  e2e_packages
+  (cd tests/e2e && npm run --silent engines)
+}
+
+check_deploy() {
+  local venv test
+  have java || apt_need "Spark runs on Java" default-jre-headless
+  venv=$(python_env deploy "Spark and the schemas of Kubernetes" 'pyspark==4.3.*' 'pandas<3' pyarrow kubernetes-validate pyyaml)
+  # Its schemas alone: what its client needs is not.
+  "$venv/bin/pip" install --quiet --no-deps kserve
+  cargo build --quiet
+  for test in manifests spark; do CLIPLET="$TARGET/debug/cliplet" "$venv/bin/python" "tests/deploy/${test}_test.py"; done
+}
+
+check_api() {
+  local venv
+  venv=$(python_env api "schemathesis and the clients of other servers" 'schemathesis==4.32.*' 'tritonclient[http]' openai)
+  cargo build --quiet
+  "$venv/bin/python" tests/server/api/check.py "$TARGET/debug/cliplet"
+}
+
+# ---- CUDA ---------------------------------------------------------------------------------------
+
+# The 13.0 line: a driver of the 13.0 series refuses what a newer compiler makes.
+readonly CUDA_PACKAGES=(nvidia-{cuda-nvcc,nvvm,cuda-crt,cuda-runtime,cuda-cccl,cublas,cuda-nvrtc}'==13.0.*' nvidia-curand)
+
+# cuda_env: sets what cargo needs to build with CUDA, from packages where no toolkit is installed.
+cuda_env() {
+  local venv cap lib
+  venv=$(python_env cuda "the CUDA compiler and its libraries" "${CUDA_PACKAGES[@]}")
+  CUDA_HOME=$(echo "$venv"/lib/python3*/site-packages/nvidia/cu13)
+  have g++ || apt_need "the CUDA compiler's host compiler" g++
+  # The linker asks for names without versions.
+  for lib in "$CUDA_HOME"/lib/lib*.so.[0-9]*; do ln -sf "$(basename "$lib")" "${lib%%.so.*}.so"; done
+  cap=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d . || true)
+  export CUDA_HOME CUDA_PATH=$CUDA_HOME CUDA_ROOT=$CUDA_HOME CUDA_TOOLKIT_ROOT_DIR=$CUDA_HOME
+  export CUDA_COMPUTE_CAP=${cap:-90} PATH="$CUDA_HOME/bin:$PATH" CARGO_TARGET_DIR="$TARGET/cuda"
+  export RUSTFLAGS="-L native=$CUDA_HOME/lib -L native=$CARGO_TARGET_DIR/stub"
+  export LD_LIBRARY_PATH="$CUDA_HOME/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+}
+
+# cuda_stub: a libcuda.so to link against, with every driver function that is called and nothing in it.
+cuda_stub() {
+  local stub="$CARGO_TARGET_DIR/stub"
+  mkdir -p "$stub"
+  {
+    nm -u "$CARGO_TARGET_DIR"/debug/deps/lib{cudarc,candle}*.rlib 2>/dev/null | awk '$2 ~ /^cu[A-Z]/ {print $2}' | sort -u
+    nm -D --defined-only "$CUDA_HOME"/lib/lib{cublas,cublasLt,curand,nvrtc,cudart}.so | awk 'NF == 3 {print $3}' | sed 's/@.*//' | sort -u | sed 'p'
+  } | sort | uniq -u | sed 's/.*/void &(void) {}/' >"$stub/cuda.c"
+  cc -shared -fPIC -Wl,-soname,libcuda.so.1 -o "$stub/libcuda.so" "$stub/cuda.c"
+}
+
+check_cuda() (
+  cuda_env
+  say "Compiling with the feature cuda (compute capability $CUDA_COMPUTE_CAP)"
+  cargo build --lib --features cuda
+  cuda_stub
+  cargo build --features cuda
+  say "Built $CARGO_TARGET_DIR/debug/cliplet"
+  if nvidia-smi -L >/dev/null 2>&1; then
+    cargo test --features cuda --test devices -- --nocapture
+  else
+    say "skipped: the numeric suite on a GPU; this machine has none"
+  fi
+)
 
 # ---- measuring ----------------------------------------------------------------------------------
 
 # bench_python: prints a Python that has what benches/web/peer.py imports.
 bench_python() {
   [ -z "${PYTHON:-}" ] || { echo "$PYTHON"; return; }
-  local venv="$TOOLS/bench-venv"
-  if [ ! -f "$venv/ready" ]; then
-    say "Installing PyTorch and ONNX into $venv (they make the peer's model files)"
-    python3 -m venv "$venv" 2>/dev/null || { apt_need "the peer's model files" python3-venv; python3 -m venv "$venv"; }
-    "$venv/bin/pip" install --quiet torch transformers safetensors onnx onnxruntime sympy && touch "$venv/ready"
-  fi
-  echo "$venv/bin/python"
+  echo "$(python_env bench "PyTorch and ONNX make the peer's model files" torch transformers safetensors onnx onnxruntime sympy)/bin/python"
 }
 
 bench() {
@@ -207,6 +312,7 @@ bench() {
   cargo run --release -- convert "$snapshot" -o "$work/model.gguf" --quant q8
   (cd benches/web && { [ -d node_modules ] || npm ci --silent --ignore-scripts; } &&
     node bench.mjs ../../dist "$work/model.gguf" "$work/peer" ../RESULTS.md)
+  "$python" -W ignore benches/native/bench.py "$TARGET/release/cliplet" "$snapshot" "$work/native" benches/RESULTS.md
 }
 
 # ---- commands -----------------------------------------------------------------------------------
@@ -215,13 +321,16 @@ case "${1:-serve}" in
   serve) setup_build; build_dist; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
   dist) setup_build; build_dist ;;
   setup) setup_test ;;
+  check-cuda) setup_rust; check_cuda ;;
+  check-deploy) setup_rust; check_deploy ;;
+  check-api) setup_rust; check_api ;;
   bench) setup_test; build_dist; bench ;;
   test)
     setup_test
-    for part in ${2:-lint native wasm page}; do
-      declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm or page"
+    for part in ${2:-lint native wasm page engines}; do
+      declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm, page or engines"
       say "== $part"; SECONDS=0; "test_$part"; say "== $part passed in ${SECONDS} s"
     done ;;
-  -h | --help | help) sed -n '2,9s/^# \{0,1\}//p' "$0" ;;
+  -h | --help | help) sed -n '2,12s/^# \{0,1\}//p' "$0" ;;
   *) die "unknown command '$1': see ./build.sh --help" ;;
 esac
