@@ -23,7 +23,6 @@ class Person {
   }
 
   find = (css) => this.browser.findElement(By.css(css));
-  text = async (css) => this.find(css).getText();
   run = (code, ...given) => this.browser.executeScript(code, ...given);
   /** Runs an async function body in the page. */
   wait = (code, ...given) =>
@@ -36,7 +35,8 @@ class Person {
   /** Waits until what `read` gives fits. */
   async until(read, fits, what) {
     let last;
-    await this.browser.wait(async () => fits((last = await read().catch(() => undefined))), WAIT).catch(() => assert.fail(`${what}: still ${JSON.stringify(last)}`));
+    const settled = async () => fits((last = await read().catch(() => undefined)));
+    await this.browser.wait(settled, WAIT).catch(() => assert.fail(`${what}: still ${JSON.stringify(last)}`));
     return last;
   }
 
@@ -46,12 +46,15 @@ class Person {
     return this.ready();
   }
 
+  /** Thread count and module of the ready model, read at once: the service worker may load the page anew in between. */
   async ready() {
-    const detail = await this.until(() => this.text("#model-detail"), (words) => /thread/.test(words ?? ""), "the model is ready");
-    const variant = await this.run(
-      `return [...document.querySelectorAll("#model-facts dt")].find((term) => term.textContent === "WebAssembly").nextElementSibling.textContent`,
-    );
-    return { threads: Number(/(\d+) threads?/.exec(detail)[1]), variant };
+    const read = () =>
+      this.run(
+        `const fact = [...document.querySelectorAll("#model-facts dt")].find((term) => term.textContent === "WebAssembly");
+         const [, threads] = /(\\d+) threads?/.exec(document.querySelector("#model-detail").textContent) ?? [];
+         return fact && threads ? { threads: Number(threads), variant: fact.nextElementSibling.textContent } : null`,
+      );
+    return this.until(read, Boolean, "the model is ready");
   }
 
   /** Drops a picture that the browser draws. */
@@ -99,10 +102,8 @@ class Person {
     await this.click("#labels-as-text");
   }
 
-  /** Waits until a service worker has the page. */
-  controlled = () =>
-    this.wait(`await navigator.serviceWorker.ready;
-      while (!navigator.serviceWorker.controller) await new Promise((resume) => setTimeout(resume, 50));`);
+  /** Waits until a service worker has the page, which it may load anew for that. */
+  controlled = () => this.until(() => this.run("return crossOriginIsolated && Boolean(navigator.serviceWorker.controller)"), Boolean, "the page is isolated by its service worker");
 
   async classifies() {
     await this.setLabels("blue square, red circle");
@@ -146,7 +147,6 @@ for (const name of names) {
       visit(name, null, { prefix: "/a/folder/", isolated: false }, async (person, server) => {
         await person.open(server.url);
         await person.controlled();
-        await person.until(() => person.run("return crossOriginIsolated"), Boolean, "the page is isolated");
         await person.ready();
         await server.close();
         await person.browser.get("about:blank");
