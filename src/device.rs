@@ -44,6 +44,9 @@ impl DeviceName {
             Self::Metal(number) => Device::new_metal(number),
         };
         opened.map_err(|error| {
+            // The lines after the first are a backtrace, where one was asked for.
+            let error = error.to_string();
+            let error = error.lines().next().unwrap_or_default();
             self.unusable(format!(
                 "the GPU cannot be used; is it there, and its driver installed and new enough? ({error})"
             ))
