@@ -184,6 +184,35 @@ fn webdataset_shards_bring_labels_and_templates() {
 }
 
 #[test]
+fn published_templates_go_by_their_name_or_the_data_sets() {
+    let sets = Sets::new();
+    let named = figures(&[&sets.path("folders"), "--templates", "imagenet-80"]);
+    let eighty: Vec<_> = named["templates"].as_array().unwrap().iter().collect();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("www/app/data/templates.js");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, page) = page.split_once("ALL_80").unwrap();
+    let of_page: Vec<Value> = page
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.trim().strip_suffix(',')?).ok())
+        .collect();
+    assert_eq!(
+        eighty,
+        of_page.iter().collect::<Vec<_>>(),
+        "the page has the same"
+    );
+
+    std::fs::rename(sets.path("folders"), sets.path("my-pets")).unwrap();
+    let pets = sets.path("my-pets");
+    let own = json!(["A photo of a {}, a type of pet."]);
+    assert_eq!(figures(&[&pets])["templates"], own);
+    assert_eq!(
+        figures(&[&pets, "--template", "a {}"])["templates"],
+        json!(["a {}"])
+    );
+    assert!(failure(&[&pets, "--templates", "imagenet-81"], 1).contains("imagenet-81"));
+}
+
+#[test]
 fn several_data_sets_make_a_table() {
     let sets = Sets::new();
     let (folders, shards) = (sets.path("folders"), sets.path("shards"));

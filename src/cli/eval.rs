@@ -29,12 +29,14 @@ pub struct Eval {
     /// A directory with one folder a class, a zip or tar of one, webdataset tars or a directory of them; several give a line each.
     #[arg(value_name = "PATH", required = true)]
     data: Vec<PathBuf>,
-    /// Prompt template with {} for the label; several make an ensemble. Those the data brings by default.
+    /// Prompt template with {} for the label; several make an ensemble. Those the data brings, or those
+    /// published for a data set of its name, by default.
     #[arg(long, value_name = "TEMPLATE")]
     template: Vec<String>,
-    /// File of templates, one a line.
-    #[arg(long, value_name = "FILE.txt", conflicts_with = "template")]
-    templates: Option<PathBuf>,
+    /// File of templates, one a line, or a published set: imagenet-80, imagenet-7, pets, food, aircraft,
+    /// satellite or quoted.
+    #[arg(long, value_name = "FILE|SET", conflicts_with = "template")]
+    templates: Option<String>,
     /// JSON object from class to label: a list, or a string with commas, gives synonyms. Or labels in the
     /// order of the classes, as a JSON list or one a line. The folder's own name by default.
     #[arg(long, value_name = "FILE")]
