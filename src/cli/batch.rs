@@ -172,10 +172,12 @@ impl Batch {
             None if to == To::Parquet => Err(Error::Input(
                 "Parquet cannot be written to standard output: give --output".into(),
             )),
-            Some(output) if same(output) => Err(Error::Input(format!(
-                "{}: the output would replace the input; give another",
-                output.display()
-            ))),
+            Some(output) if journal::files(output).iter().any(|file| same(file)) => {
+                Err(Error::Input(format!(
+                    "{}: the output would replace the input; give another",
+                    output.display()
+                )))
+            }
             Some(output) if output.is_dir() => Err(Error::Input(format!(
                 "{}: this is a folder; give a file to write",
                 output.display()
@@ -242,7 +244,12 @@ impl Batch {
         let info = clip.info();
         let zero_shot = labels.is_some();
         let settings = Settings {
-            model: (info.name.clone(), info.quantization.clone(), info.bytes),
+            model: (
+                info.name.clone(),
+                info.quantization.clone(),
+                info.bytes,
+                info.checksum.clone(),
+            ),
             templates: self.template.iter().filter(|_| zero_shot).cloned().collect(),
             top_k: self.top_k.filter(|_| zero_shot).map(|k| k as usize),
             normalize: self.normalize && !zero_shot,

@@ -6,6 +6,7 @@ use crate::support::*;
 fn misuse_is_told_in_a_sentence() {
     let folder = Folder::with(1);
     let rows = folder.write("rows.csv", "image\n0.png\n");
+    let kept = folder.write("kept.csv.partial", "image\n0.png\n");
     let table = folder.write("table.csv", "picture,caption\n0.png,x\n");
     let bad = folder.write("bad.jsonl", "{\n");
     let texts = folder.write("texts.jsonl", "{\"text\": \"a\"}\n");
@@ -17,6 +18,17 @@ fn misuse_is_told_in_a_sentence() {
         (&["--from", "parquet"], "cannot be read from standard input"),
         (&["--from", "folder"], "cannot be read from standard input"),
         (&[&rows, "-o", &rows], "would replace the input"),
+        (
+            &[
+                &kept,
+                "--from",
+                "csv",
+                "-o",
+                &folder.path("kept.csv"),
+                "--restart",
+            ],
+            "would replace the input",
+        ),
         (&[&rows, "-o", &folder.path("")], "say --to"),
         (
             &[&rows, "--to", "csv", "-o", &folder.path("")],

@@ -131,6 +131,16 @@ fn a_killed_run_goes_on_only_as_it_began() {
         "{message}"
     );
 
+    // As if a model of the same name and size, but other weights, had begun it.
+    let begun = std::fs::read_to_string(job.partial()).unwrap();
+    let settings: serde_json::Value = serde_json::from_str(begun.lines().next().unwrap()).unwrap();
+    let checksum = settings["model"][3].as_str().unwrap();
+    let other = begun.replacen(checksum, &"0".repeat(checksum.len()), 1);
+    std::fs::write(job.partial(), other).unwrap();
+    let message = failure(&job.arguments(&["--labels", LABELS]), 2);
+    assert!(message.contains("another model"), "{message}");
+    std::fs::write(job.partial(), begun).unwrap();
+
     let rows = job.folder.read("rows.csv");
     job.folder.write("rows.csv", rows.replacen("1.png", "2.png", 1));
     let message = failure(&job.arguments(&["--labels", LABELS]), 2);

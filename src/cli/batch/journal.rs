@@ -23,8 +23,8 @@ const MARK: usize = 16;
 /// What makes two runs give the same answers for the same row.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Name, quantization and size of the model.
-    pub model: (String, String, u64),
+    /// Name, quantization, size and, where it has one, checksum of the model.
+    pub model: (String, String, u64, Option<String>),
     /// Labels, where there are any: those of a zero-shot run.
     pub labels: Option<Vec<String>>,
     /// Templates of a zero-shot run.
@@ -53,7 +53,7 @@ impl Journal {
     /// [`Error::Input`] where it was written under other settings or another run is at it,
     /// [`Error::Io`].
     pub fn open(output: &Path, settings: &Settings, restart: bool) -> Result<Self, Error> {
-        let path = beside(output, ".partial");
+        let [_, path, _] = files(output);
         let refuse = |reason: &str| Error::Input(format!("{}: {reason}", path.display()));
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).open(&path);
@@ -125,8 +125,7 @@ impl Journal {
     /// Writes the output, puts it in place and removes the journal.
     pub fn finish(mut self, to: To) -> Result<(), Error> {
         self.flush()?;
-        let output = &self.output;
-        let writing = beside(output, ".writing");
+        let [output, _, writing] = files(&self.output);
         let file = File::create(&writing).map_err(io_error(&writing))?;
         let mut sink = Sink::new(file, to, &writing.display().to_string())?;
         let lines = BufReader::new(File::open(&self.path).map_err(io_error(&self.path))?).lines();
@@ -139,16 +138,18 @@ impl Journal {
         }
         let file = sink.finish()?;
         file.sync_all().map_err(io_error(&writing))?;
-        std::fs::rename(&writing, output).map_err(io_error(output))?;
+        std::fs::rename(&writing, &output).map_err(io_error(&output))?;
         std::fs::remove_file(&self.path).map_err(io_error(&self.path))
     }
 }
 
-/// `path` with something after its name.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
+/// The files that a run writes: the output, the journal, and the output before it is whole.
+pub fn files(output: &Path) -> [PathBuf; 3] {
+    ["", ".partial", ".writing"].map(|ending| {
+        let mut name = output.as_os_str().to_owned();
+        name.push(ending);
+        name.into()
+    })
 }
 
 /// What of a journal is whole.
