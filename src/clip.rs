@@ -216,13 +216,16 @@ impl Clip {
 
     /// Embeds texts, not normalized, in their order. Texts that begin alike cost less together.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        let ids = texts.iter().map(|text| self.tokenizer.encode(text));
+        self.embed_tokens(&ids.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Embeds texts that the [`tokenizer`](Self::tokenizer) has made into ids, as
+    /// [`embed_texts`](Self::embed_texts) does.
+    pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
         let mut embeddings = Vec::with_capacity(texts.len());
         for batch in texts.chunks(TEXTS) {
-            let ids = batch
-                .iter()
-                .map(|text| self.tokenizer.encode(text))
-                .collect::<Result<Vec<_>>>()?;
-            embeddings.extend(rows(&on_pool(|| self.model.embed_tokens(&ids))?)?);
+            embeddings.extend(rows(&on_pool(|| self.model.embed_tokens(batch))?)?);
         }
         Ok(embeddings)
     }

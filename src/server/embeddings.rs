@@ -26,8 +26,7 @@ pub(super) async fn embeddings(
     State(app): State<Shared>,
     body::Json(request): body::Json<EmbeddingsRequest>,
 ) -> Result<Json<EmbeddingsAnswer>, Problem> {
-    let clip = app.engine.clip();
-    let dimension = clip.info().dimension;
+    let dimension = app.engine.clip().info().dimension;
     if let Some(wanted) = request.dimensions.filter(|&wanted| wanted != dimension) {
         return Err(Problem::invalid(format!(
             "dimensions is {wanted}, but this model's embeddings have {dimension} and cannot be cut"
@@ -49,15 +48,13 @@ pub(super) async fn embeddings(
             }
         }
     }
-    let tokens = texts
-        .iter()
-        .map(|text| clip.tokenizer().encode(text).map(|ids| ids.len()));
-    let tokens = tokens.sum::<Result<usize, _>>()?;
     let naming = [&picture_places, &text_places].map(|numbers| Naming {
         what: "input",
         numbers,
     });
-    let (images, texts) = app.embed_both(pictures, texts, naming).await?;
+    let texts = app.tokenize(texts, naming[1]).await?;
+    let tokens = texts.iter().map(Vec::len).sum();
+    let (images, texts) = app.embed_both(pictures, texts, naming[0]).await?;
 
     let images = picture_places.into_iter().zip(images);
     let all = images.chain(text_places.into_iter().zip(texts));

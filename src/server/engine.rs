@@ -33,6 +33,9 @@ pub struct EngineSettings {
 /// Places in the image tower's queue.
 pub type ImagePlaces = Places<PixelValues, Vec<f32>>;
 
+/// A text's ids.
+pub type Tokens = Vec<u32>;
+
 /// Embeddings of labels, one normalised vector each, shared with the cache.
 pub type LabelEmbeddings = Arc<Vec<Vec<f32>>>;
 
@@ -40,7 +43,7 @@ pub type LabelEmbeddings = Arc<Vec<Vec<f32>>>;
 pub struct Engine {
     clip: Arc<Clip>,
     images: Queue<PixelValues, Vec<f32>>,
-    texts: Queue<String, Vec<f32>>,
+    texts: Queue<Tokens, Vec<f32>>,
     pool: Pool,
     processor: Arc<ImageProcessor>,
     labels: Cache<Arc<LabelSet>, LabelEmbeddings>,
@@ -58,10 +61,7 @@ impl Engine {
         };
         let (images, texts) = (clip.clone(), clip.clone());
         let run_images = move |pixels: Vec<PixelValues>| images.embed_images(&pixels);
-        let run_texts = move |batch: Vec<String>| {
-            let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
-            texts.embed_texts(&batch)
-        };
+        let run_texts = move |tokens: Vec<Tokens>| texts.embed_tokens(&tokens);
         let processor = clip.image_processor().clone();
         let vector_bytes = 4 * clip.info().dimension as u32;
         Ok(Self {
@@ -113,11 +113,25 @@ impl Engine {
         self.on_pool(move || processor.preprocess(&file)).await
     }
 
+    /// Texts to ids, on the pool: a text that cannot be read then fails alone, not with its batch.
+    ///
+    /// # Errors
+    /// [`Refusal::Failed`].
+    pub async fn tokenize(&self, texts: Vec<String>) -> Result<Vec<Tokens>, Refusal> {
+        let clip = self.clip.clone();
+        let encode = move || texts.iter().map(|text| clip.tokenizer().encode(text)).collect();
+        let tokens: CoreResult<_> = self.on_pool(encode).await.map_err(|_| Refusal::Failed)?;
+        tokens.map_err(|error| {
+            tracing::error!(%error, "a text could not be read");
+            Refusal::Failed
+        })
+    }
+
     /// Embeds texts, not normalised, in their order.
     ///
     /// # Errors
     /// Those of the queue.
-    pub async fn embed_texts(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Refusal> {
+    pub async fn embed_tokens(&self, texts: Vec<Tokens>) -> Result<Vec<Vec<f32>>, Refusal> {
         self.texts.reserve(texts.len())?.run(texts).await
     }
 
@@ -130,7 +144,8 @@ impl Engine {
         let compute = async {
             let mut cache = LabelCache::new();
             let prompts = cache.missing(&set);
-            let embeddings = self.embed_texts(prompts.clone()).await?;
+            let tokens = self.tokenize(prompts.clone()).await?;
+            let embeddings = self.embed_tokens(tokens).await?;
             cache.add(prompts, embeddings);
             Ok(Arc::new(cache.ensembles(&set)))
         };

@@ -7,6 +7,8 @@
 mod binary;
 mod types;
 
+use std::mem::take;
+
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, header};
@@ -14,7 +16,7 @@ use axum::response::Response;
 
 pub(super) use types::{InferAnswer, InferRequest, ModelFacts, Ready, ServerFacts, schema};
 
-use super::picture::{Naming, Picture};
+use super::picture::Naming;
 use super::problem::Problem;
 use super::{App, Shared, body};
 use binary::JSON_LENGTH;
@@ -109,8 +111,8 @@ pub(super) async fn infer_version(
         None => bytes::Bytes::new(),
     };
     let request: InferRequest = body::parse(&app, json).await?;
-    let asked = request.into_asked(tensors, &app.settings.limits)?;
-    let outputs = app.infer(&asked).await?;
+    let mut asked = request.into_asked(tensors, &app.settings.limits)?;
+    let outputs = app.infer(&mut asked).await?;
     asked.answer(&app.model_name, VERSION, outputs)
 }
 
@@ -136,19 +138,18 @@ impl App {
     }
 
     /// Every output that the inputs give.
-    async fn infer(&self, asked: &Asked) -> Result<Vec<Output>, Problem> {
-        let pictures: Vec<Picture> = asked.images.clone();
+    async fn infer(&self, asked: &mut Asked) -> Result<Vec<Output>, Problem> {
+        let texts = take(&mut asked.texts);
+        let texts = self.tokenize(texts, Naming::counted("text")).await?;
+        let labels = take(&mut asked.labels);
         let labelled = async {
-            match asked.labels.is_empty() {
+            match labels.is_empty() {
                 true => Ok(None),
-                false => self.embed_labels(asked.labels.clone()).await.map(Some),
+                false => self.embed_labels(labels).await.map(Some),
             }
         };
-        let embedded = self.embed_both(
-            pictures,
-            asked.texts.clone(),
-            ["image", "text"].map(Naming::counted),
-        );
+        let pictures = take(&mut asked.images);
+        let embedded = self.embed_both(pictures, texts, Naming::counted("image"));
         let ((images, texts), labels) = tokio::try_join!(embedded, labelled)?;
         let mut outputs = Vec::new();
         if let Some(labels) = labels {

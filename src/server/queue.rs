@@ -234,11 +234,21 @@ impl<T, R> Shared<T, R> {
             counter!("cliplet_items_total", "tower" => self.name).increment(count as u64);
             self.keep_pace(took / count as f64);
             match results {
-                Ok(Ok(results)) => {
+                Ok(Ok(results)) if results.len() == count => {
                     // A receiver that is gone was cancelled while its batch ran.
                     for (answer, result) in answers.into_iter().zip(results) {
                         let _ = answer.send(Ok(result));
                     }
+                }
+                Ok(Ok(results)) => {
+                    let given = results.len();
+                    tracing::error!(
+                        tower = self.name,
+                        given,
+                        count,
+                        "a batch gave another number of results"
+                    );
+                    fail(answers);
                 }
                 Ok(Err(error)) => {
                     tracing::error!(tower = self.name, %error, "a batch failed");

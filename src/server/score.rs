@@ -9,7 +9,7 @@ pub use types::Task;
 pub(super) use types::{Score, ScoreRequest, schema};
 
 use super::body;
-use super::engine::LabelEmbeddings;
+use super::engine::{LabelEmbeddings, Tokens};
 use super::picture::{Naming, Picture};
 use super::problem::Problem;
 use super::{App, Shared};
@@ -42,6 +42,13 @@ impl App {
                 "row 0: its text holds no label: separate labels by commas",
             ));
         }
+        // The answer repeats them in every row.
+        let length = images.len() * labels.iter().map(String::len).sum::<usize>();
+        Problem::over(
+            length,
+            self.settings.limits.body_bytes,
+            "bytes of labels in the answer's rows",
+        )?;
         let pictures = images.into_iter().map(Picture::Text).collect();
         let (images, embeddings) = tokio::try_join!(
             self.embed_pictures(pictures, Naming::counted("row")),
@@ -69,9 +76,8 @@ impl App {
 
     async fn embeddings(&self, images: Vec<String>, texts: Vec<String>) -> Result<Vec<Score>, Problem> {
         let images = images.into_iter().map(Picture::Text).collect();
-        let (images, texts) = self
-            .embed_both(images, texts, [Naming::counted("row"); 2])
-            .await?;
+        let texts = self.tokenize(texts, Naming::counted("row")).await?;
+        let (images, texts) = self.embed_both(images, texts, Naming::counted("row")).await?;
         let (mut images, mut texts) = (images.into_iter(), texts.into_iter());
         let rows = images.len().max(texts.len());
         Ok((0..rows)
@@ -86,24 +92,33 @@ impl App {
     pub(super) async fn embed_both(
         &self,
         pictures: Vec<Picture>,
-        texts: Vec<String>,
-        naming: [Naming<'_>; 2],
+        texts: Vec<Tokens>,
+        naming: Naming<'_>,
     ) -> Result<(Vec<Vec<f32>>, Vec<Vec<f32>>), Problem> {
-        self.check_texts(&texts, naming[1])?;
         tokio::try_join!(
             async {
                 match pictures.is_empty() {
                     true => Ok(vec![]),
-                    false => self.embed_pictures(pictures, naming[0]).await,
+                    false => self.embed_pictures(pictures, naming).await,
                 }
             },
             async {
                 match texts.is_empty() {
                     true => Ok(vec![]),
-                    false => Ok(self.engine.embed_texts(texts).await?),
+                    false => Ok(self.engine.embed_tokens(texts).await?),
                 }
             }
         )
+    }
+
+    /// The ids of the texts of one request, none of which may be over the limit.
+    pub(super) async fn tokenize(
+        &self,
+        texts: Vec<String>,
+        naming: Naming<'_>,
+    ) -> Result<Vec<Tokens>, Problem> {
+        self.check_texts(&texts, naming)?;
+        Ok(self.engine.tokenize(texts).await?)
     }
 
     fn check_texts(&self, texts: &[String], naming: Naming<'_>) -> Result<(), Problem> {

@@ -1,5 +1,6 @@
 //! The shapes of Azure ML's CLIP endpoints, and how a frame's rows tell what is asked.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -30,7 +31,7 @@ pub struct ScoreRequest {
 struct Frame {
     columns: Vec<Column>,
     #[serde(default, rename = "index")]
-    _index: Vec<Value>,
+    _index: Vec<IgnoredAny>,
     data: Vec<Vec<Option<String>>>,
 }
 
