@@ -45,8 +45,10 @@ pub struct Limits {
     pub requests: usize,
     /// Time for one request, from its header to its answer.
     pub request_time: Duration,
-    /// Time for a request's header to arrive.
-    pub header_time: Duration,
+    /// Connections open at a time.
+    pub connections: usize,
+    /// Time for a request's header to arrive, and for a client to take more of its answer.
+    pub stall_time: Duration,
 }
 
 impl Default for Limits {
@@ -58,7 +60,8 @@ impl Default for Limits {
             text_chars: 4096,
             requests: 256,
             request_time: Duration::from_secs(60),
-            header_time: Duration::from_secs(10),
+            connections: 1024,
+            stall_time: Duration::from_secs(10),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! leave, and the end. Figures are the server's own, from `/metrics`.
 
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::command::Process;
 use super::support::*;
@@ -14,6 +15,15 @@ fn frame(colour: [u8; 3], labels: &str) -> Value {
 const RUN: &str = r#"cliplet_batch_items_count{tower="image"}"#;
 const TAKEN: &str = r#"cliplet_queue_places_taken{tower="image"}"#;
 const WAITING: &str = r#"cliplet_queue_depth{tower="image"}"#;
+
+/// A call whose picture waits in the queue for its batch.
+async fn waiting(process: &Process) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+    let server = &process.running;
+    let call = server.client.post(server.url("/score"));
+    let call = tokio::spawn(call.json(&frame(RED, "")).send());
+    process.until(WAITING, 1.0).await;
+    call
+}
 
 #[tokio::test]
 async fn requests_that_come_together_share_a_batch() {
@@ -71,14 +81,7 @@ async fn a_full_queue_answers_429_and_a_time_to_come_back() {
     };
     let (waiting, refused) = tokio::join!(waiting, refused);
     assert_eq!((waiting.status, refused.status), (200, 429), "{refused:?}");
-    assert!(
-        refused.headers["retry-after"]
-            .to_str()
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            >= 1
-    );
+    assert!(refused.retry_after() >= 1, "{refused:?}");
     assert_eq!(process.metric(TAKEN).await, 0.0);
     assert_eq!(process.running.post("/score", &request).await.status, 200);
 }
@@ -86,14 +89,7 @@ async fn a_full_queue_answers_429_and_a_time_to_come_back() {
 #[tokio::test]
 async fn a_client_that_leaves_leaves_the_queue() {
     let process = Process::start(&["--batch-wait-ms", "50000"]);
-    let server = &process.running;
-    let call = server
-        .client
-        .post(server.url("/score"))
-        .json(&frame(RED, ""))
-        .send();
-    let call = tokio::spawn(call);
-    process.until(WAITING, 1.0).await;
+    let call = waiting(&process).await;
     call.abort();
     process.until(WAITING, 0.0).await;
     process.until(TAKEN, 0.0).await;
@@ -110,13 +106,7 @@ async fn a_client_that_leaves_leaves_the_queue() {
 async fn a_server_that_stops_finishes_what_it_accepted() {
     let process = Process::start(&["--batch-wait-ms", "3000"]);
     let server = &process.running;
-    let call = server
-        .client
-        .post(server.url("/score"))
-        .json(&frame(RED, ""))
-        .send();
-    let call = tokio::spawn(call);
-    process.until(WAITING, 1.0).await;
+    let call = waiting(&process).await;
     process.terminate();
     let answer: Value = call.await.unwrap().unwrap().json().await.unwrap();
     assert_close(

@@ -47,6 +47,13 @@ impl Answer {
             .or(error["message"].as_str())
             .unwrap_or_else(|| panic!("{self:?}"))
     }
+
+    /// Seconds after which to come back.
+    #[track_caller]
+    pub fn retry_after(&self) -> u64 {
+        let seconds = self.headers["retry-after"].to_str().unwrap();
+        seconds.parse().unwrap_or_else(|_| panic!("{self:?}"))
+    }
 }
 
 /// Serves with `settings` on a free port.
