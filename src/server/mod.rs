@@ -55,6 +55,8 @@ struct App {
     engine: Engine,
     fetcher: Option<Fetcher>,
     settings: Settings,
+    /// The key that clients must send, if any.
+    key: Option<door::Key>,
     /// The name that clients know the model by.
     model_name: String,
     /// Requests for the model that may be under way.
@@ -78,6 +80,7 @@ impl Server {
             model_name: model_name(&settings, &clip.info().name),
             engine: Engine::start(clip, &settings.engine)?,
             fetcher,
+            key: settings.key.as_deref().map(door::Key::new),
             requests: Arc::new(Semaphore::new(settings.limits.requests)),
             settings,
             stopping: AtomicBool::new(false),
