@@ -13,6 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use cliplet::clip::{Clip, LoadOptions};
 use cliplet::device::DeviceName;
 use reference::{Reference, least_cosine};
+use tempfile::TempDir;
 
 /// Types and the relative error that each may have.
 const TYPES: [(DType, f32); 3] = [(DType::F32, 1e-4), (DType::F16, 2e-3), (DType::BF16, 2e-2)];
@@ -96,12 +97,18 @@ fn a_quantized_file_is_run_in_floating_point_beside_the_kernels() {
     }
 }
 
+/// The command alone in a folder, with no CUDA build beside it. By a link: a copy may still be open for
+/// writing in a process that another test just started, and would not start then.
+fn alone() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let plain = folder.path().join("cliplet");
+    std::fs::hard_link(env!("CARGO_BIN_EXE_cliplet"), &plain).unwrap();
+    (folder, plain)
+}
+
 #[test]
 fn a_device_that_is_not_there_is_told_in_a_sentence() {
-    // A copy of the command alone in its folder, so that no CUDA build lies beside it.
-    let folder = tempfile::tempdir().unwrap();
-    let plain = folder.path().join("cliplet");
-    std::fs::copy(env!("CARGO_BIN_EXE_cliplet"), &plain).unwrap();
+    let (_folder, plain) = alone();
     let said = |device: &str, code: i32| {
         let mut command = Command::new(&plain);
         let output = command
@@ -130,9 +137,7 @@ fn a_device_that_is_not_there_is_told_in_a_sentence() {
 #[test]
 fn the_cuda_build_beside_takes_over() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let plain = folder.path().join("cliplet");
-    std::fs::copy(env!("CARGO_BIN_EXE_cliplet"), &plain).unwrap();
+    let (folder, plain) = alone();
     let cuda = folder.path().join("cliplet-cuda");
     std::fs::write(&cuda, "#!/bin/sh\necho \"$@\"\n").unwrap();
     std::fs::set_permissions(&cuda, std::fs::Permissions::from_mode(0o755)).unwrap();
