@@ -8,7 +8,10 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use super::Shared;
 use super::problem::Problem;
 
-/// A JSON body. Parsed on the pool, since a body with pictures is large.
+/// Bytes of JSON that are parsed where they are: handing them to another thread would take longer.
+const SMALL: usize = 16 << 10;
+
+/// A JSON body. A large one, with pictures, is parsed on the pool.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<Shared> for Json<T> {
@@ -38,9 +41,14 @@ pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
     Ok(Bytes::from_request(request, app).await?)
 }
 
-/// JSON out of bytes, on the pool.
+/// JSON out of bytes, on the pool where they are many.
 pub async fn parse<T: DeserializeOwned + Send + 'static>(app: &Shared, bytes: Bytes) -> Result<T, Problem> {
-    let parsed = app.engine.on_pool(move || serde_json::from_slice(&bytes)).await?;
+    let small = bytes.len() <= SMALL;
+    let parse = move || serde_json::from_slice(&bytes);
+    let parsed = match small {
+        true => parse(),
+        false => app.engine.on_pool(parse).await?,
+    };
     parsed.map_err(|error| Problem::invalid(shortened(format!("the body is not as expected: {error}"))))
 }
 

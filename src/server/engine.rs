@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use metrics::counter;
 use moka::future::Cache;
 
@@ -67,7 +66,7 @@ impl Engine {
         Ok(Self {
             images: Queue::start("image", settings.images, run_images).map_err(threads)?,
             texts: Queue::start("text", settings.texts, run_texts).map_err(threads)?,
-            pool: Pool::new(settings.picture_threads).map_err(threads)?,
+            pool: Pool::new(settings.picture_threads),
             processor: Arc::new(processor.with_pixel_limit(settings.picture_pixels)),
             labels: Cache::builder()
                 .max_capacity(LABEL_CACHE_BYTES)
@@ -93,7 +92,7 @@ impl Engine {
         self.images.reserve(count)
     }
 
-    /// Runs work of the caller's on the pool, such as decoding base64.
+    /// Runs work of the caller's on the pool, such as reading JSON.
     ///
     /// # Errors
     /// [`Panicked`].
@@ -104,13 +103,9 @@ impl Engine {
         self.pool.run(work).await
     }
 
-    /// A picture file's bytes to what the image tower takes, on the pool.
-    ///
-    /// # Errors
-    /// [`Panicked`] around the errors of [`ImageProcessor::preprocess`].
-    pub async fn prepare(&self, file: Bytes) -> Result<CoreResult<PixelValues>, Panicked> {
-        let processor = self.processor.clone();
-        self.on_pool(move || processor.preprocess(&file)).await
+    /// What makes a picture file into what the image tower takes.
+    pub fn processor(&self) -> Arc<ImageProcessor> {
+        self.processor.clone()
     }
 
     /// Texts to ids, on the pool: a text that cannot be read then fails alone, not with its batch.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::App;
-use super::engine::{Engine, ImagePlaces};
+use super::engine::ImagePlaces;
 use super::problem::Problem;
 use crate::image::PixelValues;
 
@@ -70,19 +70,26 @@ impl App {
     }
 
     async fn pixels(&self, picture: Picture) -> Result<PixelValues, Problem> {
-        let file = match picture {
-            Picture::File(file) => file,
+        let picture = match picture {
             Picture::Text(text) if is_url(&text) => match &self.fetcher {
-                Some(fetcher) => fetcher.fetch(&text).await?,
+                Some(fetcher) => Picture::File(fetcher.fetch(&text).await?),
                 None => {
                     return Err(Problem::invalid(
                         "this server fetches no pictures: send base64, or start it with --allow-url-images",
                     ));
                 }
             },
-            Picture::Text(text) => from_base64(&self.engine, text).await?,
+            given => given,
         };
-        Ok(self.engine.prepare(file).await??)
+        let processor = self.engine.processor();
+        let prepare = move || {
+            let file = match picture {
+                Picture::File(file) => file,
+                Picture::Text(text) => decode(&text)?,
+            };
+            Ok(processor.preprocess(&file)?)
+        };
+        self.engine.on_pool(prepare).await?
     }
 }
 
@@ -95,10 +102,6 @@ fn is_url(text: &str) -> bool {
 pub fn is_data_uri(text: &str) -> bool {
     text.get(..5)
         .is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
-}
-
-async fn from_base64(engine: &Engine, text: String) -> Result<Bytes, Problem> {
-    engine.on_pool(move || decode(&text)).await?
 }
 
 fn decode(text: &str) -> Result<Bytes, Problem> {

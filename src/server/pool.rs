@@ -1,11 +1,15 @@
 //! Threads beside the model's, for what a picture needs before it: base64, decoding, resizing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
 
-use tokio::sync::oneshot;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
-/// A pool of threads that an async caller hands work to.
-pub struct Pool(rayon::ThreadPool);
+/// So many of the runtime's blocking threads, which an async caller hands work to. They sleep when they
+/// have nothing to do: threads that look for work, as rayon's do, would take the processor from the model.
+pub struct Pool(Arc<Semaphore>);
 
 /// The work panicked; what happened is in the log.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,10 +17,10 @@ pub struct Panicked;
 
 impl Pool {
     /// A pool of `threads` threads; 0 is one for each core.
-    pub fn new(threads: usize) -> std::io::Result<Self> {
-        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let named = builder.thread_name(|i| format!("pictures-{i}"));
-        named.build().map(Self).map_err(std::io::Error::other)
+    pub fn new(threads: usize) -> Self {
+        let cores = || available_parallelism().map_or(1, NonZero::get);
+        let threads = NonZero::new(threads).map_or_else(cores, NonZero::get);
+        Self(Arc::new(Semaphore::new(threads)))
     }
 
     /// Runs `work` on the pool, unless its caller has gone away before a thread was free.
@@ -27,14 +31,13 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
-        let (answer, result) = oneshot::channel();
-        self.0.spawn(move || {
-            if !answer.is_closed() {
-                // Where the caller went away meanwhile, nobody wants the result.
-                let _ = answer.send(catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked));
-            }
+        // The semaphore is never closed.
+        let thread = self.0.clone().acquire_owned().await;
+        let worked = spawn_blocking(move || {
+            let _thread = thread;
+            work()
         });
-        result.await.unwrap_or(Err(Panicked))
+        worked.await.map_err(|_| Panicked)
     }
 }
 
@@ -45,7 +48,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_pool_goes_on() {
-        let pool = Pool::new(1).unwrap();
+        let pool = Pool::new(1);
         assert_eq!(
             pool.run(|| panic!("a decoder fell over")).await,
             Err::<(), _>(Panicked)
@@ -55,7 +58,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_of_a_caller_that_went_away_is_not_done() {
-        let pool = std::sync::Arc::new(Pool::new(1).unwrap());
+        let pool = Arc::new(Pool::new(1));
         let (go, gate) = channel::<()>();
         let first = tokio::spawn({
             let pool = pool.clone();
