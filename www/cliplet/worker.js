@@ -41,6 +41,9 @@ function loaded() {
   return engine;
 }
 
+/** How the pictures begin that the engine reads. Where one is damaged, some browsers would make up the rest. */
+const READ_HERE = /^(\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF.{4}WEBP)/s;
+
 /** Decodes with the browser what the engine does not know (HEIC, AVIF, SVG where it can). */
 async function decodeInBrowser(blob, original) {
   try {
@@ -59,10 +62,11 @@ async function decodeInBrowser(blob, original) {
 async function pixels(picture) {
   const clip = loaded();
   if (!(picture instanceof Blob)) return clip.preprocessRgba(picture.width, picture.height, picture.data);
+  const bytes = new Uint8Array(await picture.arrayBuffer());
   try {
-    return clip.preprocess(new Uint8Array(await picture.arrayBuffer()));
+    return clip.preprocess(bytes);
   } catch (error) {
-    if (error.code !== "image") throw error;
+    if (error.code !== "image" || READ_HERE.test(String.fromCharCode(...bytes.subarray(0, 12)))) throw error;
     const { width, height, data } = await decodeInBrowser(picture, error);
     return clip.preprocessRgba(width, height, data);
   }
