@@ -22,8 +22,9 @@ export async function register(onUpdate) {
   try {
     const registration = await serviceWorker.register(`sw.js?kind=${kind()}`, { updateViaCache: "none" });
     const offer = () => {
-      const { waiting } = registration;
-      if (waiting && serviceWorker.controller) {
+      const { active, waiting } = registration;
+      // On a first visit, some browsers still name the worker as waiting while it takes over.
+      if (active && waiting && active !== waiting && waiting.state === "installed") {
         onUpdate(() => {
           updating = true;
           waiting.postMessage("activate");
