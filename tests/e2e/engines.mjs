@@ -2,17 +2,20 @@
 // WebKitGTK. Each driver is started on a free port and stopped with its browser.
 
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
 import { Builder, Capabilities } from "selenium-webdriver";
 
 const first = (...paths) => paths.find(existsSync);
 const TOOLS = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/cliplet/bin`;
-const QUIET = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const QUIET = ["--headless=new", "--window-size=1280,1024", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 /**
- * What starts each engine. `lacking` names what to switch off: "relaxed SIMD", "service workers",
+ * What starts each engine, and what of it can be switched off: "relaxed SIMD", "service workers",
  * "Cache storage"; "persistence" asks for a private window.
  */
 export const ENGINES = {
@@ -36,17 +39,23 @@ export const ENGINES = {
         "dom.caches.enabled": lacking !== "Cache storage",
         "javascript.options.wasm_relaxed_simd": lacking !== "relaxed SIMD",
       };
-      return { browserName: "firefox", "moz:firefoxOptions": { binary: first("/usr/bin/firefox-esr", "/usr/bin/firefox"), args: ["-headless"], prefs } };
+      return { browserName: "firefox", "moz:firefoxOptions": { binary: first("/usr/bin/firefox-esr", "/usr/bin/firefox"), args: ["-headless", "--width=1280", "--height=1024"], prefs } };
     },
   },
   webkit: {
     driver: (port) => ["/usr/bin/WebKitWebDriver", `--port=${port}`],
     // It has no relaxed SIMD at all, and every driven window of it is private.
-    lacks: [],
-    display: true,
-    capabilities() {
+    lacks: ["service workers", "Cache storage"],
+    /** Settings of the desktop it draws on, and the media queries that then hold. */
+    looks: {
+      usual: { settings: "gtk-theme-name=Adwaita", media: ["(prefers-color-scheme: light)", "(prefers-reduced-motion: no-preference)"] },
+      dark: { settings: "gtk-theme-name=Adwaita-dark\ngtk-enable-animations=0", media: ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)"] },
+      contrast: { settings: "gtk-theme-name=HighContrast\ngtk-enable-animations=0", media: ["(prefers-contrast: more)", "(prefers-reduced-motion: reduce)"] },
+    },
+    capabilities(lacking) {
+      const off = { "service workers": "ServiceWorkers", "Cache storage": "CacheAPI" }[lacking];
       const binary = first("/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser");
-      return { browserName: "MiniBrowser", "webkitgtk:browserOptions": { binary, args: ["--automation"] } };
+      return { browserName: "MiniBrowser", "webkitgtk:browserOptions": { binary, args: ["--automation", ...(off ? [`--features=-${off}`] : [])] } };
     },
   },
 };
@@ -59,39 +68,44 @@ const freePort = () =>
     });
   });
 
-/** Starts a program and waits until `ready()` holds. */
-async function started(command, args, env, ready) {
+/** Starts a driver and waits until it answers. */
+async function driver([command, ...args], port, env) {
   const program = spawn(command, args, { stdio: "ignore", env: { ...process.env, ...env } });
-  for (let tries = 0; !(await ready()); tries += 1) {
+  const answers = () => fetch(`http://127.0.0.1:${port}/status`).then(({ ok }) => ok, () => false);
+  for (let tries = 0; !(await answers()); tries += 1) {
     if (tries > 100 || program.exitCode !== null) throw new Error(`${command} did not start`);
     await new Promise((resume) => setTimeout(resume, 100));
   }
   return program;
 }
 
-const answers = (port) => fetch(`http://127.0.0.1:${port}/status`).then(({ ok }) => ok, () => false);
-
-/** A display for the engine that draws on one even in tests. */
-async function display() {
-  for (let number = 90; ; number += 1) {
-    if (existsSync(`/tmp/.X${number}-lock`)) continue;
-    const socket = `/tmp/.X11-unix/X${number}`;
-    const server = await started("Xvfb", [`:${number}`, "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], {}, () => existsSync(socket));
-    return { server, env: { DISPLAY: `:${number}`, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", WEBKIT_DISABLE_COMPOSITING_MODE: "1", LIBGL_ALWAYS_SOFTWARE: "1" } };
-  }
+/** A display for the engine that draws on one even in tests, with settings of its desktop. */
+async function display({ settings }) {
+  const config = await mkdtemp(join(tmpdir(), "cliplet-desktop-"));
+  await mkdir(join(config, "gtk-3.0"));
+  await writeFile(join(config, "gtk-3.0", "settings.ini"), `[Settings]\n${settings}\n`);
+  // The server chooses a free number and tells it when it is ready.
+  const server = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
+  const [number] = await Promise.race([once(server.stdio[3], "data"), once(server, "exit").then(() => Promise.reject(new Error("Xvfb did not start")))]);
+  const env = { XDG_CONFIG_HOME: config, DISPLAY: `:${String(number).trim()}`, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", WEBKIT_DISABLE_COMPOSITING_MODE: "1", LIBGL_ALWAYS_SOFTWARE: "1" };
+  const close = () => (server.kill(), rm(config, { recursive: true, force: true }));
+  return { env, close };
 }
 
-/** Starts an engine; `quit()` ends it with all that was started for it. */
-export async function start(name, lacking) {
+/**
+ * Starts an engine; `quit()` ends it with all that was started for it.
+ * @param {string} name
+ * @param {{lacking?: string, look?: string}} settings what is switched off, and how the desktop looks
+ */
+export async function start(name, { lacking, look = "usual" } = {}) {
   const engine = ENGINES[name];
-  const screen = engine.display ? await display() : null;
+  const screen = engine.looks ? await display(engine.looks[look]) : null;
   const port = await freePort();
-  const [command, ...args] = engine.driver(port);
-  const program = await started(command, args, screen?.env, () => answers(port));
+  const program = await driver(engine.driver(port), port, screen?.env);
   const quit = async () => {
     await browser?.quit().catch(() => {});
     program.kill();
-    screen?.server.kill();
+    await screen?.close();
   };
   let browser;
   try {

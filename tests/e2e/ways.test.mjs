@@ -1,0 +1,158 @@
+// What a person meets on the way, where Playwright cannot go: files good and bad, models, a new version, the
+// keyboard alone, a narrow window, a long queue.
+
+import assert from "node:assert/strict";
+import { readFile, rm } from "node:fs/promises";
+import { serve } from "../../www/tools/serve.mjs";
+import { DIST, change, copied, stamped, titled } from "./copies.mjs";
+import { startHub } from "./hub.mjs";
+import { giveFolder } from "./inpage.mjs";
+import { Key, journeys } from "./person.mjs";
+
+const MODEL = await readFile(`${DIST}/cliplet/models/cliplet-small.gguf`);
+const TINY = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
+
+journeys((journey) => {
+  journey("pictures from a dialog; a damaged one is named and the others go on", async (person) => {
+    const icon = await readFile(`${DIST}/icons/180.png`);
+    await person.give("#files", { "whole.png": icon, "cut.png": icon.subarray(0, icon.length / 2), "letter.jpg": "Dear sir or madam" });
+    await person.says("#status", "1 picture done, 2 could not be read");
+    await person.best("whole.png");
+    for (const state of await person.words('.card[data-state="failed"] .state')) assert.ok(state.length > 10);
+    await person.click('[aria-label="Remove cut.png"]');
+    await person.counts(".card", 2);
+  });
+
+  journey("a folder: each picture has its path, and the overview sets folders against labels", async (person) => {
+    await person.setLabels("icon");
+    const base64 = (name) => readFile(`${DIST}/icons/${name}.png`, "base64");
+    const [small, large] = await Promise.all([base64("180"), base64("512")]);
+    await person.do(giveFolder, await person.find("#folder"), { "set/round/a.png": small, "set/round/b.png": large, "set/angular/c.png": small, "set/notes.txt": "" });
+    await person.says("#status", "3 pictures done");
+    await person.click("#tab-overview");
+    await person.click('[aria-label="round / icon: 2"]');
+    await person.says("figcaption", ["a.png", "b.png"]);
+  });
+
+  journey("models: a file is taken and kept, a damaged one refused, both told; and deleted", async (person) => {
+    const give = async (files) => (await person.click("#model-button"), person.give("#model-file", files));
+    await person.drop("circle.png");
+    await person.best("circle.png");
+    await give({ "cut.gguf": MODEL.subarray(0, MODEL.length / 2) });
+    await person.says("#notice-text", "cut.gguf");
+    await person.says("#notice-text", "The model in use stays.");
+    await give({ "mine.gguf": TINY });
+    await person.counts("#model-note", 0);
+    await person.best("circle.png");
+    await person.click("#model-button");
+    await person.says("#kept .choices .quiet", "in use");
+    await person.click("#model-default");
+    await person.counts("#model-note", 1);
+    await person.click("#model-button");
+    await person.counts('#kept [aria-label^="Delete "]', 1);
+    await person.click('#kept [aria-label^="Delete "]');
+    await person.counts('#kept [aria-label^="Delete "]', 0);
+    await person.write("#model-address", "models/none.gguf");
+    await person.press(Key.ENTER);
+    await person.says("#notice-text", "404");
+  });
+
+  journey("a model of the Hub tells its size and waits for a yes", async (person) => {
+    const [folder, hub] = await Promise.all([copied(), startHub()]);
+    await change(folder, "index.html", (page) => page.replace('content="https://huggingface.co"', `content="${hub.url}"`));
+    const server = await serve(folder, { hub: hub.url });
+    try {
+      await person.open(server.url);
+      await person.click("#model-button");
+      await person.write("#model-hub", "some/tiny");
+      await person.press(Key.ENTER);
+      await person.says("#model-offer-text", "some/tiny: 179 kB to download");
+      assert.equal((await person.words("#model-name"))[0], "cliplet-small");
+      await person.click("#model-offer-load");
+      await person.says("#model-name", "some/tiny");
+    } finally {
+      await server.close();
+      await hub.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  journey("a new version is offered, and taken as a whole when the person says so", async (person) => {
+    const folder = await copied();
+    const server = await serve(folder);
+    try {
+      await person.open(server.url);
+      await person.controlled();
+      const before = await person.browser.getTitle();
+      await titled(folder, "the next version");
+      await stamped(folder);
+      await person.wait("await (await navigator.serviceWorker.ready).update();");
+      await person.says("#notice-text", "A new version is ready.");
+      assert.equal(await person.browser.getTitle(), before);
+      await person.click("#notice-action");
+      await person.until(() => person.browser.getTitle(), (title) => title === "the next version", "the new version is there");
+      await person.ready();
+    } finally {
+      await server.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  journey("the keyboard alone: a sample is added, opened, closed and removed", async (person) => {
+    const reached = [];
+    const to = async (fits, back) => {
+      for (let steps = 0; steps < 50; steps += 1) {
+        await (back ? person.browser.actions().keyDown(Key.SHIFT).sendKeys(Key.TAB).keyUp(Key.SHIFT).perform() : person.press(Key.TAB));
+        const { id, className, words } = await person.focused();
+        reached.push(id || className);
+        if (fits({ id, className, words })) return;
+      }
+      assert.fail(`not reached by the keyboard; ${reached.join(", ")} were`);
+    };
+    await to(({ className }) => className === "sample");
+    for (const id of ["skip", "model-button", "label-input", "chip-body", "label-set", "template", "add", "camera-open"]) assert.ok(reached.includes(id), id);
+    await person.press(Key.ENTER);
+    await person.best("Red circle.png");
+    await to(({ className }) => className === "open", true);
+    await person.press(Key.ENTER);
+    await person.says("#detail-name", "Red circle.png");
+    await person.press(Key.ESCAPE);
+    await person.until(person.focused, (at) => at?.className === "open", "the focus is back");
+    await person.press(Key.DELETE);
+    await person.counts(".card", 0);
+    await person.until(person.focused, (at) => at?.id === "add", "the focus is on what comes next");
+  });
+
+  journey("320 pixels wide nothing sticks out, and axe finds nothing serious", async (person, server) => {
+    await person.browser.get(`${server.url}example.html`);
+    await person.run(
+      `const frame = Object.assign(document.createElement("iframe"), { src: "index.html", title: "narrow" });
+       Object.assign(frame.style, { width: "320px", height: "640px", border: "0" });
+       document.body.replaceChildren(frame);`,
+    );
+    await person.browser.switchTo().frame(0);
+    await person.ready();
+    const fits = async () => assert.ok((await person.run("return document.documentElement.scrollWidth;")) <= 320);
+    await fits();
+    await person.setLabels("a label that is so long that no chip and no bar could ever show the whole of it at once,cat,كلب,犬");
+    await person.dropMany(8);
+    for (const view of ["overview", "map", "gallery"]) {
+      await person.click(`#tab-${view}`);
+      await fits();
+    }
+    assert.deepEqual(await person.serious(), []);
+    await person.browser.switchTo().defaultContent();
+  });
+
+  journey("a long queue: only cards in sight are drawn; it pauses, goes on, and can be cancelled", async (person) => {
+    await person.drop(...Array.from({ length: 200 }, (_, i) => `circle-${i}.png`));
+    await person.click("#queue-pause");
+    await person.says("#queue-text", "Paused at");
+    assert.ok((await person.words(".card")).length < 60);
+    await person.click("#queue-pause");
+    await person.says("#queue-text", "pictures a second");
+    await person.click("#queue-cancel");
+    await person.says("#status", "not looked at");
+    await person.says("#queue-retry", "Retry");
+  });
+});
