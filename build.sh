@@ -224,9 +224,13 @@ test_page() {
 test_engines() {
   setup_engines
   [ -f dist/precache.json ] || build_dist
-  say "The page's journeys in $ENGINES"
   e2e_packages
+  say "The page's journeys in $ENGINES"
   (cd tests/e2e && npm run --silent engines)
+  case $ENGINES in *firefox*)
+    say "The page's tests in Firefox"
+    (cd tests/e2e && npm run --silent firefox) ;;
+  esac
 }
 
 check_deploy() {

@@ -50,7 +50,7 @@ async function answers(page, address, threads) {
   await expect(page.locator("#speed")).toContainText(threads);
 }
 
-test("the Vite example, built from the package, answers in a sub-folder, with threads and without", async ({ page }) => {
+test("the Vite example, built from the package, answers in a sub-folder, with threads and without", { tag: "@threads" }, async ({ page }) => {
   test.setTimeout(180_000);
   const root = join(work, "example");
   await cp(EXAMPLE, root, { recursive: true, filter: (path) => !/node_modules|dist|\.tgz/.test(path.slice(EXAMPLE.length)) });
@@ -73,8 +73,8 @@ test("the Vite example, built from the package, answers in a sub-folder, with th
 
 test.describe("the element", () => {
   /** A page of the site that holds elements, with a policy as strict as the page's own. */
-  const html = (body) => `<!doctype html><html lang="en"><title>elements</title>
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob:">
+  const html = (body) => `<!doctype html><html lang="en"><title>elements</title><link rel="icon" href="data:,">
+    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob: data:">
     <main><h1>Elements</h1>${body}</main><script type="module" src="cliplet/element.js"></script></html>`;
   const open = async (page, site, body) => {
     await page.route("**/elements.html", (route) =>

@@ -1,6 +1,7 @@
 // A person's main road: drop pictures, read ranked labels, change the question.
 
-import { answer, card, draw, drop, expect, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
+import { paste } from "./inpage.mjs";
+import { answer, card, choose, draw, drop, expect, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
 
 test("a dropped picture gets its labels ranked, with percentages that add up", async ({ page, site }) => {
   await open(page, site);
@@ -88,17 +89,10 @@ test("pictures are picked from a dialog, pasted, and taken from the samples", as
   await open(page, site);
   await page.getByRole("button", { name: "Red circle", exact: true }).click();
   await answer(page, "Red circle.png");
-  const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Add pictures" }).click();
   const buffer = await draw(page, paints.blueSquare);
-  await (await chooser).setFiles([{ name: "picked.png", mimeType: "image/png", buffer }]);
+  await choose(page, page.getByRole("button", { name: "Add pictures" }), [{ name: "picked.png", mimeType: "image/png", buffer }]);
   await answer(page, "picked.png");
-  await page.evaluate(async (base64) => {
-    const transfer = new DataTransfer();
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    transfer.items.add(new File([bytes], "pasted.png", { type: "image/png" }));
-    dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer }));
-  }, buffer.toString("base64"));
+  await page.evaluate(paste, { file: { name: "pasted.png", type: "image/png", base64: buffer.toString("base64") } });
   await answer(page, "pasted.png");
 });
 

@@ -1,7 +1,7 @@
 // Bad pictures and bad weights: a message that names the file, and everything else goes on.
 
 import { readFile } from "node:fs/promises";
-import { MODEL, answer, card, draw, drop, expect, open, paints, png, ready, test } from "./page.mjs";
+import { MODEL, answer, card, choose, draw, drop, expect, open, paints, png, ready, test } from "./page.mjs";
 
 /** A PNG header that claims 30000 x 30000 pixels of four bytes, and nothing behind it. */
 const HUGE = Buffer.concat([
@@ -29,9 +29,7 @@ test("a damaged picture, a text named .jpg and a forged header are refused by na
 
 async function openModel(page, name, buffer) {
   await page.locator("#model-button").click();
-  const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Open a model file" }).click();
-  await (await chooser).setFiles([{ name, mimeType: "application/octet-stream", buffer }]);
+  await choose(page, page.getByRole("button", { name: "Open a model file" }), [{ name, mimeType: "application/octet-stream", buffer }]);
 }
 
 test("damaged weights are refused by name and the model in use stays", async ({ page, site }) => {

@@ -1,8 +1,7 @@
 // Wherever the page is put and whatever the browser lacks: sub-paths, no headers, no threads, no
 // relaxed SIMD, no network.
 
-import { readFile } from "node:fs/promises";
-import { DIST, answer, draw, drop, expect, open, paints, png, ready, setLabels, setTemplate, test } from "./page.mjs";
+import { answer, beforeEngine, draw, drop, expect, isolated, open, paints, png, ready, setLabels, setTemplate, test } from "./page.mjs";
 
 async function classifies(page) {
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
@@ -19,7 +18,7 @@ async function variant(page) {
   return name;
 }
 
-test("an isolated host gets threads and the relaxed kernels", async ({ page, site }) => {
+test("an isolated host gets threads and the relaxed kernels", { tag: "@threads" }, async ({ page, site }) => {
   await open(page, site);
   await expect(detail(page)).toContainText(/[2-9] threads/);
   expect(await variant(page)).toBe("relaxed-threads");
@@ -27,7 +26,7 @@ test("an isolated host gets threads and the relaxed kernels", async ({ page, sit
 });
 
 for (const name of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
-  test(`the ${name} variant answers as the others do`, async ({ page, site }) => {
+  test(`the ${name} variant answers as the others do`, { tag: name.endsWith("-threads") ? "@threads" : [] }, async ({ page, site }) => {
     await open(page, `${site}?variant=${name}&threads=2`);
     expect(await variant(page)).toBe(name);
     await setTemplate(page, "a {}");
@@ -48,9 +47,10 @@ test.describe("below a sub-path", () => {
 test.describe("on a host without isolation headers", () => {
   test.use({ served: { isolated: false } });
 
-  test("the service worker brings isolation and with it threads", async ({ page, site }) => {
+  test("the service worker brings isolation and with it threads", { tag: "@threads" }, async ({ page, site }) => {
     await page.goto(site);
-    await expect(detail(page)).toContainText(/[2-9] threads/, { timeout: 40_000 });
+    await isolated(page);
+    await expect(detail(page)).toContainText(/[2-9] threads/);
     await classifies(page);
   });
 
@@ -65,31 +65,24 @@ test.describe("on a host without isolation headers", () => {
   });
 });
 
-/** Serves worker.js with something put before it. */
-const before = (page, code) =>
-  page.route("**/cliplet/worker.js", async (route) => {
-    const body = `${code}\n${await readFile(`${DIST}/cliplet/worker.js`, "utf8")}`;
-    await route.fulfill({ body, contentType: "text/javascript", headers: { "Cross-Origin-Embedder-Policy": "require-corp" } });
-  });
-
 test.describe("in an engine that lacks something", () => {
   test.use({ serviceWorkers: "block" });
 
-  test("no relaxed SIMD: the plain kernels", async ({ page, site }) => {
-    await before(page, "const ask = WebAssembly.validate; WebAssembly.validate = (bytes) => bytes.length < 36 && ask(bytes);");
+  test("no relaxed SIMD: the plain kernels", { tag: "@threads" }, async ({ page, site }) => {
+    await beforeEngine(page, "const ask = WebAssembly.validate; WebAssembly.validate = (bytes) => bytes.length < 36 && ask(bytes);");
     await open(page, site);
     expect(await variant(page)).toBe("simd-threads");
     await classifies(page);
   });
 
   test("no SIMD at all: a clear word", async ({ page, site }) => {
-    await before(page, "WebAssembly.validate = () => false;");
+    await beforeEngine(page, "WebAssembly.validate = () => false;");
     await page.goto(site);
     await expect(page.getByRole("alert")).toContainText("SIMD");
   });
 
-  test("no shared memory to be had: one thread", async ({ page, site }) => {
-    await before(
+  test("no shared memory to be had: one thread", { tag: "@threads" }, async ({ page, site }) => {
+    await beforeEngine(
       page,
       `WebAssembly.Memory = new Proxy(WebAssembly.Memory, { construct(target, [options]) {
          if (options.shared) throw new RangeError("out of memory");
@@ -102,7 +95,7 @@ test.describe("in an engine that lacks something", () => {
   });
 
   test("no cache storage: the model is fetched and used all the same", async ({ page, site }) => {
-    await before(page, "Object.defineProperty(globalThis, 'caches', { get() { throw new DOMException('denied', 'SecurityError'); } });");
+    await beforeEngine(page, "Object.defineProperty(globalThis, 'caches', { get() { throw new DOMException('denied', 'SecurityError'); } });");
     await open(page, site);
     await classifies(page);
   });

@@ -1,7 +1,8 @@
 // Labels: chips, lists, files, sets, templates and ensembles, thresholds, ways to show scores.
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { answer, card, chips, draw, drop, expect, many, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
+import { paste } from "./inpage.mjs";
+import { answer, card, chips, choose, draw, drop, expect, many, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
 
 const input = (page) => page.getByLabel("Labels", { exact: true });
 const alone = async (page) => page.getByRole("button", { name: "Clear", exact: true }).click();
@@ -36,11 +37,7 @@ test("a pasted list of thousands is taken whole and answered", async ({ page, si
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await alone(page);
   await input(page).focus();
-  await page.evaluate(() => {
-    const transfer = new DataTransfer();
-    transfer.setData("text/plain", [...Array.from({ length: 3000 }, (_, i) => `thing ${i}`), "red circle"].join("\n"));
-    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
-  });
+  await page.evaluate(paste, { words: [...Array.from({ length: 3000 }, (_, i) => `thing ${i}`), "red circle"].join("\n") });
   await expect(page.getByText("3,001 labels")).toBeVisible();
   expect(await chips(page).count()).toBeLessThan(200);
   await expect(card(page, "one.png").locator(".label").first()).toHaveText("red circle", { timeout: 50_000 });
@@ -49,18 +46,15 @@ test("a pasted list of thousands is taken whole and answered", async ({ page, si
 test("labels come from a text file and from the right column of a CSV file", async ({ page, site }) => {
   await open(page, site);
   await alone(page);
-  const choose = async (name, content) => {
-    const chooser = page.waitForEvent("filechooser");
-    await page.getByRole("button", { name: "Import" }).click();
-    await (await chooser).setFiles([{ name, mimeType: "text/plain", buffer: Buffer.from(content) }]);
-  };
-  await choose("list.txt", "cat\ndog, bird\n");
+  const give = (name, content) =>
+    choose(page, page.getByRole("button", { name: "Import" }), [{ name, mimeType: "text/plain", buffer: Buffer.from(content) }]);
+  await give("list.txt", "cat\ndog, bird\n");
   await expect(chips(page)).toHaveText(["cat", "dog", "bird"]);
-  await choose("table.csv", '\uFEFFid;label\r\n1;"a ""big"" cat; sitting"\r\n2;gnu\r\n');
+  await give("table.csv", '\uFEFFid;label\r\n1;"a ""big"" cat; sitting"\r\n2;gnu\r\n');
   await expect(chips(page)).toHaveText(["cat", "dog", "bird", 'a "big" cat; sitting', "gnu"]);
-  await choose("empty.csv", "\n");
+  await give("empty.csv", "\n");
   await expect(page.getByRole("alert")).toContainText("empty.csv");
-  await choose("photo.jpg", Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0x00, 0x10, 0x4a, 0x46]));
+  await give("photo.jpg", Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0x00, 0x10, 0x4a, 0x46]));
   await expect(page.getByRole("alert")).toContainText("photo.jpg");
 });
 
@@ -254,9 +248,7 @@ test("pictures in folders: the overview sets the folders against the best labels
     await mkdir(`${folder}/${kind}`, { recursive: true });
     await writeFile(`${folder}/${kind}/${name}`, bytes);
   }
-  const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Add folder" }).click();
-  await (await chooser).setFiles(folder);
+  await choose(page, page.getByRole("button", { name: "Add folder" }), folder);
   await expect(page.getByRole("status")).toHaveText("8 pictures done");
   await page.getByRole("tab", { name: "Overview" }).click();
   await expect(page.getByRole("button", { name: "round / red circle: 3" })).toBeVisible();

@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { startHub } from "./hub.mjs";
-import { answer, draw, drop, expect, open, paints, png, serious, test } from "./page.mjs";
+import { answer, beforeEngine, choose, draw, drop, expect, open, paints, png, serious, test } from "./page.mjs";
 
 const PORT = 18_444;
 const HUB = `http://127.0.0.1:${PORT}`;
@@ -80,16 +80,14 @@ test("a model that is not on the Hub is said so", async ({ page, site }) => {
 test("weights chosen with their texts load; alone they say what they lack", async ({ page, site }) => {
   await open(page, site);
   const file = async (name) => ({ name, mimeType: "application/octet-stream", buffer: await readFile(new URL(name, TINY)) });
-  const choose = async (names) => {
+  const give = async (names) => {
     await page.locator("#model-button").click();
-    const chooser = page.waitForEvent("filechooser");
-    await page.getByRole("button", { name: "Open a model file" }).click();
-    await (await chooser).setFiles(await Promise.all(names.map(file)));
+    await choose(page, page.getByRole("button", { name: "Open a model file" }), await Promise.all(names.map(file)));
   };
-  await choose(["model.safetensors"]);
+  await give(["model.safetensors"]);
   await expect(page.getByRole("alert")).toContainText("config.json and tokenizer.json");
   await page.getByRole("button", { name: "Dismiss" }).click();
-  await choose(["model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"]);
+  await give(["model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"]);
   await expect(page.locator("#model-detail")).toContainText("q8");
   await expect(page.locator("#model-note")).toBeHidden();
 });
@@ -105,13 +103,12 @@ test("a link's model is offered with its size, not loaded", async ({ page, site 
 });
 
 test("a full disk is said in a clear word, and the model is used all the same", async ({ page, site }) => {
-  await page.route("**/cliplet/worker.js", async (route) => {
-    const response = await route.fetch();
-    const full = `const put = Cache.prototype.put; Cache.prototype.put = function (key, value) {
+  await beforeEngine(
+    page,
+    `const put = Cache.prototype.put; Cache.prototype.put = function (key, value) {
       if (String(key).includes("hf%3A")) throw new DOMException("no room", "QuotaExceededError");
-      return put.call(this, key, value); };\n`;
-    await route.fulfill({ response, body: full + (await response.text()) });
-  });
+      return put.call(this, key, value); };`,
+  );
   await openWithHub(page, site);
   await lookUp(page);
   await page.getByRole("button", { name: "Load 179 kB" }).click();

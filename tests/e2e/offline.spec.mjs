@@ -1,15 +1,10 @@
 // Without a network after one visit, with a new version on the server, and as an installed app.
 
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { execFile } from "node:child_process";
-import { tmpdir } from "node:os";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { serve } from "../../www/tools/serve.mjs";
-import { DIST, answer, draw, drop, expect, open, paints, png, ready, test } from "./page.mjs";
-
-const STAMP = fileURLToPath(new URL("../../www/tools/precache.mjs", import.meta.url));
+import { copied, stamped, titled } from "./copies.mjs";
+import { DIST, answer, choose, draw, drop, expect, isolated, open, paints, png, ready, test } from "./page.mjs";
 
 /** Servers of these tests' own listen where the page's guard against foreign requests knows them. */
 const PORT = 18_445;
@@ -22,13 +17,6 @@ const controlled = (page) =>
     while (!navigator.serviceWorker.controller) await new Promise((resume) => setTimeout(resume, 50));
   });
 
-/** A copy of the built page in a folder of its own, to be changed. */
-async function copied() {
-  const folder = await mkdtemp(join(tmpdir(), "cliplet-"));
-  await cp(DIST, folder, { recursive: true });
-  return folder;
-}
-
 test.describe("without a network", () => {
   test.use({ expectedComplaints: [/ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|FAILED)/] });
 
@@ -36,13 +24,10 @@ test.describe("without a network", () => {
     test.setTimeout(120_000);
     const server = await serve(DIST, { prefix: "/a/folder/", isolated: false, port: PORT });
     await page.goto(server.url);
-    await expect(page.locator("#model-detail")).toContainText(/[2-9] threads/, { timeout: 40_000 });
-    await controlled(page);
+    await isolated(page);
     await page.locator("#model-button").click();
-    const chooser = page.waitForEvent("filechooser");
-    await page.getByRole("button", { name: "Open a model file" }).click();
     const buffer = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
-    await (await chooser).setFiles([{ name: "mine.gguf", mimeType: "application/octet-stream", buffer }]);
+    await choose(page, page.getByRole("button", { name: "Open a model file" }), [{ name: "mine.gguf", mimeType: "application/octet-stream", buffer }]);
     await expect(page.locator("#model-note")).toBeHidden();
     const name = await page.locator("#model-name").textContent();
 
@@ -69,18 +54,15 @@ test("a new version is offered, taken as a whole, and never in part", async ({ p
     await open(page, server.url);
     await controlled(page);
     const before = await title();
-    const strings = join(folder, "app", "strings.js");
-    const words = await readFile(strings, "utf8");
-    const titled = (name) => writeFile(strings, words.replace(/^  title: "[^"]*"/m, `  title: "${name}"`));
-    await titled("the next version");
+    await titled(folder, "the next version");
     // Half of the new version is there: its files, under the list of the old.
     await page.reload();
     await ready(page);
     expect(await title()).toBe(before);
     // A new worker whose list does not fit the files takes nothing over.
     const worker = await readFile(join(folder, "sw.js"), "utf8");
-    await promisify(execFile)(process.execPath, [STAMP, folder]);
-    await titled("another still");
+    await stamped(folder);
+    await titled(folder, "another still");
     expect(await readFile(join(folder, "sw.js"), "utf8")).not.toBe(worker);
     await update();
     await page.waitForTimeout(1500);
@@ -88,7 +70,7 @@ test("a new version is offered, taken as a whole, and never in part", async ({ p
     await ready(page);
     expect(await title()).toBe(before);
     // Now the whole of it.
-    await promisify(execFile)(process.execPath, [STAMP, folder]);
+    await stamped(folder);
     await update();
     await expect(page.getByRole("alert")).toContainText("A new version is ready", { timeout: 30_000 });
     expect(await title()).toBe(before);
@@ -101,7 +83,7 @@ test("a new version is offered, taken as a whole, and never in part", async ({ p
   }
 });
 
-test("the page can be installed: manifest and icons of its own", async ({ page, site }) => {
+test("the page can be installed: manifest and icons of its own", { tag: "@manifest" }, async ({ page, site }) => {
   await open(page, site);
   await controlled(page);
   const session = await page.context().newCDPSession(page);

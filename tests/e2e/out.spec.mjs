@@ -30,8 +30,7 @@ test("CSV: one row a picture, fields quoted as they must be", async ({ page, sit
   expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 4);
 });
 
-test("JSON: the shape of Azure ML's answer, copied too", async ({ page, site, context }) => {
-  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+test("JSON: the shape of Azure ML's answer, copied too", async ({ page, site }) => {
   await prepare(page, site);
   const { bytes } = await downloaded(page, button(page, "JSON", "Download"));
   const found = JSON.parse(bytes.toString());

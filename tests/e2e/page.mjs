@@ -1,15 +1,22 @@
 // The page under test: served from dist/ on loopback, watched for foreign requests and console errors,
 // with the few things a person does to it.
 
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { dirname, join, relative } from "node:path";
 import { test as base, expect } from "@playwright/test";
 import { serve } from "../../www/tools/serve.mjs";
+import { DIST } from "./copies.mjs";
+import { catchDialog, catchDownload, giveFolder } from "./inpage.mjs";
 
-export { expect };
-export const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
+export { DIST, expect };
 export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
+
+/** What Firefox's WebDriver BiDi has no word for, by the tag of the tests that need it. */
+const BEYOND = {
+  "@manifest": "how a manifest was understood is told by Chromium's own protocol alone",
+  "@threads": "while WebDriver BiDi watches workers, Firefox now and then never starts one that another worker makes, as threads are",
+};
 
 /** A test of the served page: `site` is its address; `friends` are other
  * origins that may be spoken to. */
@@ -22,6 +29,14 @@ export const test = base.extend({
     await use(server.url);
     await server.close();
   },
+  reachable: [
+    async ({ browserName }, use, info) => {
+      const tag = info.tags.find((one) => one in BEYOND);
+      test.skip(browserName === "firefox" && Boolean(tag), BEYOND[tag]);
+      await use();
+    },
+    { auto: true },
+  ],
   page: async ({ page, site, friends, expectedComplaints }, use) => {
     const complaints = [];
     const foreign = [];
@@ -45,6 +60,20 @@ export async function open(page, address) {
 }
 
 export const ready = (page) => expect(page.locator("#model-detail")).toHaveText(/thread/, { timeout: 40_000 });
+
+/** Waits until a service worker has isolated the page, which is loaded anew for that, and the model is ready. */
+export async function isolated(page) {
+  const held = () => page.evaluate(() => crossOriginIsolated && Boolean(navigator.serviceWorker.controller)).catch(() => false);
+  await expect.poll(held, { timeout: 40_000 }).toBe(true);
+  await ready(page);
+}
+
+/** Puts code before that of the engine's worker, under the same headers. */
+export const beforeEngine = (page, code) =>
+  page.route("**/cliplet/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${code}\n${await response.text()}` });
+  });
 
 /** A PNG drawn in the browser by `paint(context, side, argument)`. */
 export async function draw(page, paint, argument) {
@@ -122,8 +151,48 @@ export async function many(page, count) {
 /** The names on the cards in sight, in order. */
 export const names = (page) => page.locator(".card figcaption").allTextContents();
 
-/** What a click on `button` downloads. */
+const MOODS = { colorScheme: "prefers-color-scheme", contrast: "prefers-contrast", forcedColors: "forced-colors", reducedMotion: "prefers-reduced-motion" };
+
+/** Asks for colours, contrast or less motion, as `emulateMedia` takes them; in Firefox, preferences have done so. */
+export async function mood(page, media) {
+  await page.emulateMedia(media);
+  for (const [name, value] of Object.entries(media)) {
+    expect(await page.evaluate((query) => matchMedia(query).matches, `(${MOODS[name]}: ${value})`), name).toBe(true);
+  }
+}
+
+/** The files below a folder, `{ path: base64 }`, each path from the folder's own name on. */
+async function folderOf(path) {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return Object.fromEntries(await Promise.all(files.map(async (file) => [relative(dirname(path), file), await readFile(file, "base64")])));
+}
+
+const inFirefox = (page) => page.context().browser().browserType().name() === "firefox";
+
+/**
+ * Presses `button` and gives files, or a folder by its path, to the dialog that opens. Firefox leaves one open
+ * that its driver has answered, so none opens there; and its driver gives no folders.
+ */
+export async function choose(page, button, files) {
+  if (inFirefox(page)) {
+    await page.evaluate(catchDialog);
+    await button.click();
+    const input = await page.evaluateHandle(() => globalThis.asked);
+    return typeof files === "string" ? input.evaluate(giveFolder, await folderOf(files)) : input.setInputFiles(files);
+  }
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), button.click()]);
+  return chooser.setFiles(files);
+}
+
+/** What a click on `button` downloads. Firefox's driver names downloads in a way that Playwright passes over. */
 export async function downloaded(page, button) {
+  if (inFirefox(page)) {
+    await page.evaluate(catchDownload);
+    await button.click();
+    const { name, base64 } = await page.evaluate(() => globalThis.caught);
+    return { name, bytes: Buffer.from(base64, "base64") };
+  }
   const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }

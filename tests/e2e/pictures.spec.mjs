@@ -1,17 +1,10 @@
 // Pictures in: whole folders, addresses, the camera, formats of the browser's own; hundreds at once.
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { answer, card, chips, draw, drop, expect, many, names, open, paints, png, test } from "./page.mjs";
+import { paste } from "./inpage.mjs";
+import { answer, card, chips, choose, draw, drop, expect, many, names, open, paints, png, test } from "./page.mjs";
 
 const status = (page) => page.getByRole("status");
-
-/** Pastes text on the page as a person would. */
-const paste = (page, words) =>
-  page.evaluate((given) => {
-    const transfer = new DataTransfer();
-    transfer.setData("text/plain", given);
-    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
-  }, words);
 
 test("a folder is taken with all its pictures, and what is no picture is passed over", async ({ page, site }, info) => {
   await open(page, site);
@@ -20,9 +13,7 @@ test("a folder is taken with all its pictures, and what is no picture is passed 
   await writeFile(`${folder}/one.png`, await draw(page, paints.redCircle));
   await writeFile(`${folder}/beach/two.png`, await draw(page, paints.blueSquare));
   await writeFile(`${folder}/notes.txt`, "not a label list");
-  const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("button", { name: "Add folder" }).click();
-  await (await chooser).setFiles(folder);
+  await choose(page, page.getByRole("button", { name: "Add folder" }), folder);
   await expect(status(page)).toHaveText("2 pictures done");
   await card(page, "two.png").getByRole("button", { name: "Open two.png" }).click();
   await expect(page.getByRole("dialog")).toContainText("beach/two.png");
@@ -61,9 +52,9 @@ test("a HEIC picture that this browser cannot read is told in a clear word", asy
 
 test("a picture's address on this site or a data: address is taken; one elsewhere is not asked for", async ({ page, site }) => {
   await open(page, site);
-  await paste(page, `${site}icon.svg`);
+  await page.evaluate(paste, { words: `${site}icon.svg` });
   await answer(page, "icon.svg");
-  await paste(page, `data:image/png;base64,${(await draw(page, paints.redCircle)).toString("base64")}`);
+  await page.evaluate(paste, { words: `data:image/png;base64,${(await draw(page, paints.redCircle)).toString("base64")}` });
   await answer(page, "pasted picture");
   await page.getByRole("button", { name: "From address" }).click();
   await page.getByLabel("Address", { exact: true }).fill("https://pictures.example/cat.jpg");
@@ -77,14 +68,13 @@ test.describe("an address that leads nowhere", () => {
   test.use({ expectedComplaints: [/404/] });
   test("is named", async ({ page, site }) => {
     await open(page, site);
-    await paste(page, `${site}none.png`);
+    await page.evaluate(paste, { words: `${site}none.png` });
     await expect(page.getByRole("alert")).toContainText("none.png");
     await expect(page.getByRole("alert")).toContainText("404");
   });
 });
 
-test("the camera is classified live, a frame can be kept, and it stops when the page is hidden", async ({ page, site, context }) => {
-  await context.grantPermissions(["camera"]);
+test("the camera is classified live, a frame can be kept, and it stops when the page is hidden", async ({ page, site }) => {
   await open(page, site);
   await page.getByRole("button", { name: "Camera" }).click();
   const camera = page.getByRole("region", { name: "Camera" });

@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { startHub } from "./hub.mjs";
-import { expect, test } from "./page.mjs";
+import { beforeEngine, expect, test } from "./page.mjs";
 
 /** The stand-in listens where the page's guard against foreign requests knows it. */
 const PORT = 18_443;
@@ -140,11 +140,7 @@ test("a repository that is none is said so", async ({ page, site }) => {
 });
 
 test("a full disk ends the keeping, not the loading", async ({ page, site }) => {
-  await page.route("**/cliplet/worker.js", async (route) => {
-    const response = await route.fetch();
-    const full = `Cache.prototype.put = async () => { throw new DOMException("no room", "QuotaExceededError"); };\n`;
-    await route.fulfill({ response, body: full + (await response.text()) });
-  });
+  await beforeEngine(page, `Cache.prototype.put = async () => { throw new DOMException("no room", "QuotaExceededError"); };`);
   const { info, kept } = await run(page, site, LOAD);
   expect(info).toMatchObject({ kept: false, keepProblem: "full" });
   expect(kept).toEqual([]);
