@@ -155,8 +155,7 @@ export class Person {
   /** Drops circles and squares by turns and waits until they are answered. */
   async dropMany(count) {
     await this.drop(...Array.from({ length: count }, (_, i) => `${i % 2 ? "square" : "circle"}-${i}.png`));
-    await this.says("#status", `${count} pictures done`);
-    await this.best("circle-0.png");
+    await this.says("#status", [`${count} pictures done`]);
   }
 
   /** The best label of a picture, once it is answered. */

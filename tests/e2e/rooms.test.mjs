@@ -116,7 +116,7 @@ journeys((journey) => {
     await person.setTemplate("a {}");
     await person.setLabels('"red, round circle",blue square');
     await person.drop("circle-0.png", "square-1.png");
-    await person.says("#status", "2 pictures done");
+    await person.says("#status", ["2 pictures done"]);
     await person.click("#out-open");
     const taken = async (kind) => person.downloaded(`[data-download=${kind}]`);
     const csv = await taken("csv");

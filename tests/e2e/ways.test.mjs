@@ -16,7 +16,7 @@ journeys((journey) => {
   journey("pictures from a dialog; a damaged one is named and the others go on", async (person) => {
     const icon = await readFile(`${DIST}/icons/180.png`);
     await person.give("#files", { "whole.png": icon, "cut.png": icon.subarray(0, icon.length / 2), "letter.jpg": "Dear sir or madam" });
-    await person.says("#status", "1 picture done, 2 could not be read");
+    await person.says("#status", ["1 picture done, 2 could not be read"]);
     await person.best("whole.png");
     for (const state of await person.words('.card[data-state="failed"] .state')) assert.ok(state.length > 10);
     await person.click('[aria-label="Remove cut.png"]');
@@ -28,7 +28,7 @@ journeys((journey) => {
     const base64 = (name) => readFile(`${DIST}/icons/${name}.png`, "base64");
     const [small, large] = await Promise.all([base64("180"), base64("512")]);
     await person.do(giveFolder, await person.find("#folder"), { "set/round/a.png": small, "set/round/b.png": large, "set/angular/c.png": small, "set/notes.txt": "" });
-    await person.says("#status", "3 pictures done");
+    await person.says("#status", ["3 pictures done"]);
     await person.click("#tab-overview");
     await person.click('[aria-label="round / icon: 2"]');
     await person.says("figcaption", ["a.png", "b.png"]);
