@@ -62,6 +62,8 @@ export class Out {
     $("out-rows").replaceChildren(...Object.entries(KINDS).map(row));
     $("out-open").addEventListener("click", () => this.#open());
     $("share-open").addEventListener("click", () => this.#open());
+    // Answers that were still to come belong to what is shown.
+    context.judge.addEventListener("judged", () => $("out-dialog").open && this.#fill());
     $("out-dialog").addEventListener("click", ({ target }) => {
       const { copy: what, download: which } = target.dataset;
       if (which) this.#take(which, (content, kind) => (download(content, kind), text.downloaded(kind.name)));
@@ -71,14 +73,18 @@ export class Out {
   }
 
   #open() {
+    this.#fill();
+    setText($("out-said"), "");
+    $("out-dialog").showModal();
+  }
+
+  #fill() {
     const pictures = this.#pictures();
     $("out-results").hidden = pictures.length === 0;
     setText($("out-what"), text.outOf(pictures.length));
     $("out-link").value = link(this.#context.question.asked, this.#context.model());
     const notes = [this.#context.model() === undefined && text.linkWithoutModel, $("out-link").value.length > LONG && text.linkLong];
     setText($("out-link-note"), notes.filter(Boolean).join(" "));
-    setText($("out-said"), "");
-    $("out-dialog").showModal();
   }
 
   #pictures() {
