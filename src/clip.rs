@@ -25,9 +25,6 @@ const CPU_TOKENS: usize = 1024;
 const GPU_TOKENS: usize = 1 << 15;
 /// Texts run at a time.
 const TEXTS: usize = 256;
-/// Bytes of a model file read at a time.
-#[cfg(not(target_family = "wasm"))]
-const READ_AT_ONCE: usize = 1 << 20;
 
 /// How a model is loaded.
 #[derive(Clone)]
@@ -122,12 +119,11 @@ impl Clip {
         let mut file = File::open(path).map_err(io)?;
         let total = file.metadata().map_err(io)?.len();
         let mut loader = Loader::with_options(Some(total), options).named(&name);
-        let mut chunk = vec![0; READ_AT_ONCE];
         loop {
             report(options.progress, loader.bytes_done(), total)?;
-            match file.read(&mut chunk).map_err(io)? {
+            match file.read(loader.room()?).map_err(io)? {
                 0 => return loader.finish(),
-                count => loader.push(&chunk[..count])?,
+                count => loader.filled(count)?,
             }
         }
     }
@@ -285,6 +281,17 @@ impl Loader {
     /// Takes the next chunk, of any size. After an error the loader takes nothing more.
     pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
         self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// Room for bytes that come next, never empty: what is written there and told of by
+    /// [`Self::filled`] is not copied again.
+    pub fn room(&mut self) -> Result<&mut [u8]> {
+        self.stream.room().map_err(|e| e.in_file(&self.name))
+    }
+
+    /// Takes the first `count` bytes of what [`Self::room`] gave last.
+    pub fn filled(&mut self, count: usize) -> Result<()> {
+        self.stream.filled(count).map_err(|e| e.in_file(&self.name))
     }
 
     /// Bytes taken so far.

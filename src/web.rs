@@ -22,6 +22,12 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
+/// The compiled module, so that another engine need not compile it again.
+#[wasm_bindgen]
+pub fn compiled() -> JsValue {
+    wasm_bindgen::module()
+}
+
 /// A core error as a JavaScript `Error` with a `code`.
 fn thrown(error: Error) -> JsValue {
     let js = JsError::new(&error.to_string());
@@ -45,6 +51,18 @@ impl Loader {
     /// Takes the next bytes.
     pub fn push(&mut self, chunk: &[u8]) -> JsResult<()> {
         self.0.push(chunk).map_err(thrown)
+    }
+
+    /// Room in the module's memory for bytes that come next: address and length, never empty. It holds
+    /// until the next call of this loader.
+    pub fn room(&mut self) -> JsResult<Vec<usize>> {
+        let room = self.0.room().map_err(thrown)?;
+        Ok(vec![room.as_mut_ptr().addr(), room.len()])
+    }
+
+    /// Takes the first `count` bytes of the room that was given last.
+    pub fn filled(&mut self, count: usize) -> JsResult<()> {
+        self.0.filled(count).map_err(thrown)
     }
 
     /// The model, once every byte is in.

@@ -33,13 +33,27 @@ fn load(bytes: &[u8], chunk: usize, total: Option<u64>) -> Result<Clip> {
     loader.finish()
 }
 
+/// Loads by writing to where the loader has room, at most `most` bytes at a time.
+fn pour(mut bytes: &[u8], most: usize) -> Result<Clip> {
+    let mut loader = Loader::new(Some(bytes.len() as u64)).named("some.gguf");
+    while !bytes.is_empty() {
+        let room = loader.room()?;
+        let (piece, rest) = bytes.split_at(room.len().min(most).min(bytes.len()));
+        room[..piece.len()].copy_from_slice(piece);
+        loader.filled(piece.len())?;
+        bytes = rest;
+    }
+    loader.finish()
+}
+
 /// The error of loading `bytes`, whatever is known of their number beforehand.
 fn refusal(bytes: &[u8]) -> Error {
     let streamed = load(bytes, 4096, None).err().expect("it loads as a stream");
     let sized = load(bytes, usize::MAX, Some(bytes.len() as u64))
         .err()
         .expect("it loads as a whole");
-    for error in [&streamed, &sized] {
+    let poured = pour(bytes, usize::MAX).err().expect("it loads in place");
+    for error in [&streamed, &sized, &poured] {
         assert!(
             matches!(error, Error::Model { .. } | Error::Unsupported { .. }),
             "{error:?}"
@@ -86,6 +100,25 @@ fn any_chunks_give_the_same_model() {
             assert_eq!(clip.info(), whole.info());
         }
     }
+    for most in [1, 999, usize::MAX] {
+        let clip = pour(file(), most).unwrap();
+        assert_eq!(clip.embed_texts(&["a photo of a cat"]).unwrap(), expected);
+        assert_eq!(clip.info(), whole.info());
+    }
+}
+
+#[test]
+fn more_than_there_was_room_for_is_refused() {
+    let mut loader = Loader::new(None);
+    assert!(matches!(loader.filled(1), Err(Error::Input(_))));
+    let mut loader = Loader::new(None);
+    let room = loader.room().unwrap().len();
+    assert!(matches!(loader.filled(room + 1), Err(Error::Input(_))));
+    // Within a tensor too.
+    let mut loader = Loader::new(None);
+    loader.push(&file()[..header_end(file()) + 200]).unwrap();
+    let room = loader.room().unwrap().len();
+    assert!(matches!(loader.filled(room + 1), Err(Error::Input(_))));
 }
 
 #[test]

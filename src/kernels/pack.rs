@@ -75,12 +75,15 @@ impl PackedMatrix {
         } else {
             0
         };
+        let mut data = Vec::new();
+        data.try_reserve_exact(if bits == Bits::Q4 { bytes / 2 } else { bytes })
+            .map_err(|_| unfit("there is no memory for it"))?;
         Ok(PackedMatrixBuilder {
             matrix: PackedMatrix {
                 n,
                 k,
                 bits,
-                data: vec![0; if bits == Bits::Q4 { bytes / 2 } else { bytes }],
+                data,
                 multipliers: vec![0; multipliers],
                 scales: vec![0.0; panels * PANEL],
                 sums: vec![0; panels * PANEL],
@@ -218,6 +221,13 @@ impl PackedMatrixBuilder {
         ))
     }
 
+    /// The `bytes` of a panel, zeros when it is begun: only then, while they are in the cache.
+    fn panel(&mut self, panel: usize, bytes: usize) -> &mut [u8] {
+        let data = &mut self.matrix.data;
+        data.resize(data.len().max((panel + 1) * bytes), 0);
+        &mut data[panel * bytes..][..bytes]
+    }
+
     fn admit(&self, bits: Bits, scales: &[f32]) -> Result<()> {
         if self.matrix.bits != bits {
             return Err(self.unfit("it was begun with other bits"));
@@ -251,7 +261,7 @@ impl PackedMatrixBuilder {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
             let count = (PANEL - output).min(left.len() / k);
             let (rows, rest) = left.split_at(count * k);
-            let panel = &mut self.matrix.data[panel * bytes..][..bytes];
+            let panel = self.panel(panel, bytes);
             match rows.as_chunks::<GROUP>() {
                 (groups, []) if count == PANEL && k.is_multiple_of(GROUP) => lay_panel(groups, panel),
                 _ => rows
@@ -290,7 +300,6 @@ impl PackedMatrixBuilder {
         if let Some(multiplier) = multipliers.iter().find(|&&m| m > 15) {
             return Err(self.unfit(format_args!("a multiplier of {multiplier}, over 15")));
         }
-        let m = &mut self.matrix;
         let half = PANEL * GROUP / 2;
         let bytes = k / GROUP * half;
         let rows = nibbles.chunks_exact(k / 2).zip(multipliers.chunks_exact(groups));
@@ -298,13 +307,14 @@ impl PackedMatrixBuilder {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
             // The first half of a block's weights lies in low nibbles, the second in high ones.
             let (slot, shift) = (output * GROUP % half, if output < PANEL / 2 { 0 } else { 4 });
-            let blocks = m.data[panel * bytes..][..bytes].chunks_exact_mut(half);
+            let blocks = self.panel(panel, bytes).chunks_exact_mut(half);
             for (pairs, block) in row.chunks_exact(GROUP / 2).zip(blocks) {
                 let weights = pairs.iter().flat_map(|pair| [pair & 15, pair >> 4]);
                 for (w, byte) in weights.zip(&mut block[slot..]) {
                     *byte |= w << shift;
                 }
             }
+            let m = &mut self.matrix;
             for (group, &multiplier) in multipliers.iter().enumerate() {
                 m.multipliers[(panel * groups + group) * PANEL + output] = multiplier;
             }

@@ -136,8 +136,9 @@ enum Form {
 }
 
 impl Form {
-    /// Joins the values of the next part; `packs` where quantized ones are to stay so.
-    fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<()> {
+    /// Joins the values of the next part; `packs` where quantized ones are to stay so. Memory that is
+    /// left over comes back.
+    fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<Vec<u8>> {
         let values = if packs {
             values
         } else {
@@ -153,10 +154,13 @@ impl Form {
                     Bits::Q4
                 };
                 *self = Self::Packed(PackedMatrix::builder(slot.rows(), slot.cols, bits)?);
-                self.join(slot, values, packs)?;
+                return self.join(slot, values, packs);
             }
             (Self::Dense(joined), Values::Dense(values)) => joined.extend_from_slice(&values),
-            (Self::Packed(builder), Values::Q8 { codes, scales }) => builder.push_q8(&codes, &scales)?,
+            (Self::Packed(builder), Values::Q8 { codes, scales }) => {
+                builder.push_q8(&codes, &scales)?;
+                return Ok(bytemuck::cast_vec(codes));
+            }
             (
                 Self::Packed(builder),
                 Values::Q4 {
@@ -166,6 +170,7 @@ impl Form {
                 },
             ) => {
                 builder.push_q4(&nibbles, &multipliers, &scales)?;
+                return Ok(nibbles);
             }
             _ => {
                 return Err(malformed(format!(
@@ -174,7 +179,7 @@ impl Form {
                 )));
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -216,8 +221,9 @@ impl Assembler {
         self.slots.iter().flat_map(|slot| &slot.parts)
     }
 
-    /// Takes the values of one published tensor, as many as its shape has.
-    pub fn accept(&mut self, name: &str, values: Values) -> Result<()> {
+    /// Takes the values of one published tensor, as many as its shape has. Gives back memory that is
+    /// left over once they are packed, to be used for the next.
+    pub fn accept(&mut self, name: &str, values: Values) -> Result<Vec<u8>> {
         let &(index, part) = self
             .places
             .get(name)
@@ -238,8 +244,9 @@ impl Assembler {
         }
         let packs = self.placement.has_kernels() && slot.kind != Kind::Projection;
         building.early.insert(part, values);
+        let mut left = Vec::new();
         while let Some(values) = building.early.remove(&building.joined) {
-            building
+            left = building
                 .form
                 .join(slot, values, packs)
                 .map_err(|e| malformed(format!("tensor {name}: {e}")))?;
@@ -257,7 +264,7 @@ impl Assembler {
             };
             self.stored.insert(slot.name.clone(), stored);
         }
-        Ok(())
+        Ok(left)
     }
 
     /// The weights, once every tensor has come.

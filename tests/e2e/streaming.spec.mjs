@@ -59,6 +59,54 @@ test("a Hub id is packed on the way, kept, and needs no network again", async ({
   expect(hub.requests.length).toBe(before);
 });
 
+/** Loads as LOAD does and waits until the model is kept as one file: `file`, in `folder`. */
+const KEEP = `
+  const clip = await cliplet.Cliplet.load("hf:some/tiny", { hub });
+  const expected = Array.from(await clip.embedText("a cat"));
+  const part = ({ url }) => url.includes("hf%3Asome") && !url.endsWith("/record");
+  while ((await (await caches.open("cliplet-models")).keys()).some(part)) await new Promise((resume) => setTimeout(resume, 50));
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("cliplet-models");
+  const ours = async () => {
+    const files = await Array.fromAsync(folder.values());
+    const sizes = await Promise.all(files.map(async (file) => (await file.getFile()).size));
+    return files.filter((_, i) => sizes[i] === clip.info.bytes);
+  };
+  const [file] = await ours();
+  const embeds = async (options) => {
+    const clip = await cliplet.Cliplet.load("hf:some/tiny", { hub, ...options });
+    return Array.from(await clip.embedText("a cat"));
+  };`;
+
+test("a model that is kept whole becomes one file, which every engine reads and forgetting deletes", async ({ page, site }) => {
+  const { expected, found, left } = await run(page, site, `${KEEP}
+    const found = [await embeds({ threads: 1 }), await embeds({ threads: 2 })];
+    const [{ id }] = (await cliplet.Cliplet.kept()).filter(({ name }) => name === "some/tiny");
+    await cliplet.Cliplet.forget(id);
+    return { expected, found, left: (await ours()).length };`);
+  expect(found).toEqual([expected, expected]);
+  expect(left).toBe(0);
+  expect(hub.served).toBe(hub.size);
+});
+
+test("a kept file that is damaged is fetched anew", async ({ page, site }) => {
+  const { expected, found } = await run(page, site, `${KEEP}
+    const writable = await file.createWritable({ keepExistingData: true });
+    await writable.write({ type: "write", position: 100_000, data: new Uint8Array(64).fill(7) });
+    await writable.close();
+    return { expected, found: await embeds() };`);
+  expect(found).toEqual(expected);
+  expect(hub.served).toBe(2 * hub.size);
+});
+
+test("a kept file that another tab has is waited for", async ({ page, site }) => {
+  const { expected, found } = await run(page, site, `${KEEP}
+    const writable = await file.createWritable();
+    setTimeout(() => writable.abort(), 700);
+    return { expected, found: await embeds() };`);
+  expect(found).toEqual(expected);
+  expect(hub.served).toBe(hub.size);
+});
+
 test("a lost connection is taken up where it broke", async ({ page, site }) => {
   hub.lose = 50_000;
   const { embedding } = await run(page, site, LOAD);

@@ -33,31 +33,42 @@ function sharedMemory(modelBytes) {
 let running = null;
 
 /**
- * The running module, started on the first call.
- * @param {{threads: number, variant?: string, bytes: number}} options `bytes` is the model's size.
+ * The running module, started on the first call; where it has threads, `pool` is when they are there.
+ * @param {{threads: number, variant?: string, bytes: number, compiled?: Record<string, WebAssembly.Module>}} options
+ *   `bytes` is the model's size, `compiled` what another engine has compiled.
  */
-export async function boot({ threads, variant, bytes }) {
-  running ??= start({ threads, variant, bytes }).catch((error) => {
+export async function boot(options) {
+  running ??= start(options).catch((error) => {
     running = null;
     throw error;
   });
   return running;
 }
 
-async function start({ threads, variant, bytes }) {
+/** Starts the threads of a module; nothing may be computed before. Where there are none to be had, the next start has none. */
+async function pool(wasm, threads) {
+  try {
+    await wasm.initThreadPool(threads);
+  } catch (error) {
+    running = null;
+    throw Object.assign(error, { code: "unsupported", threads: true });
+  }
+}
+
+async function start({ threads, variant, bytes, compiled = {} }) {
   let failed = new Error("this browser has no WebAssembly SIMD: update it, or use another");
   for (const name of variants(threads, variant)) {
     try {
       const wasm = await variantModule(name);
+      const module_or_path = compiled[name];
       if (!name.endsWith("-threads")) {
-        const { memory } = await wasm.default();
+        const { memory } = await wasm.default({ module_or_path });
         return { wasm, memory, variant: name, threads: 1 };
       }
       const memory = sharedMemory(bytes);
       if (!memory) continue;
-      await wasm.default({ memory });
-      await wasm.initThreadPool(threads);
-      return { wasm, memory, variant: name, threads };
+      await wasm.default({ module_or_path, memory });
+      return { wasm, memory, variant: name, threads, pool: pool(wasm, threads) };
     } catch (error) {
       failed = error;
     }

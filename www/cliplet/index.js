@@ -13,6 +13,9 @@ export class ClipletError extends Error {
   }
 }
 
+/** Modules that an engine has compiled, by variant: the next one need not. */
+const compiled = {};
+
 /** The one door to the worker: numbers requests, hands answers back, turns aborts into messages. */
 class Door {
   #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "cliplet" });
@@ -20,7 +23,7 @@ class Door {
   #next = 1;
 
   constructor() {
-    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onmessage = ({ data }) => (data.compiled ? Object.assign(compiled, data.compiled) : this.#receive(data));
     this.#worker.onerror = (event) => {
       event.preventDefault?.();
       this.close(new ClipletError("engine", `the engine stopped: ${event.message ?? "its worker could not start"}`));
@@ -153,7 +156,7 @@ export class Cliplet {
     // An engine of its own: its memory is sized to the model, and the old one's is given back whole.
     const door = new Door();
     try {
-      const given = { source: sourceOf(source), threads, variant, quant, keep, hub, report: Boolean(onProgress) };
+      const given = { source: sourceOf(source), threads, variant, quant, keep, hub, compiled, report: Boolean(onProgress) };
       const info = await door.ask("load", given, { signal, onProgress });
       const previous = this.#door;
       this.#door = door;

@@ -26,6 +26,36 @@ async function keeping(load) {
   }
 }
 
+/** The module with its threads. */
+async function whole(start, bytes) {
+  const { wasm, pool } = await start(bytes);
+  await pool;
+  return wasm;
+}
+
+/** One of our own files where it is kept whole: read straight into the room that the loader has for it. */
+async function loadKept(start, { name, file }, step) {
+  const source = await file();
+  try {
+    const total = source.getSize();
+    const { wasm, memory, pool } = await start(total);
+    // It is told below.
+    pool?.catch(() => {});
+    const loader = new wasm.Loader(name, total);
+    for (let [done, count] = [0, 1]; count > 0; done += count) {
+      const [address, length] = loader.room();
+      count = source.read(new Uint8Array(memory.buffer, address, length), { at: done });
+      loader.filled(count);
+      await step(done + count, total);
+    }
+    // Threads start while the file is read.
+    await pool;
+    return loader.finish();
+  } finally {
+    source.close();
+  }
+}
+
 /** One of our own files. */
 async function loadFile(start, opened, step, keep) {
   const { key, name, resumed } = opened;
@@ -36,7 +66,7 @@ async function loadFile(start, opened, step, keep) {
     await step(done, total);
   };
   if (resumed) {
-    loader = new (await start(total ?? 0)).Loader(name, total);
+    loader = new (await whole(start, total ?? 0)).Loader(name, total);
     for await (const part of parts(key)) {
       await take(part);
       count += 1;
@@ -46,7 +76,7 @@ async function loadFile(start, opened, step, keep) {
   if (done === 0 || done !== total) {
     const stream = await opened.read(done, version);
     ({ version, total } = stream);
-    loader ??= new (await start(total ?? 0)).Loader(name, total);
+    loader ??= new (await whole(start, total ?? 0)).Loader(name, total);
     keeper ??= await keep(fresh(opened, version));
     for await (const chunk of stream.chunks) {
       await keeper?.add(chunk);
@@ -63,7 +93,7 @@ async function loadSnapshot(start, opened, step, keep) {
   const { key, id, name, quant, resumed } = opened;
   const { config, tokenizer, preprocessor, card } = opened.texts;
   const create = async (total = 0) => {
-    const wasm = await start(total * PACKED_AT_MOST);
+    const wasm = await whole(start, total * PACKED_AT_MOST);
     const texts = new wasm.SnapshotTexts(config, tokenizer, preprocessor, card);
     return new wasm.SnapshotLoader(name, id, texts, quant, total || undefined);
   };
@@ -105,10 +135,13 @@ async function loadSnapshot(start, opened, step, keep) {
 
 /**
  * Loads what `open` of source.js opened.
- * @param {(bytes: number) => Promise<object>} start gives the module, with room for a model of that size
+ * @param {(bytes: number) => Promise<{wasm: object, memory: WebAssembly.Memory, pool?: Promise<void>}>} start
+ *   gives the module, with room for a model of that size
  * @param {import("./source.js").Opened} opened
  * @param {(loaded: number, total?: number) => Promise<void>} step called after every chunk; throws to stop
  * @returns {Promise<{engine: object, keeper?: Keeper}>}
  */
-export const load = (start, opened, step) =>
-  keeping((keep) => (opened.texts ? loadSnapshot : loadFile)(start, opened, step, keep));
+export async function load(start, opened, step) {
+  if (opened.file) return { engine: await loadKept(start, opened, step) };
+  return keeping((keep) => (opened.texts ? loadSnapshot : loadFile)(start, opened, step, keep));
+}

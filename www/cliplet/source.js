@@ -17,7 +17,8 @@ export const KEPT = "kept:";
  * @property {object} [kept] its record, where it is kept whole
  * @property {object} [resumed] its record, where a part of it is kept
  * @property {object} [texts] of a snapshot: `config`, `tokenizer`, `preprocessor`, `card`
- * @property {(from: number, version?: object) => Promise<{version: object, total?: number, chunks: AsyncIterable<Uint8Array>}>} read
+ * @property {(from: number, version?: object) => Promise<{version: object, total?: number, chunks: AsyncIterable<Uint8Array>}>} [read]
+ * @property {() => Promise<FileSystemSyncAccessHandle>} [file] what is read where it is kept as a file
  */
 
 /** A download whose first answer has come. */
@@ -46,8 +47,9 @@ function fromFile(file, quant) {
 }
 
 function fromStore(kept) {
-  const read = async () => ({ version: kept.version, total: kept.bytes, chunks: store.bytes(kept) });
-  return { key: kept.key, source: kept.source, name: kept.name, keeps: false, kept, read };
+  const { key, source, name, version, bytes: total } = kept;
+  if (kept.joined) return { key, source, name, keeps: false, kept, file: () => store.file(kept) };
+  return { key, source, name, keeps: false, kept, read: async () => ({ version, total, chunks: store.bytes(key) }) };
 }
 
 /** What can be gone on with of a record: a file that no mark tells from its next version begins anew. */

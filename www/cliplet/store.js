@@ -1,8 +1,10 @@
 // Models kept on this device, in the browser's Cache storage: each as a record and numbered parts, so
-// that one whose download broke off goes on where it was. Everything here works, and keeps nothing,
-// where there is no such storage (some private modes, plain http).
+// that one whose download broke off goes on where it was, and once whole as one file where there are
+// files. Everything here works, and keeps nothing, where there is no such storage (some private modes,
+// plain http).
 
-import { chunksOf } from "./download.js";
+import { failure } from "./download.js";
+import * as whole from "./whole.js";
 
 const CACHE = "cliplet-models";
 /** Bytes gathered before a part is written. */
@@ -39,6 +41,7 @@ export async function list() {
 
 /** Forgets a model. */
 export async function forget(key) {
+  await whole.remove(key);
   const cache = await storage();
   const requests = (await cache?.keys().catch(() => [])) ?? [];
   // The record goes last: what is left of a model can then still be seen and deleted.
@@ -63,44 +66,35 @@ export async function* parts(key) {
   }
 }
 
-async function* joined(key) {
+/** The bytes of a whole kept model, in order, as long as they are parts. */
+export async function* bytes(key) {
   const header = await piece(key, "header");
   if (header) yield header;
   yield* parts(key);
 }
 
-/** The bytes of a whole kept model file, in order. */
-export async function* bytes(record) {
-  const whole = record.joined && (await (await storage())?.match(`${folder(record.key)}whole`));
-  yield* whole ? chunksOf(whole.body) : joined(record.key);
+/** The file of a model whose record says that it is `joined`. */
+export async function file({ key, name }) {
+  try {
+    return await whole.open(key);
+  } catch (error) {
+    if (error.name === "NotFoundError") throw failure("model", `${name}: it is no longer on this device`);
+    throw failure("io", `${name}: it could not be read; is another tab busy with it?`);
+  }
 }
 
 /**
- * Makes one piece of the parts of a model that is kept whole: many are slow to read. It may stop at any
+ * Makes one file of the parts of a model that is kept whole: many are slow to read. It may stop at any
  * time, since the parts go last; without room for both, they stay.
  */
 export async function join(key) {
   const [cache, record] = [await storage(), await find(key)];
-  if (!record?.complete || record.joined) return;
-  const source = joined(key);
-  const body = new ReadableStream({
-    async pull(controller) {
-      const { value, done } = await source.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-  });
-  try {
-    await cache.put(`${folder(key)}whole`, new Response(body));
-  } catch {
-    await cache.delete(`${folder(key)}whole`).catch(() => false);
-    return;
-  }
+  if (!record?.complete || record.joined || !(await whole.write(key, bytes(key)))) return;
   // Meanwhile the model may have been deleted or fetched anew.
   const now = await find(key);
-  if (now?.saved !== record.saved) return void (now ? null : await forget(key));
+  if (now?.saved !== record.saved) return whole.remove(key);
   await cache.put(`${folder(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
-  const kept = (await cache.keys()).filter(({ url }) => url.startsWith(folder(key)) && !/\/(record|whole)$/.test(url));
+  const kept = (await cache.keys()).filter(({ url }) => url.startsWith(folder(key)) && !url.endsWith("/record"));
   for (const request of kept) await cache.delete(request);
 }
 

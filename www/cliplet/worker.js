@@ -1,6 +1,7 @@
 // The engine's worker: owns the WebAssembly, answers one request at a time in the order they come.
 // Requests are { id, op, ...arguments }; answers { id, value } or { id, error: { code, message } };
-// on the way { id, progress }. { id, op: "abort" } cancels what is queued or between two steps.
+// on the way { id, progress }, and { compiled } for other engines. { id, op: "abort" } cancels what is
+// queued or between two steps.
 
 import { boot } from "./boot.js";
 import { failure } from "./download.js";
@@ -79,9 +80,9 @@ function rows(flat, count) {
 }
 
 /** Streams an opened model into a new engine, which takes the place of the old one when it is whole. */
-async function take(id, opened, { threads, variant, report }) {
+async function take(id, opened, { threads, variant, compiled, report }) {
   let running;
-  const start = async (bytes) => (running = await boot({ threads, variant, bytes })).wasm;
+  const start = async (bytes) => (running = await boot({ threads, variant, bytes, compiled }));
   let looked = 0;
   const { engine: next, keeper } = await load(start, opened, async (loaded, total) => {
     const now = performance.now();
@@ -94,7 +95,8 @@ async function take(id, opened, { threads, variant, report }) {
   engine = next;
   const { checksum, dimension } = JSON.parse(engine.info());
   store = new LabelStore(checksum, dimension);
-  const { wasm, ...rest } = running;
+  const { wasm, pool: _, ...rest } = running;
+  postMessage({ compiled: { [rest.variant]: wasm.compiled() } });
   // Not waited for: the engine is ready. What does not come about now does after the next load.
   join(opened.key).catch(() => {});
   const kept = Boolean(opened.kept) || Boolean(keeper && !keeper.problem);
@@ -113,6 +115,10 @@ const operations = {
       try {
         return await take(id, { ...opened, keeps: opened.keeps && keep }, options);
       } catch (error) {
+        if (error.threads && options.threads > 1 && !options.variant) {
+          options.threads = 1;
+          continue;
+        }
         if (signal.aborted || !SPOILT.includes(error.code)) throw error;
         await forget(opened.key);
         // What was kept is broken, or of an older version: once more, from where it came.
@@ -162,7 +168,7 @@ const operations = {
   async embedImages(id, { pictures }) {
     const ready = [];
     for (const picture of pictures) {
-      await checkpoint(id);
+      if (ready.length > 0) await checkpoint(id);
       ready.push(await pixels(picture));
     }
     return rows(loaded().embedImages(ready), pictures.length);

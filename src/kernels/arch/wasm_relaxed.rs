@@ -62,52 +62,66 @@ fn relaxed_dot(weights: v128, codes: v128, sums: v128) -> v128 {
 }
 
 fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
-    match tile.rows {
-        1 => dot_rows::<1>(tile, sums),
-        2 => dot_rows::<2>(tile, sums),
-        3 => dot_rows::<3>(tile, sums),
-        4 => dot_rows::<4>(tile, sums),
-        5 => dot_rows::<5>(tile, sums),
-        _ => dot_rows::<ROWS>(tile, sums),
+    match (tile.rows, tile.panels) {
+        (1, 2) => dot_rows::<1, 2>(tile, sums),
+        (2, 2) => dot_rows::<2, 2>(tile, sums),
+        (3, 2) => dot_rows::<3, 2>(tile, sums),
+        (1, _) => dot_rows::<1, 1>(tile, sums),
+        (2, _) => dot_rows::<2, 1>(tile, sums),
+        (3, _) => dot_rows::<3, 1>(tile, sums),
+        (4, _) => dot_rows::<4, 1>(tile, sums),
+        (5, _) => dot_rows::<5, 1>(tile, sums),
+        _ => dot_rows::<ROWS, 1>(tile, sums),
     }
 }
 
+/// A tile, `P` panels at once: few rows of one panel would wait for their own sums.
 #[target_feature(enable = "relaxed-simd")]
-fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
+fn dot_rows<const R: usize, const P: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let panel = tile.groups * PANEL * 4;
-    for (i, weights) in tile.weights.chunks_exact(panel).enumerate() {
-        for (row, dots) in panel_rows::<R>(tile.codes, weights, tile.groups)
+    for (i, weights) in tile.weights.chunks_exact(P * panel).enumerate() {
+        for (row, dots) in panel_rows::<R, P>(tile.codes, weights, tile.groups)
             .into_iter()
             .enumerate()
         {
-            sums[row * tile.panels + i] = dots;
+            sums[row * tile.panels + i * P..][..P].copy_from_slice(&dots);
         }
     }
 }
 
-/// The sums of one panel.
+/// The sums of `P` panels.
 #[inline]
 #[target_feature(enable = "relaxed-simd")]
-fn panel_rows<const R: usize>(codes: &[u8], weights: &[i8], groups: usize) -> [[i32; PANEL]; R] {
+fn panel_rows<const R: usize, const P: usize>(
+    codes: &[u8],
+    weights: &[i8],
+    groups: usize,
+) -> [[[i32; PANEL]; P]; R] {
     let stride = groups * 4;
-    assert!(codes.len() == R * stride && weights.len() == 8 * stride);
+    assert!(codes.len() == R * stride && weights.len() == P * 8 * stride);
     let (codes, weights) = (codes.as_ptr(), weights.as_ptr());
-    let mut acc = [[i32x4_splat(0); 2]; R];
+    let mut acc = [[[i32x4_splat(0); 2]; P]; R];
     for group in 0..groups {
-        // SAFETY: a group is 32 bytes of weights and 4 bytes of codes a row; the lengths of both
-        // were checked above, and group < groups, row < R.
+        // SAFETY: a group is 32 bytes of weights a panel, whose panels are 8 * stride bytes each, and
+        // 4 bytes of codes a row; the lengths of both were checked above, and group < groups, row < R,
+        // panel < P.
         unsafe {
-            let first = v128_load(weights.add(group * 32).cast());
-            let second = v128_load(weights.add(group * 32 + 16).cast());
+            let mut loaded = [[i32x4_splat(0); 2]; P];
+            for (panel, loaded) in loaded.iter_mut().enumerate() {
+                let weights = weights.add(panel * 8 * stride + group * 32);
+                *loaded = [v128_load(weights.cast()), v128_load(weights.add(16).cast())];
+            }
             for (row, acc) in acc.iter_mut().enumerate() {
                 let code = v128_load32_splat(codes.add((group * R + row) * 4).cast());
-                acc[0] = i32x4_relaxed_dot_i8x16_i7x16_add(first, code, acc[0]);
-                acc[1] = i32x4_relaxed_dot_i8x16_i7x16_add(second, code, acc[1]);
+                for (acc, weights) in acc.iter_mut().zip(&loaded) {
+                    acc[0] = i32x4_relaxed_dot_i8x16_i7x16_add(weights[0], code, acc[0]);
+                    acc[1] = i32x4_relaxed_dot_i8x16_i7x16_add(weights[1], code, acc[1]);
+                }
             }
         }
     }
-    let mut sums = [[0; PANEL]; R];
-    for (sums, acc) in sums.iter_mut().zip(acc) {
+    let mut sums = [[[0; PANEL]; P]; R];
+    for (sums, acc) in sums.as_flattened_mut().iter_mut().zip(acc.as_flattened()) {
         // SAFETY: eight i32 are two vectors.
         unsafe {
             v128_store(sums.as_mut_ptr().cast(), acc[0]);

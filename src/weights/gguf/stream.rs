@@ -21,7 +21,8 @@ use crate::weights::{About, ModelFile};
 /// The header is looked at in pieces of this many bytes, so that tensors that come in the same
 /// chunk are not copied with it.
 const HEADER_PIECE: usize = 64 << 10;
-/// A tensor's memory is reserved at once up to this many bytes and grows as bytes come beyond.
+/// Room is made for this many bytes of a tensor at a time, so that a size that is not true takes no
+/// more memory than comes.
 const RESERVE: usize = 64 << 20;
 
 /// A model file being read.
@@ -29,6 +30,8 @@ pub struct GgufStream {
     total: Option<u64>,
     received: u64,
     state: State,
+    /// Room for bytes that are not known to be a tensor's.
+    incoming: Vec<u8>,
 }
 
 enum State {
@@ -50,7 +53,9 @@ struct Tensors {
     position: u64,
     /// Where the file's last tensor ends, and with what aligns the one that is not there.
     ends: (u64, u64),
+    /// Bytes of the tensor at the front, `filled` of them so far, and room for its next.
     current: Vec<u8>,
+    filled: usize,
     pieces: HashMap<String, Pieces>,
 }
 
@@ -83,6 +88,7 @@ impl GgufStream {
             total,
             received: 0,
             state,
+            incoming: Vec::new(),
         }
     }
 
@@ -91,9 +97,48 @@ impl GgufStream {
         self.received
     }
 
+    /// Room for bytes that come next, to be written there and told of by [`Self::filled`]: they are
+    /// then not copied again. What is in it has no meaning; it is never empty.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where there is no memory.
+    pub fn room(&mut self) -> Result<&mut [u8]> {
+        if let State::Tensors(tensors) = &mut self.state
+            && let Some(missing) = tensors.missing()
+        {
+            return tensors.room(missing);
+        }
+        self.incoming.resize(HEADER_PIECE, 0);
+        Ok(&mut self.incoming)
+    }
+
+    /// Takes the first `count` bytes of what [`Self::room`] gave last.
+    ///
+    /// # Errors
+    /// Those of [`Self::push`]; [`Error::Input`] where there was no room for so many.
+    pub fn filled(&mut self, count: usize) -> Result<()> {
+        let incoming = std::mem::take(&mut self.incoming);
+        if !incoming.is_empty() {
+            let bytes = incoming
+                .get(..count)
+                .ok_or_else(|| no_room(count, incoming.len()))?;
+            return self.push(bytes);
+        }
+        let result = match &mut self.state {
+            State::Tensors(tensors) => tensors.fill(count),
+            State::Header { .. } | State::Failed => Err(no_room(count, 0)),
+        };
+        self.received += count as u64;
+        self.checked(result)
+    }
+
     /// Takes the next bytes of the file. After an error the reader takes nothing more.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let result = self.take(bytes);
+        self.checked(result)
+    }
+
+    fn checked(&mut self, result: Result<()>) -> Result<()> {
         if result.is_err() {
             self.state = State::Failed;
         }
@@ -180,15 +225,15 @@ impl Tensors {
                 origin: Some(text(super::keys::ORIGIN)).filter(|t| !t.is_empty()),
             },
         };
-        let (current, pieces) = (Vec::new(), HashMap::new());
         Ok(Self {
             assembler,
             texts,
             steps: steps.into(),
             position,
             ends,
-            current,
-            pieces,
+            current: Vec::new(),
+            filled: 0,
+            pieces: HashMap::new(),
         })
     }
 
@@ -206,24 +251,63 @@ impl Tensors {
                 continue;
             }
             let missing = (step.end - self.position) as usize;
-            let (piece, rest) = bytes.split_at(bytes.len().min(missing));
-            self.position += piece.len() as u64;
+            if self.filled == 0 && bytes.len() >= missing {
+                let (whole, rest) = bytes.split_at(missing);
+                self.position = step.end;
+                bytes = rest;
+                self.complete(Cow::Borrowed(whole))?;
+                continue;
+            }
+            let room = self.room(missing)?;
+            let count = room.len().min(bytes.len());
+            let (piece, rest) = bytes.split_at(count);
+            room[..count].copy_from_slice(piece);
             bytes = rest;
-            if self.current.is_empty() && piece.len() == missing {
-                self.complete(Cow::Borrowed(piece))?;
+            self.fill(count)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the tensor at the front that have not come; none where others come before it.
+    fn missing(&self) -> Option<usize> {
+        let step = self.steps.front().filter(|step| self.position >= step.start)?;
+        Some((step.end - self.position) as usize).filter(|missing| *missing > 0)
+    }
+
+    /// Room for the next of the `missing` bytes of the tensor at the front.
+    fn room(&mut self, missing: usize) -> Result<&mut [u8]> {
+        let size = self.filled + missing.min(RESERVE);
+        if self.current.len() < size {
+            let more = size - self.current.len();
+            self.current.try_reserve_exact(more).map_err(|_| Error::Io {
+                file: "model.gguf".into(),
+                source: std::io::ErrorKind::OutOfMemory.into(),
+            })?;
+            self.current.resize(size, 0);
+        }
+        Ok(&mut self.current[self.filled..size])
+    }
+
+    /// Takes `count` bytes that were written to where there was room.
+    fn fill(&mut self, count: usize) -> Result<()> {
+        let room = self.missing().unwrap_or(0).min(self.current.len() - self.filled);
+        if count > room {
+            return Err(no_room(count, room));
+        }
+        self.filled += count;
+        self.position += count as u64;
+        if self.missing().is_none() {
+            let (mut whole, size) = (
+                std::mem::take(&mut self.current),
+                std::mem::take(&mut self.filled),
+            );
+            if 2 * size < whole.capacity() {
+                // Small tensors do not take the room of large ones with them.
+                self.complete(Cow::Borrowed(&whole[..size]))?;
+                self.current = whole;
             } else {
-                if self.current.is_empty() {
-                    let size = missing.min(RESERVE);
-                    self.current.try_reserve_exact(size).map_err(|_| Error::Io {
-                        file: "model.gguf".into(),
-                        source: std::io::ErrorKind::OutOfMemory.into(),
-                    })?;
-                }
-                self.current.extend_from_slice(piece);
-                if piece.len() == missing {
-                    let whole = std::mem::take(&mut self.current);
-                    self.complete(Cow::Owned(whole))?;
-                }
+                whole.truncate(size);
+                self.complete(Cow::Owned(whole))?;
             }
         }
         Ok(())
@@ -273,40 +357,41 @@ impl Tensors {
                     TensorType::BF16 => FloatType::BF16,
                     TensorType::F32 | TensorType::I8 => FloatType::F32,
                 };
-                return self.assembler.accept(&part, Values::Dense(float.to_f32(&bytes)));
+                self.assembler
+                    .accept(&part, Values::Dense(float.to_f32(&bytes)))?;
+                return Ok(());
             }
             Role::Codes => pieces.codes = Some(bytes.into_owned()),
             Role::Nibbles => pieces.nibbles = Some(bytes.into_owned()),
             Role::Multipliers => pieces.multipliers = Some(bytes.into_owned()),
             Role::Scales => pieces.scales = Some(FloatType::F32.to_f32(&bytes)),
         }
-        match pieces {
+        let values = match pieces {
             Pieces {
                 codes: Some(codes),
                 scales: Some(scales),
                 ..
-            } => {
-                let codes = bytemuck::cast_vec(codes);
-                self.assembler.accept(&part, Values::Q8 { codes, scales })
-            }
+            } => Values::Q8 {
+                codes: bytemuck::cast_vec(codes),
+                scales,
+            },
             Pieces {
                 nibbles: Some(nibbles),
                 multipliers: Some(multipliers),
                 scales: Some(scales),
                 ..
-            } => self.assembler.accept(
-                &part,
-                Values::Q4 {
-                    nibbles,
-                    multipliers,
-                    scales,
-                },
-            ),
+            } => Values::Q4 {
+                nibbles,
+                multipliers,
+                scales,
+            },
             pieces => {
                 self.pieces.insert(part, pieces);
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.current = self.assembler.accept(&part, values)?;
+        Ok(())
     }
 
     fn finish(self, bytes: u64) -> Result<ModelFile> {
@@ -328,4 +413,10 @@ impl Tensors {
             checksum,
         })
     }
+}
+
+fn no_room(count: usize, room: usize) -> Error {
+    Error::Input(format!(
+        "{count} bytes of a model were said to be where there is room for {room}"
+    ))
 }

@@ -322,7 +322,8 @@ impl Tensors {
             self.packed.extend_from_slice(&piece);
             self.packed_bytes += gap + piece.len() as u64;
         }
-        self.assembler.accept(&step.part.name, values)
+        self.assembler.accept(&step.part.name, values)?;
+        Ok(())
     }
 
     /// Takes tensors as they were packed and gives where in the file the last of them ends.
