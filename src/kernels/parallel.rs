@@ -6,13 +6,20 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::Yield;
 use rayon::prelude::*;
 
 /// Multiply-accumulates below which handing work to another thread costs more than it saves.
 const WORTH_SPLITTING: usize = 1 << 19;
 /// Ranges a thread: a few, so that a slow thread does not hold up the rest.
 const RANGES_A_THREAD: usize = 4;
+
+/// How often a thread without work looks for some before it goes to sleep, while more is expected: some
+/// tenths of a millisecond.
+const PATIENCE: usize = 1 << 14;
 
 /// Threads to split over.
 pub fn threads() -> usize {
@@ -24,12 +31,48 @@ pub fn threads() -> usize {
 }
 
 /// Runs `work` on a thread of the pool, so that its parts are handed to threads that look for them
-/// and not woken up for each: from outside, every split would cost two wake-ups.
+/// and not woken up for each: from outside, every split would cost two wake-ups. Meanwhile the others
+/// stay awake.
 pub fn on_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     if threads() == 1 {
         work()
     } else {
-        rayon::scope(|_| work())
+        rayon::scope(|_| {
+            let _awake = Awake::new();
+            work()
+        })
+    }
+}
+
+/// Keeps the pool's other threads from sleeping between the parts of one computation, as they would
+/// after less than a microsecond: a hundred times an image, and where the machine is a virtual one it
+/// takes longer to wake them than to compute their part.
+struct Awake(Arc<AtomicBool>);
+
+impl Awake {
+    fn new() -> Self {
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (awake, own) = (Self(wanted.clone()), rayon::current_thread_index());
+        rayon::spawn_broadcast(move |thread| {
+            if Some(thread.index()) == own {
+                return;
+            }
+            let mut idle = 0;
+            while idle < PATIENCE && wanted.load(Ordering::Relaxed) {
+                idle = match rayon::yield_now() {
+                    Some(Yield::Executed) => 0,
+                    _ => idle + 1,
+                };
+                std::hint::spin_loop();
+            }
+        });
+        awake
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 

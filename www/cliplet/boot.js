@@ -55,7 +55,9 @@ async function pool(wasm, threads) {
   }
 }
 
-async function start({ threads, variant, bytes, compiled = {} }) {
+async function start({ threads: wanted, variant, bytes, compiled = {} }) {
+  // More threads than cores wait for one another.
+  const threads = Math.min(wanted, navigator.hardwareConcurrency ?? wanted);
   let failed = new Error("this browser has no WebAssembly SIMD: update it, or use another");
   for (const name of variants(threads, variant)) {
     try {

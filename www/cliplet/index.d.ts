@@ -105,7 +105,7 @@ export interface LoadOptions {
   hub?: string;
   /** Called as the model arrives; `total` is null where the server does not say. Bytes. */
   onProgress?: (progress: { loaded: number; total: number | null }) => void;
-  /** Threads to use where the page is cross-origin isolated. Default: the processor's, at most 8. */
+  /** Threads to use where the page is cross-origin isolated: at most as many as the processor has. Default: those, at most 8. */
   threads?: number;
   /** Forces one WebAssembly module instead of the best that the browser can run. For tests. */
   variant?: Info["variant"];
