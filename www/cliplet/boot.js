@@ -4,8 +4,8 @@ import { variantModule } from "./modules.js";
 import { variants } from "./variants.js";
 
 const PAGE = 65536;
-/** What a threaded module starts with; at least what the linker set. */
-const INITIAL_BYTES = 64 << 20;
+/** What a threaded module starts with: at least what the linker set, and no more, since what is allocated comes on top. */
+const INITIAL_BYTES = 4 << 20;
 const MAXIMUM_BYTES = 4 * 2 ** 30;
 
 /**
