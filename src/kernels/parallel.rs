@@ -63,7 +63,8 @@ impl Awake {
                     Some(Yield::Executed) => 0,
                     _ => idle + 1,
                 };
-                std::hint::spin_loop();
+                // Whoever else wants the processor may have it.
+                std::thread::yield_now();
             }
         });
         awake

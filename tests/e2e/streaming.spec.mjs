@@ -107,6 +107,20 @@ test("a kept file that another tab has is waited for", async ({ page, site }) =>
   expect(hub.served).toBe(hub.size);
 });
 
+test("two engines that load a model at once leave it whole", async ({ page, site }) => {
+  const { expected, found, count } = await run(page, site, `${KEEP}
+    const [{ id }] = (await cliplet.Cliplet.kept()).filter(({ name }) => name === "some/tiny");
+    await cliplet.Cliplet.forget(id);
+    const both = await Promise.all([1, 2].map(() => cliplet.Cliplet.load("hf:some/tiny", { hub })));
+    const found = await Promise.all(both.map((one) => one.embedText("a cat")));
+    while ((await (await caches.open("cliplet-models")).keys()).some(part)) await new Promise((resume) => setTimeout(resume, 50));
+    found.push(await embeds());
+    return { expected, found: found.map((one) => Array.from(one)), count: (await ours()).length };`);
+  expect(found).toEqual([expected, expected, expected]);
+  expect(count).toBe(1);
+  expect(hub.served).toBe(3 * hub.size);
+});
+
 test("a lost connection is taken up where it broke", async ({ page, site }) => {
   hub.lose = 50_000;
   const { embedding } = await run(page, site, LOAD);

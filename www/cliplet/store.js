@@ -90,9 +90,10 @@ export async function file({ key, name }) {
 export async function join(key) {
   const [cache, record] = [await storage(), await find(key)];
   if (!record?.complete || record.joined || !(await whole.write(key, bytes(key)))) return;
-  // Meanwhile the model may have been deleted or fetched anew.
+  // Meanwhile the model may have been deleted, or fetched anew by an engine that then writes the file anew.
   const now = await find(key);
-  if (now?.saved !== record.saved) return whole.remove(key);
+  if (!now) return whole.remove(key);
+  if (now.saved !== record.saved) return;
   await cache.put(`${folder(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
   const kept = (await cache.keys()).filter(({ url }) => url.startsWith(folder(key)) && !url.endsWith("/record"));
   for (const request of kept) await cache.delete(request);

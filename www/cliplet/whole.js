@@ -33,26 +33,27 @@ async function once(work) {
   }
 }
 
-/** Writes a file, in place of the one of this key; false where that cannot be had. */
+/** Writes a file, in place of the one of this key; false where that cannot be had, or another tab does. */
 export async function write(key, chunks) {
-  const inside = await folder();
-  if (!inside) return false;
+  let file;
   try {
-    const handle = await inside.getFileHandle(await nameOf(key), { create: true });
-    const file = await handle.createSyncAccessHandle();
-    try {
-      file.truncate(0);
-      let size = 0;
-      for await (const chunk of chunks) {
-        if (file.write(chunk, { at: size }) < chunk.length) throw new DOMException("no room", "QuotaExceededError");
-        size += chunk.length;
-      }
-      file.flush();
-    } finally {
-      file.close();
+    const handle = await (await folder()).getFileHandle(await nameOf(key), { create: true });
+    file = await handle.createSyncAccessHandle();
+  } catch {
+    return false;
+  }
+  try {
+    file.truncate(0);
+    let size = 0;
+    for await (const chunk of chunks) {
+      if (file.write(chunk, { at: size }) < chunk.length) throw new DOMException("no room", "QuotaExceededError");
+      size += chunk.length;
     }
+    file.flush();
+    file.close();
     return true;
   } catch {
+    file.close();
     await remove(key).catch(() => {});
     return false;
   }
