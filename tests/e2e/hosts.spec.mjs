@@ -94,6 +94,13 @@ test.describe("in an engine that lacks something", () => {
     await classifies(page);
   });
 
+  test("no workers within workers: one thread", { tag: "@threads" }, async ({ page, site }) => {
+    await beforeEngine(page, "globalThis.Worker = class { constructor() { throw new Error('not here'); } };");
+    await open(page, site);
+    await expect(detail(page)).toContainText("1 thread");
+    await classifies(page);
+  });
+
   test("no cache storage: the model is fetched and used all the same", async ({ page, site }) => {
     await beforeEngine(page, "Object.defineProperty(globalThis, 'caches', { get() { throw new DOMException('denied', 'SecurityError'); } });");
     await open(page, site);

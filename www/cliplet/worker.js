@@ -168,7 +168,8 @@ const operations = {
   async embedImages(id, { pictures }) {
     const ready = [];
     for (const picture of pictures) {
-      if (ready.length > 0) await checkpoint(id);
+      // One alone cannot have been cancelled since it came.
+      if (ready.length > 0 || controllers.size > 1) await checkpoint(id);
       ready.push(await pixels(picture));
     }
     return rows(loaded().embedImages(ready), pictures.length);
