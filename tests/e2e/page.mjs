@@ -16,6 +16,7 @@ export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
 const BEYOND = {
   "@manifest": "how a manifest was understood is told by Chromium's own protocol alone",
   "@threads": "while WebDriver BiDi watches workers, Firefox now and then never starts one that another worker makes, as threads are",
+  "@engines": "where one page starts several engines, one run in four or so never ended under WebDriver BiDi; the journeys load kept models in Firefox",
 };
 
 /** A test of the served page: `site` is its address; `friends` are other

@@ -31,6 +31,8 @@ const chromium = {
  */
 const firefox = (name, preferences, tests) => ({
   name,
+  // The protocol's driver is young and now and then loses an answer; what is wrong is so every time.
+  retries: 2,
   ...tests,
   use: {
     browserName: "firefox",

@@ -16,6 +16,9 @@ export class ClipletError extends Error {
 /** Modules that an engine has compiled, by variant: the next one need not. */
 const compiled = {};
 
+/** Doors with requests under way: Firefox collects a worker that nothing else holds, and with it the answer. */
+const atWork = new Set();
+
 /** The one door to the worker: numbers requests, hands answers back, turns aborts into messages. */
 class Door {
   #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "cliplet" });
@@ -35,6 +38,7 @@ class Door {
     if (!request) return;
     if (progress) return request.onProgress?.(progress);
     this.#open.delete(id);
+    if (this.#open.size === 0) atWork.delete(this);
     request.release();
     if (error) request.reject(new ClipletError(error.code, error.message));
     else request.resolve(value);
@@ -50,6 +54,7 @@ class Door {
       signal?.addEventListener("abort", abort);
       const release = () => signal?.removeEventListener("abort", abort);
       this.#open.set(id, { resolve, reject, onProgress, release });
+      atWork.add(this);
       this.#worker.postMessage({ id, op, ...given }, transfer);
     });
     this.#open.get(id).settled = settled;
@@ -70,6 +75,7 @@ class Door {
       reject(error);
     }
     this.#open.clear();
+    atWork.delete(this);
   }
 }
 
