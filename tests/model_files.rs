@@ -122,6 +122,20 @@ fn more_than_there_was_room_for_is_refused() {
 }
 
 #[test]
+fn room_that_was_not_used_is_forgotten() {
+    let (header, tensors) = file().split_at(header_end(file()) + 200);
+    let mut loader = Loader::new(None);
+    loader.room().unwrap();
+    loader.push(header).unwrap();
+    let room = loader.room().unwrap();
+    let (piece, rest) = tensors.split_at(room.len());
+    room.copy_from_slice(piece);
+    loader.filled(piece.len()).unwrap();
+    loader.push(rest).unwrap();
+    loader.finish().unwrap();
+}
+
+#[test]
 fn a_cut_file_is_refused_wherever_it_is_cut() {
     let cuts = (0..file().len())
         .step_by(97)

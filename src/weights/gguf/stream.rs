@@ -103,6 +103,7 @@ impl GgufStream {
     /// # Errors
     /// [`Error::Io`] where there is no memory.
     pub fn room(&mut self) -> Result<&mut [u8]> {
+        self.incoming.clear();
         if let State::Tensors(tensors) = &mut self.state
             && let Some(missing) = tensors.missing()
         {
