@@ -30,6 +30,9 @@ function sharedMemory(modelBytes) {
   return null;
 }
 
+/** The error that the engine cannot run here, whatever the model. */
+const unable = (error, more) => Object.assign(error, { code: "unsupported", engine: true, ...more });
+
 let running = null;
 
 /**
@@ -51,7 +54,7 @@ async function pool(wasm, threads) {
     await wasm.initThreadPool(threads);
   } catch (error) {
     running = null;
-    throw Object.assign(error, { code: "unsupported", threads: true });
+    throw unable(error, { threads: true });
   }
 }
 
@@ -75,5 +78,5 @@ async function start({ threads: wanted, variant, bytes, compiled = {} }) {
       failed = error;
     }
   }
-  throw Object.assign(failed, { code: "unsupported" });
+  throw unable(failed);
 }

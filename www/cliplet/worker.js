@@ -119,7 +119,7 @@ const operations = {
           options.threads = 1;
           continue;
         }
-        if (signal.aborted || !SPOILT.includes(error.code)) throw error;
+        if (signal.aborted || error.engine || !SPOILT.includes(error.code)) throw error;
         await forget(opened.key);
         // What was kept is broken, or of an older version: once more, from where it came.
         if (again || !(opened.kept ?? opened.resumed)) throw error;
