@@ -27,7 +27,7 @@ async function keeping(load) {
 }
 
 /** The module with its threads. */
-async function whole(start, bytes) {
+async function withThreads(start, bytes) {
   const { wasm, pool } = await start(bytes);
   await pool;
   return wasm;
@@ -66,7 +66,7 @@ async function loadFile(start, opened, step, keep) {
     await step(done, total);
   };
   if (resumed) {
-    loader = new (await whole(start, total ?? 0)).Loader(name, total);
+    loader = new (await withThreads(start, total ?? 0)).Loader(name, total);
     for await (const part of parts(key)) {
       await take(part);
       count += 1;
@@ -76,7 +76,7 @@ async function loadFile(start, opened, step, keep) {
   if (done === 0 || done !== total) {
     const stream = await opened.read(done, version);
     ({ version, total } = stream);
-    loader ??= new (await whole(start, total ?? 0)).Loader(name, total);
+    loader ??= new (await withThreads(start, total ?? 0)).Loader(name, total);
     keeper ??= await keep(fresh(opened, version));
     for await (const chunk of stream.chunks) {
       await keeper?.add(chunk);
@@ -93,7 +93,7 @@ async function loadSnapshot(start, opened, step, keep) {
   const { key, id, name, quant, resumed } = opened;
   const { config, tokenizer, preprocessor, card } = opened.texts;
   const create = async (total = 0) => {
-    const wasm = await whole(start, total * PACKED_AT_MOST);
+    const wasm = await withThreads(start, total * PACKED_AT_MOST);
     const texts = new wasm.SnapshotTexts(config, tokenizer, preprocessor, card);
     return new wasm.SnapshotLoader(name, id, texts, quant, total || undefined);
   };
