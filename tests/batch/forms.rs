@@ -136,9 +136,7 @@ fn only_the_best_labels_where_so_many_are_asked_for() {
     let folder = Folder::with(1);
     let picture = folder.path("0.png");
     let row = format!("{picture}\n");
-    let call = [
-        "--from",
-        "paths",
+    let asked = [
         "--labels",
         LABELS,
         "--top-k",
@@ -148,19 +146,8 @@ fn only_the_best_labels_where_so_many_are_asked_for() {
         "--template",
         "{}",
     ];
-    let answer = &answers_on(row.as_bytes(), &call)[0];
-    let call = [
-        "classify",
-        "--labels",
-        LABELS,
-        "--top-k",
-        "2",
-        "--template",
-        "a {}",
-        "--template",
-        "{}",
-    ];
-    let expected = &other(&[&call[..], &["--format", "jsonl", &picture]].concat())[0];
+    let answer = &answers_on(row.as_bytes(), &[&["--from", "paths"], &asked[..]].concat())[0];
+    let expected = &other(&[&["classify"], &asked[..], &["--format", "jsonl", &picture]].concat())[0];
     assert_eq!(answer["labels"], expected["labels"]);
     assert_eq!(answer["labels"].as_array().unwrap().len(), 2);
     assert!(alike(&answer["probs"], &expected["probs"]));

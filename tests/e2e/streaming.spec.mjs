@@ -38,6 +38,17 @@ const LOAD = `
 const FAIL = `
   return cliplet.Cliplet.load("hf:some/tiny", { hub }).then(() => "loaded", (error) => error.code + ": " + error.message);`;
 
+/** A load that the Hub breaks off midway and then refuses to go on with; gives what is said. */
+async function brokenOff(page, site) {
+  hub.lose = 120_000;
+  const failing = run(page, site, FAIL);
+  await expect.poll(() => hub.served).toBe(120_000);
+  hub.dead = true;
+  const said = await failing;
+  Object.assign(hub, { dead: false, lose: Infinity });
+  return said;
+}
+
 /** The embedding that \`cliplet convert\`'s file of the same snapshot gives. */
 async function converted(page, site) {
   const base64 = (await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url))).toString("base64");
@@ -132,13 +143,7 @@ test("a lost connection is taken up where it broke", async ({ page, site }) => {
 
 test("a visit that ended midway is gone on with in the next", async ({ page, site }) => {
   test.setTimeout(120_000);
-  hub.lose = 120_000;
-  const failing = run(page, site, FAIL);
-  await expect.poll(() => hub.served).toBe(120_000);
-  hub.dead = true;
-  expect(await failing).toContain("network: ");
-  hub.dead = false;
-  hub.lose = Infinity;
+  expect(await brokenOff(page, site)).toContain("network: ");
   const { embedding, info } = await run(page, site, LOAD);
   expect(hub.requests.at(-1)).toMatchObject({ name: "model.safetensors", range: expect.stringMatching(/^bytes=\d{5,}-$/) });
   expect(info.kept).toBe(true);
@@ -147,12 +152,8 @@ test("a visit that ended midway is gone on with in the next", async ({ page, sit
 
 test("weights that changed in between are loaded anew, never mixed", async ({ page, site }) => {
   test.setTimeout(120_000);
-  hub.lose = 120_000;
-  const failing = run(page, site, FAIL);
-  await expect.poll(() => hub.served).toBe(120_000);
-  hub.dead = true;
-  await failing;
-  Object.assign(hub, { dead: false, lose: Infinity, served: 0, etag: '"two"' });
+  await brokenOff(page, site);
+  Object.assign(hub, { served: 0, etag: '"two"' });
   const { embedding } = await run(page, site, LOAD);
   expect(hub.served).toBeGreaterThanOrEqual(hub.size);
   expect(embedding).toEqual(await converted(page, site));
