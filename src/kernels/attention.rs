@@ -35,9 +35,10 @@ pub struct Attention<'a> {
     pub causal: bool,
 }
 
-/// Rows of a tile.
-const ROWS: usize = 4;
-/// Columns of a tile: what sums fit the registers of one core's vector unit.
+/// Rows of a tile: with two vectors of columns, what sums, columns and one value fit the registers. The 50
+/// tokens of a ViT-B/32 are whole tiles.
+const ROWS: usize = 5;
+/// Columns of a tile.
 const COLUMNS: usize = if cfg!(target_family = "wasm") { 8 } else { 16 };
 
 /// Computes `softmax(q kᵀ / sqrt(head_dim)) v` of every head and segment into `out` (`[tokens, width]`).
@@ -64,20 +65,16 @@ pub fn attention(a: &Attention, out: &mut [f32]) {
     });
 }
 
-/// One head's keys, values and a tile of its rows, side by side. Columns are padded to whole tiles,
-/// and lie tile by tile: a tile's rows follow one another.
+/// One head's keys and values, and the scores of a tile of its rows. Columns are padded to whole tiles, and
+/// lie tile by tile: a tile's rows follow one another.
 #[derive(Default)]
 struct Head {
-    /// `[seen / COLUMNS][dim]`
+    /// `[seen / COLUMNS][dim]`, divided by the square root of `dim`.
     keys: Vec<[f32; COLUMNS]>,
     /// `[dim / COLUMNS][seen]`
     values: Vec<[f32; COLUMNS]>,
-    /// `[dim]`, divided by the square root of `dim`.
-    queries: Vec<[f32; ROWS]>,
     /// `[ROWS, seen]`: scores, then probabilities.
     scores: Vec<f32>,
-    /// `[seen]`: the probabilities again.
-    shares: Vec<[f32; ROWS]>,
     /// `[ROWS, dim]`
     mixed: Vec<f32>,
 }
@@ -90,21 +87,15 @@ impl Head {
         let seen = prefix + segment.tokens.len();
         let (seen_columns, dim_columns) = (seen.next_multiple_of(COLUMNS), dim.next_multiple_of(COLUMNS));
         self.gather(a, segment, head);
-        let scale = 1.0 / (dim as f32).sqrt();
-        self.queries.resize(dim, [0.0; ROWS]);
         self.scores.resize(ROWS * seen_columns, 0.0);
-        self.shares.resize(seen, [0.0; ROWS]);
         self.mixed.resize(ROWS * dim_columns, 0.0);
         for first in segment.tokens.clone().step_by(ROWS) {
             let rows = ROWS.min(segment.tokens.end - first);
-            for row in 0..rows {
-                let q = &a.qkv[(first + row) * 3 * a.width + head * dim..][..dim];
-                self.queries
-                    .iter_mut()
-                    .zip(q)
-                    .for_each(|(to, q)| to[row] = q * scale);
-            }
-            multiply(&self.queries, &self.keys, &mut self.scores);
+            // A tile that is not full computes its last row again.
+            let queries = std::array::from_fn(|row| {
+                &a.qkv[(first + row.min(rows - 1)) * 3 * a.width + head * dim..][..dim]
+            });
+            multiply(queries, &self.keys, &mut self.scores);
             for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
                 let visible = if a.causal {
                     prefix + first - segment.tokens.start + row + 1
@@ -115,13 +106,8 @@ impl Head {
                 softmax_lanes(scores);
                 hidden.fill(0.0);
             }
-            for (row, scores) in self.scores.chunks_exact(seen_columns).enumerate() {
-                self.shares
-                    .iter_mut()
-                    .zip(scores)
-                    .for_each(|(to, share)| to[row] = *share);
-            }
-            multiply(&self.shares, &self.values, &mut self.mixed);
+            let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
+            multiply(shares, &self.values, &mut self.mixed);
             for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
                 // SAFETY: a head's columns of a segment's rows belong to this task alone.
                 unsafe { out.write((first + row) * a.width + head * dim, &mixed[..dim]) };
@@ -133,6 +119,7 @@ impl Head {
     #[inline(always)]
     fn gather(&mut self, a: &Attention, segment: &Segment, head: usize) {
         let (width, dim) = (a.width, a.width / a.heads);
+        let scale = 1.0 / (dim as f32).sqrt();
         let seen = segment.prefix.len() + segment.tokens.len();
         self.keys.clear();
         self.keys.resize(seen.div_ceil(COLUMNS) * dim, [0.0; COLUMNS]);
@@ -152,7 +139,9 @@ impl Head {
                 &qkv[2 * width + head * dim..][..dim],
             );
             let tile = &mut self.keys[i / COLUMNS * dim..][..dim];
-            tile.iter_mut().zip(k).for_each(|(to, &k)| to[i % COLUMNS] = k);
+            tile.iter_mut()
+                .zip(k)
+                .for_each(|(to, k)| to[i % COLUMNS] = k * scale);
             for (tile, v) in v.chunks(COLUMNS).enumerate() {
                 self.values[tile * seen + i][..v.len()].copy_from_slice(v);
             }
@@ -160,18 +149,19 @@ impl Head {
     }
 }
 
-/// `out = aᵀ b`: `a` is `[inner]` of [`ROWS`], `b` is `[tiles][inner]` of [`COLUMNS`], `out` is
+/// `out = a b`: `a` is `[ROWS, inner]`, `b` is `[tiles][inner]` of [`COLUMNS`], `out` is
 /// `[ROWS, tiles * COLUMNS]`.
 #[inline(always)]
-fn multiply(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]], out: &mut [f32]) {
+fn multiply(a: [&[f32]; ROWS], b: &[[f32; COLUMNS]], out: &mut [f32]) {
     const VECTORS: usize = COLUMNS / Vector::COUNT;
-    let columns = out.len() / ROWS;
-    for (tile, b) in b.chunks_exact(a.len()).enumerate() {
+    let (inner, columns) = (a[0].len(), out.len() / ROWS);
+    let a = a.map(|row| &row[..inner]);
+    for (tile, b) in b.chunks_exact(inner).enumerate() {
         let mut sums = [[Vector::splat(0.0); VECTORS]; ROWS];
-        for (a, b) in a.iter().zip(b) {
-            for (&a, sums) in a.iter().zip(&mut sums) {
+        for (i, b) in b.iter().enumerate() {
+            for (a, sums) in a.iter().zip(&mut sums) {
                 for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = Vector::splat(a).times_plus(Vector::load(&b[j * Vector::COUNT..]), *sum);
+                    *sum = Vector::splat(a[i]).times_plus(Vector::load(&b[j * Vector::COUNT..]), *sum);
                 }
             }
         }

@@ -1,7 +1,11 @@
 //! Layer normalisation (Ba et al. 2016), as `torch.nn.LayerNorm` computes it.
 
 use super::lanes::{Lanes, Vector};
+use super::parallel;
 use super::vector::{sum, vectorized};
+
+/// Rows that one thread takes at a time.
+const ROWS: usize = 6;
 
 /// Normalises each row of `x` (`[rows, width]`) to zero mean and unit variance, scales and shifts it.
 ///
@@ -10,16 +14,22 @@ use super::vector::{sum, vectorized};
 pub fn layer_norm(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     assert!(weight.len() == width && bias.len() == width && x.len().is_multiple_of(width));
-    vectorized(|| {
-        for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            let count = width as f32;
-            let mean = sum(row, |x| x) / count;
-            let centre = Vector::splat(mean);
-            let variance = sum(row, |x| (x - centre) * (x - centre)) / count;
-            let inverse = 1.0 / (variance + eps).sqrt();
-            scale_and_shift((row, weight, bias), mean, inverse, out);
-        }
+    let jobs = x.chunks(ROWS * width).zip(out.chunks_mut(ROWS * width)).collect();
+    parallel::each(jobs, ROWS * width, |(x, out)| {
+        vectorized(|| normalise(x, width, weight, bias, eps, out));
     });
+}
+
+#[inline(always)]
+fn normalise(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+        let count = width as f32;
+        let mean = sum(row, |x| x) / count;
+        let centre = Vector::splat(mean);
+        let variance = sum(row, |x| (x - centre) * (x - centre)) / count;
+        let inverse = 1.0 / (variance + eps).sqrt();
+        scale_and_shift((row, weight, bias), mean, inverse, out);
+    }
 }
 
 /// `(x - mean) * inverse * weight + bias` of a row.

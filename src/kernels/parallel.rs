@@ -92,7 +92,7 @@ pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
 
 /// Calls `work` with each job; `cost` is what one takes, in values looked at.
 pub fn each<J: Send>(jobs: Vec<J>, cost: usize, work: impl Fn(J) + Send + Sync) {
-    if threads() == 1 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 8 {
+    if threads() == 1 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 32 {
         jobs.into_iter().for_each(work);
     } else {
         jobs.into_par_iter().for_each(work);
