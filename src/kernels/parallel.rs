@@ -18,8 +18,12 @@ const WORTH_SPLITTING: usize = 1 << 19;
 const RANGES_A_THREAD: usize = 4;
 
 /// How often a thread without work looks for some before it goes to sleep, while more is expected: some
-/// tenths of a millisecond.
-const PATIENCE: usize = 1 << 14;
+/// milliseconds. In a browser longer, since every part costs tenths of a millisecond once it sleeps.
+const PATIENCE: usize = if cfg!(target_family = "wasm") {
+    1 << 17
+} else {
+    1 << 14
+};
 
 /// Threads to split over.
 pub fn threads() -> usize {
