@@ -54,6 +54,24 @@ test.describe("on a host without isolation headers", () => {
     await classifies(page);
   });
 
+  test("what was added before the service worker came is not lost to it", async ({ page, site }) => {
+    await page.addInitScript(() => {
+      const register = ServiceWorkerContainer.prototype.register;
+      const gate = new Promise((resolve) => (globalThis.letIn = resolve));
+      ServiceWorkerContainer.prototype.register = async function (...given) {
+        await gate;
+        return register.apply(this, given);
+      };
+    });
+    await open(page, site);
+    await classifies(page);
+    await page.evaluate(() => letIn());
+    await expect.poll(() => page.evaluate(() => Boolean(navigator.serviceWorker.controller)), { timeout: 40_000 }).toBe(true);
+    await page.waitForTimeout(500);
+    expect((await answer(page, "one.png")).length).toBeGreaterThan(1);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+  });
+
   test.describe("and without service workers", () => {
     test.use({ serviceWorkers: "block" });
     test("one thread does", async ({ page, site }) => {

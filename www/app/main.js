@@ -39,20 +39,31 @@ Object.assign(document.documentElement, { lang: text.language, dir: text.directi
 document.title = text.title;
 fill(document);
 
+/** The offer that was made last, which comes back when a message in its place is closed. */
+let offered = null;
+
 function notify(message, action) {
   setText($("notice-text"), message);
   $("notice-action").hidden = !action;
   if (action) {
+    offered = { message, action };
     setText($("notice-action"), action.label);
-    $("notice-action").onclick = action.run;
+    $("notice-action").onclick = () => {
+      offered = null;
+      action.run();
+    };
   }
   $("notice").hidden = false;
 }
-$("notice-close").addEventListener("click", () => ($("notice").hidden = true));
+$("notice-close").addEventListener("click", () => {
+  const back = $("notice-action").hidden ? offered : null;
+  if (!back) offered = null;
+  $("notice").hidden = true;
+  if (back) notify(back.message, back.action);
+});
 
 // ---- what there is ----
 
-const linked = read(location.hash);
 const question = new Question(parse(text.defaultLabels));
 const judge = new Judge(question, () => session);
 const session = new Session(see, judge.answer);
@@ -163,6 +174,7 @@ listen({
   onModel: (files) => model.load(files),
   onAddress: addAddress,
   onOthers: (count) => notify(text.notPictures(count)),
+  onUnread: (paths) => notify(text.notRead(paths)),
 });
 $("clear").addEventListener("click", () => {
   session.remove([...session.pictures.keys()]);
@@ -208,7 +220,22 @@ const model = new Model(
   (message) => notify(message),
 );
 model.load();
-if (linked) question.change(linked.asked);
-if (linked && !linked.model) history.replaceState(null, "", location.pathname + location.search);
-if (linked?.model) notify(text.linkWantsModel(linked.model), { label: text.modelLoad, run: () => model.offer(linked.model) });
-register((apply) => notify(text.updateReady, { label: text.reload, run: apply }));
+
+/** Takes over what a link carries: the one the page was opened by, or one that was pasted since. */
+function follow() {
+  const linked = read(location.hash);
+  if (!linked) return;
+  question.change(linked.asked);
+  if (linked.model) notify(text.linkWantsModel(linked.model), { label: text.modelLoad, run: () => model.offer(linked.model) });
+  else history.replaceState(null, "", location.pathname + location.search);
+}
+follow();
+addEventListener("hashchange", follow);
+
+/** Whether nobody has yet done anything here. */
+let untouched = true;
+for (const deed of ["pointerdown", "keydown"]) addEventListener(deed, () => (untouched = false), { capture: true, once: true });
+register(
+  (apply) => notify(text.updateReady, { label: text.reload, run: apply }),
+  () => untouched && session.pictures.size === 0,
+);

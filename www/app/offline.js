@@ -6,15 +6,18 @@ import { kind } from "../cliplet/variants.js";
 
 const RELOADED = "cliplet-reloaded-for-isolation";
 
-/** @param {(apply: () => void) => void} onUpdate called when a new version waits to take over */
-export async function register(onUpdate) {
+/**
+ * @param {(apply: () => void) => void} onUpdate called when a new version waits to take over
+ * @param {() => boolean} idle whether nothing would be lost if the page were loaded anew
+ */
+export async function register(onUpdate, idle) {
   if (!("serviceWorker" in navigator)) return;
   const { serviceWorker } = navigator;
   let updating = false;
   let controlled = Boolean(serviceWorker.controller);
   serviceWorker.addEventListener("controllerchange", () => {
     if (updating) location.reload();
-    else if (!controlled) isolate();
+    else if (!controlled) isolate(idle);
     // Another tab took the new version: this one is of the old, and says so rather than mix the two.
     else onUpdate(() => location.reload());
     controlled = true;
@@ -35,15 +38,15 @@ export async function register(onUpdate) {
       registration.installing?.addEventListener("statechange", offer);
     });
     offer();
-    if (serviceWorker.controller) isolate();
+    if (serviceWorker.controller) isolate(idle);
   } catch {
     // Private modes refuse service workers; the page then works as long as the network does.
   }
 }
 
-/** Reloads once through the service worker, which adds the isolation headers. */
-function isolate() {
-  if (globalThis.crossOriginIsolated !== false || sessionStorage.getItem(RELOADED)) return;
+/** Reloads once through the service worker, which adds the isolation headers; who is at work has them at the next visit. */
+function isolate(idle) {
+  if (globalThis.crossOriginIsolated !== false || sessionStorage.getItem(RELOADED) || !idle()) return;
   sessionStorage.setItem(RELOADED, "yes");
   location.reload();
 }
