@@ -15,6 +15,8 @@ export class Camera {
   #context;
   #clip = null;
   #stream = null;
+  /** Counts starts and stops: a camera that is granted after another is not wanted any more. */
+  #turn = 0;
   #times = [];
 
   /** @param {object} context `judge`, `question`, `notify`, `announce` and `onPicture({ blob, name })` */
@@ -38,14 +40,21 @@ export class Camera {
 
   async start(deviceId) {
     this.stop();
+    const turn = this.#turn;
     const wanted = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: "environment" };
+    let stream;
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { ...wanted, width: { ideal: 640 } }, audio: false });
+      stream = await navigator.mediaDevices.getUserMedia({ video: { ...wanted, width: { ideal: 640 } }, audio: false });
     } catch (error) {
-      this.#context.notify(text.cameraProblem(error.name));
+      if (turn === this.#turn) this.#context.notify(text.cameraProblem(error.name));
       return;
     }
-    const stream = this.#stream;
+    if (turn !== this.#turn || document.hidden) {
+      end(stream);
+      if (document.hidden) this.#context.notify(text.cameraHidden);
+      return;
+    }
+    this.#stream = stream;
     stream.getVideoTracks()[0].addEventListener("ended", () => stream === this.#stream && this.stop());
     $("camera").hidden = false;
     $("camera-video").srcObject = stream;
@@ -57,7 +66,8 @@ export class Camera {
   }
 
   stop() {
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#turn += 1;
+    if (this.#stream) end(this.#stream);
     this.#stream = null;
     this.#times = [];
     $("camera").hidden = true;
@@ -86,11 +96,14 @@ export class Camera {
       canvas.width = Math.round(videoWidth * scale);
       canvas.height = Math.round(videoHeight * scale);
       context.drawImage($("camera-video"), 0, 0, canvas.width, canvas.height);
+      const clip = this.#clip;
       try {
-        const embedding = unit(await this.#clip.embedImage(context.getImageData(0, 0, canvas.width, canvas.height)));
+        const embedding = unit(await clip.embedImage(context.getImageData(0, 0, canvas.width, canvas.height)));
         if (stream === this.#stream) this.#show(embedding);
       } catch (error) {
         if (stream !== this.#stream) return;
+        // The next frame is the new model's.
+        if (clip !== this.#clip) continue;
         this.stop();
         this.#context.notify(error.message);
       }
@@ -120,6 +133,8 @@ export class Camera {
     this.#context.onPicture({ blob: await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 }), name });
   }
 }
+
+const end = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 /** The next frame to be painted; a hidden page has none, so it waits. */
 const nextFrame = () => new Promise((resume) => requestAnimationFrame(resume));
