@@ -27,6 +27,58 @@ test("a damaged picture, a text named .jpg and a forged header are refused by na
   await expect(page.getByRole("status")).toHaveText("1 picture done, 3 could not be read");
 });
 
+test("a folder that is dropped is taken with its folders, but for what cannot be read", async ({ page, site }) => {
+  await open(page, site);
+  const base64 = (await draw(page, paints.redCircle)).toString("base64");
+  await page.evaluate((base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const file = (fullPath) => {
+      const name = fullPath.split("/").pop();
+      return { isFile: true, fullPath, file: (take) => take(new File([bytes], name, { type: "image/png" })) };
+    };
+    const locked = { isFile: true, fullPath: "/trip/locked.png", file: (_, refuse) => refuse(new DOMException("no", "NotReadableError")) };
+    const folder = (fullPath, entries) => ({
+      isDirectory: true,
+      fullPath,
+      createReader: () => {
+        const batches = [entries, []];
+        return { readEntries: (take) => take(batches.shift()) };
+      },
+    });
+    const shut = { isDirectory: true, fullPath: "/trip/shut", createReader: () => ({ readEntries: (_, refuse) => refuse(new DOMException("no", "NotReadableError")) }) };
+    const entry = folder("/trip", [file("/trip/one.png"), locked, shut, folder("/trip/day", [file("/trip/day/two.png")])]);
+    const event = Object.assign(new Event("drop", { bubbles: true, cancelable: true }), {
+      dataTransfer: { types: ["Files"], items: [{ webkitGetAsEntry: () => entry }], files: [] },
+    });
+    document.querySelector("main").dispatchEvent(event);
+  }, base64);
+  await answer(page, "one.png");
+  await answer(page, "two.png");
+  await expect(page.getByRole("alert")).toContainText("Could not read trip/locked.png and 1 more. All else was taken.");
+});
+
+test("a camera that is granted after it was asked for again is let go", async ({ page, site }) => {
+  await page.addInitScript(() => {
+    globalThis.granted = [];
+    navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => setTimeout(() => {
+      const canvas = document.createElement("canvas");
+      canvas.getContext("2d").fillRect(0, 0, 10, 10);
+      const stream = canvas.captureStream(5);
+      granted.push(stream);
+      resolve(stream);
+    }, 300));
+  });
+  await open(page, site);
+  const button = page.getByRole("button", { name: "Camera", exact: true });
+  await button.click();
+  await button.click();
+  await expect(page.locator("#camera")).toBeVisible();
+  const live = () => page.evaluate(() => granted.map((stream) => stream.getTracks()[0].readyState));
+  await expect.poll(live).toEqual(["ended", "live"]);
+  await page.locator("#camera-stop").click();
+  await expect.poll(live).toEqual(["ended", "ended"]);
+});
+
 async function openModel(page, name, buffer) {
   await page.locator("#model-button").click();
   await choose(page, page.getByRole("button", { name: "Open a model file" }), [{ name, mimeType: "application/octet-stream", buffer }]);

@@ -100,6 +100,7 @@ export const text = {
   cannotDecode: (kind) => `This browser cannot read this ${kind} picture. Save it as JPEG or PNG, or try another browser.`,
   notPictures: (count) =>
     count === 0 ? "There are no pictures in that folder." : count === 1 ? "That is not a picture." : `${count} files are not pictures and were left out.`,
+  notRead: (paths) => `Could not read ${paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`}. All else was taken.`,
   cameraHeading: "Camera",
   cameraStop: "Stop",
   cameraTake: "Add this frame",
@@ -259,6 +260,7 @@ export const text = {
   keptLoad: (name) => `Load ${name}`,
   keptDelete: (name) => `Delete ${name}`,
   delete: "Delete",
+  notDeleted: (name) => `${name} could not be deleted just now: it is being written. Try again in a moment.`,
   keptSum: (checksum) => `checksum ${checksum}`,
   keptFrom: (origin) => `from ${origin}`,
   keptFile: "from a file",

@@ -6,6 +6,8 @@ const PICTURE = /^image\//;
 const NAMED = /\.(jpe?g|jfif|png|webp|gif|bmp|avif|hei[cf]|svgz?|jxl|tiff?)$/i;
 const LABELS = /\.(txt|csv|tsv|json)$/i;
 const MODEL = /\.(gguf|safetensors)$/i;
+/** What a snapshot of a model lies in its folder as. */
+const OF_MODEL = /\.(gguf|safetensors|json)$/i;
 const SNAPSHOT = /\.safetensors$/i;
 /** Pictures of a large folder are handed on in such steps, so that the first ones show at once. */
 const AT_ONCE = 64;
@@ -16,18 +18,19 @@ const addressIn = (transfer) => (transfer.getData("text/uri-list") || transfer.g
 /** Whether a pasted text is an address of one thing. */
 const isAddress = (words) => /^(https?:\/\/|data:image\/)\S+$/i.test(words);
 
-/** Files of a folder, one after the other, each with its path. */
+/** Files of a folder, one after the other, each with its path; what cannot be read has no `file`. */
 async function* walk(entry) {
+  const path = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    yield { file, path: entry.fullPath.replace(/^\//, "") };
+    yield { file: await new Promise((resolve) => entry.file(resolve, () => resolve(null))), path };
     return;
   }
   const reader = entry.createReader();
   // A directory is read in batches until one comes empty.
   for (;;) {
-    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (batch.length === 0) return;
+    const batch = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(null)));
+    if (!batch) yield { file: null, path };
+    if (!batch?.length) return;
     for (const child of batch) yield* walk(child);
   }
 }
@@ -35,9 +38,10 @@ async function* walk(entry) {
 /**
  * Listens for files on the whole page.
  * @param {object} parts `overlay`; `inputs` with the `openers` of each; and what takes what came: `onPictures(entries)`,
- *   `onLabels(files)`, `onModel(files)`, `onAddress(address)`, `onOthers(count)`, with 0 for a folder without pictures
+ *   `onLabels(files)`, `onModel(files)`, `onAddress(address)`, `onOthers(count)`, with 0 for a folder without pictures,
+ *   `onUnread(paths)`
  */
-export function listen({ overlay, inputs, onPictures, onLabels, onModel, onAddress, onOthers }) {
+export function listen({ overlay, inputs, onPictures, onLabels, onModel, onAddress, onOthers, onUnread }) {
   /** Hands on what is known; of a folder, files that are no pictures are passed over. */
   const take = (found, inFolder = false) => {
     const kinds = { pictures: [], labels: [], models: [], others: [] };
@@ -64,16 +68,26 @@ export function listen({ overlay, inputs, onPictures, onLabels, onModel, onAddre
   async function takeFolders(entries) {
     let waiting = [];
     let pictures = 0;
+    const [model, unread] = [[], []];
     for (const entry of entries) {
       for await (const found of walk(entry)) {
-        waiting.push(found);
+        if (!found.file) unread.push(found.path);
+        else if (OF_MODEL.test(found.file.name)) model.push(found);
+        else waiting.push(found);
         if (waiting.length < AT_ONCE) continue;
         pictures += take(waiting, true);
         waiting = [];
       }
     }
     pictures += take(waiting, true);
-    if (pictures === 0) onOthers(0);
+    if (unread.length) onUnread(unread);
+    else if (pictures === 0) folderWithoutPictures(model);
+  }
+
+  /** A folder may hold a model's files instead. */
+  function folderWithoutPictures(files) {
+    if (files.some(({ file }) => MODEL.test(file.name))) take(files);
+    else onOthers(0);
   }
 
   async function dropped(transfer) {
@@ -120,8 +134,9 @@ export function listen({ overlay, inputs, onPictures, onLabels, onModel, onAddre
   for (const { input, openers } of inputs) {
     for (const opener of openers) opener.addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
-      take([...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })), input.webkitdirectory);
+      const found = [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
       input.value = "";
+      if (take(found, input.webkitdirectory) === 0 && input.webkitdirectory && found.length) folderWithoutPictures(found.filter(({ file }) => OF_MODEL.test(file.name)));
     });
   }
 }
