@@ -64,20 +64,22 @@ function moves(rows, folders) {
 const posix = (value) => `'${value.replaceAll("'", `'\\''`)}'`;
 const powershell = (value) => `'${value.replaceAll(/['\u2018\u2019\u201a\u201b]/g, "$&$&")}'`;
 
-/** Shells that a rename script can be written for. A path after -- or -LiteralPath is never an option or a pattern. */
+/** Shells that a rename script can be written for. A path after --, -e or -LiteralPath is never an option or a pattern. */
 export const SHELLS = {
   sh: {
     extension: "sh",
-    head: "#!/bin/sh\n# Run this in the folder that holds the pictures. Nothing is overwritten.\nset -eu\n",
+    head: "#!/bin/sh\n# Run this in the folder that holds the pictures. Nothing is overwritten; what is not there is passed over.\nset -eu\n",
     folder: (path) => `mkdir -p -- ${posix(path)}\n`,
-    move: (from, to) => `mv -n -- ${posix(from)} ${posix(to)}\n`,
+    move: (from, to) => `if [ -e ${posix(from)} ]; then mv -n -- ${posix(from)} ${posix(to)}; else printf 'not here: %s\\n' ${posix(from)}; fi\n`,
   },
   powershell: {
     extension: "ps1",
     // Without the mark, Windows PowerShell reads the file in the old code page.
-    head: "\uFEFF# Run this in the folder that holds the pictures. Nothing is overwritten.\r\n$ErrorActionPreference = 'Stop'\r\n",
+    head: "\uFEFF# Run this in the folder that holds the pictures. Nothing is overwritten; what is not there is passed over.\r\n$ErrorActionPreference = 'Stop'\r\n",
     folder: (path) => `New-Item -ItemType Directory -Force -Path ${powershell(path)} | Out-Null\r\n`,
-    move: (from, to) => `Move-Item -LiteralPath ${powershell(from)} -Destination ${powershell(to)}\r\n`,
+    move: (from, to) =>
+      `if (-not (Test-Path -LiteralPath ${powershell(from)})) { Write-Warning ('not here: ' + ${powershell(from)}) } ` +
+      `elseif (-not (Test-Path -LiteralPath ${powershell(to)})) { Move-Item -LiteralPath ${powershell(from)} -Destination ${powershell(to)} }\r\n`,
   },
 };
 
