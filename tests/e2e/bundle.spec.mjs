@@ -101,6 +101,16 @@ test.describe("the element", () => {
     await expect(place.getByRole("status")).toContainText("must be a Blob");
   });
 
+  test("an engine that was disposed of is started anew", async ({ page, site }) => {
+    await open(page, site, `<cliplet-classifier labels="blue square, red circle" threads="1"></cliplet-classifier>`);
+    const place = page.locator("cliplet-classifier");
+    await choose(page, place, await draw(page, paints.redCircle));
+    await expect(place.locator("li").first()).toContainText("red circle", { timeout: 40_000 });
+    await place.evaluate(async (element) => (await element.load()).dispose());
+    await place.evaluate((element) => (element.labels = ["blue thing", "red thing"]));
+    await expect(place.locator("li").first()).toContainText("red thing", { timeout: 40_000 });
+  });
+
   test("two elements share one engine; a bad picture is said and told as an event", async ({ page, site }) => {
     const workers = [];
     page.on("worker", (worker) => workers.push(worker.url()));

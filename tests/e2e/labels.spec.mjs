@@ -88,6 +88,25 @@ test("named sets are kept, and presets are there", async ({ page, site }) => {
   await expect(page.getByLabel("Label set").locator("option", { hasText: "Zoo" })).toHaveCount(0);
 });
 
+test("sets that two tabs save at once are both kept", async ({ page, site, context }) => {
+  const other = await context.newPage();
+  for (const tab of [page, other]) await open(tab, site);
+  for (const [tab, name] of [[page, "First"], [other, "Second"]]) {
+    await tab.getByRole("button", { name: "Save as a set" }).click();
+    await tab.getByLabel("Name", { exact: true }).fill(name);
+    await tab.keyboard.press("Enter");
+  }
+  for (const tab of [page, other]) {
+    for (const name of ["First", "Second"]) await expect(tab.getByLabel("Label set").locator("option", { hasText: name })).toHaveCount(1);
+  }
+});
+
+test("a label of any signs stands in the prompt as it is", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "$$ and $& cash");
+  await expect(page.locator("#template-help")).toContainText("$$ and $& cash");
+});
+
 test("labels, template and the way of scoring are remembered", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "zebra\nyak, gnu");

@@ -1,7 +1,7 @@
 // Out: files in the shapes that others read, a link that asks the same, a script that renames.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import { chips, downloaded, draw, drop, expect, many, open, paints, png, ready, setLabels, setTemplate, test } from "./page.mjs";
@@ -72,13 +72,27 @@ for (const folders of [false, true]) {
     const pictures = ["circle-0.png", "square-1.png", 'it\'s "one", $(echo no).png'];
     for (const picture of pictures) await writeFile(`${folder}/${picture}`, picture);
     await writeFile(`${folder}/run.sh`, bytes);
-    await promisify(execFile)("sh", ["run.sh"], { cwd: folder });
+    const { stdout } = await promisify(execFile)("sh", ["run.sh"], { cwd: folder });
+    expect(stdout).toBe("");
     const left = (await readdir(folder, { recursive: true })).filter((found) => found.endsWith(".png")).sort();
     const join = folders ? "/" : " - ";
     const wanted = [`blue square${join}square-1.png`, `red, round circle${join}circle-0.png`, `red, round circle${join}it's "one", $(echo no).png`];
     expect(left).toEqual(wanted.sort());
   });
 }
+
+test("a rename script passes over what is not in the folder", async ({ page, site }) => {
+  await prepare(page, site);
+  const { bytes } = await downloaded(page, button(page, "Script", "Download"));
+  const folder = await mkdtemp(`${tmpdir()}/cliplet-rename-`);
+  for (const picture of ["square-1.png", "circle-0.png"]) await writeFile(`${folder}/${picture}`, picture);
+  await writeFile(`${folder}/red, round circle - circle-0.png`, "there before");
+  await writeFile(`${folder}/run.sh`, bytes);
+  const { stdout } = await promisify(execFile)("sh", ["run.sh"], { cwd: folder });
+  expect(stdout).toBe(`not here: it's "one", $(echo no).png\n`);
+  expect(await readFile(`${folder}/red, round circle - circle-0.png`, "utf8")).toBe("there before");
+  expect(await readdir(folder)).toContain("blue square - square-1.png");
+});
 
 test("the Windows script quotes names for PowerShell", async ({ page, site }) => {
   await prepare(page, site);
@@ -95,6 +109,15 @@ test("only what is shown is taken out", async ({ page, site }) => {
   await page.getByRole("button", { name: "Take out" }).click();
   const { bytes } = await downloaded(page, button(page, "Table (CSV)", "Download"));
   expect(bytes.toString().trimEnd().split("\r\n")).toHaveLength(2);
+});
+
+test("a link that is pasted into an open page asks what it carries", async ({ page, site }) => {
+  await prepare(page, site);
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => (location.hash = "#label=green+star&label=owl&template=one+%7B%7D"));
+  await expect(chips(page)).toHaveText(["green star", "owl"]);
+  await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
+  await expect.poll(() => page.evaluate(() => location.hash)).toBe("");
 });
 
 test("a link carries labels and template to another visitor, and never a picture", async ({ page, site, browser }) => {

@@ -37,6 +37,18 @@ test("a sentence given while the model loads is searched when it is there", asyn
   await expect.poll(async () => (await names(page)).slice(0, 2).every((name) => name.startsWith("square")), { timeout: 40_000 }).toBe(true);
 });
 
+test("a sentence that is being written stays when the model is there", async ({ page, site }) => {
+  let letGo;
+  const gate = new Promise((resolve) => (letGo = resolve));
+  await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
+  await page.goto(site);
+  await drop(page, await many(page, 4));
+  await page.getByRole("searchbox").fill("a blue");
+  letGo();
+  await expect(page.getByRole("status")).toHaveText("4 pictures done", { timeout: 40_000 });
+  await expect(page.getByRole("searchbox")).toHaveValue("a blue");
+});
+
 test("a picture finds its like", async ({ page, site }) => {
   await ready(page, site, 8);
   await page.getByRole("button", { name: "Find alike: square-3.png" }).click();

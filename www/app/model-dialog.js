@@ -113,7 +113,7 @@ export class ModelDialog {
   /** Shows the model in use. */
   show(info, isDefault) {
     this.#info = info;
-    $("model-default").hidden = !info || isDefault;
+    $("model-default").hidden = Boolean(isDefault);
     const rows = Object.entries(text.facts).filter(([key]) => ![undefined, null, ""].includes(info?.[key]));
     const fact = (key) => {
       if (key === "bytes") return size(info[key]);
@@ -155,7 +155,7 @@ export class ModelDialog {
     else if (complete) buttons.push(this.#button(text.modelLoad, text.keptLoad(name), () => this.#choose(id)));
     else if (!isFile) buttons.push(this.#button(text.modelLoad, text.keptLoad(name), () => this.offer(source)));
     const remove = async () => {
-      await Cliplet.forget(id);
+      await Cliplet.forget(id).catch(() => this.#onProblem(text.notDeleted(name)));
       await this.#list();
       ($("kept").querySelector("button") ?? $("model-hub")).focus();
     };

@@ -1,6 +1,7 @@
 // The model in use: loading with progress and cancel. What the person chooses among is model-dialog.js.
 
 import { Cliplet, DEFAULT_MODEL } from "../cliplet/index.js";
+import { nameOf as nameOfAddress } from "../cliplet/download.js";
 import { ModelDialog } from "./model-dialog.js";
 import { size, text } from "./strings.js";
 
@@ -11,7 +12,7 @@ function nameOf(source) {
   const [first] = Array.isArray(source) ? source : [source];
   if (first instanceof Blob) return first.name ?? "model";
   if (/^(hf|kept):/.test(first)) return first.replace(/^(hf|kept):/, "");
-  return decodeURIComponent(new URL(first, document.baseURI).pathname.split("/").pop());
+  return nameOfAddress(new URL(first, document.baseURI).href);
 }
 
 /** Options of the address, for tests and the curious: ?variant=simd&threads=1 */

@@ -12,6 +12,11 @@ export function recall(name, otherwise) {
   }
 }
 
+/** Calls `changed` whenever another tab remembers something else by that name. */
+export function followed(name, changed) {
+  addEventListener("storage", ({ key }) => key === PREFIX + name && changed());
+}
+
 /** Remembers a value; false where the browser refuses. */
 export function remember(name, value) {
   try {

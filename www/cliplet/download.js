@@ -9,8 +9,15 @@ const PAUSE = 400;
 /** An error with a `code`, and the `status` that a server answered where it did. */
 export const failure = (code, message, status) => Object.assign(new Error(message), { code, status });
 
-/** The last part of an address's path. */
-export const nameOf = (address) => decodeURIComponent(new URL(address).pathname.split("/").pop()) || address;
+/** The last part of an address's path; as it stands where its percent signs encode nothing. */
+export function nameOf(address) {
+  const last = new URL(address).pathname.split("/").pop();
+  try {
+    return decodeURIComponent(last) || address;
+  } catch {
+    return last;
+  }
+}
 
 const encoded = ({ headers }) => headers.has("content-encoding");
 

@@ -1,17 +1,20 @@
 // A picture's address. Only what lies on this site or inside the address itself is taken: the page's
 // security policy lets it talk to no other site, which is what keeps pictures private.
 
+import { nameOf } from "../../cliplet/download.js";
 import { text } from "../strings.js";
 
 /** A data: address as a file; read here, since fetching one would need a looser policy. */
 function inline(address) {
   const [, type, base64, data] = /^data:([^;,]*)[^,]*?(;base64)?,(.*)$/is.exec(address) ?? [];
   if (data === undefined) throw new Error(text.addressNotPicture("data:"));
-  const bytes = base64 ? Uint8Array.from(atob(decodeURIComponent(data)), (c) => c.charCodeAt(0)) : decodeURIComponent(data);
-  return new Blob([bytes], { type });
+  try {
+    const plain = decodeURIComponent(data);
+    return new Blob([base64 ? Uint8Array.from(atob(plain), (c) => c.charCodeAt(0)) : plain], { type });
+  } catch {
+    throw new Error(text.addressNotPicture("data:"));
+  }
 }
-
-const nameOf = (url) => decodeURIComponent(url.pathname.split("/").pop()) || url.host;
 
 /**
  * The picture at an address.
@@ -23,8 +26,8 @@ export async function pictureAt(address) {
   const url = URL.canParse?.(address, document.baseURI) === false ? null : new URL(address, document.baseURI);
   if (!url || url.origin !== location.origin) throw new Error(text.addressElsewhere(url?.host ?? address));
   const response = await fetch(url).catch(() => null);
-  if (!response?.ok) throw new Error(text.addressNotFound(nameOf(url), response?.status));
+  if (!response?.ok) throw new Error(text.addressNotFound(nameOf(url.href), response?.status));
   const blob = await response.blob();
-  if (!blob.type.startsWith("image/")) throw new Error(text.addressNotPicture(nameOf(url)));
-  return { blob, name: nameOf(url) };
+  if (!blob.type.startsWith("image/")) throw new Error(text.addressNotPicture(nameOf(url.href)));
+  return { blob, name: nameOf(url.href) };
 }

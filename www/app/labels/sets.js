@@ -1,19 +1,22 @@
 // Label sets: presets, sets that the person named and keeps, and lists from files.
 
 import { $, make } from "../dom.js";
-import { recall, remember } from "../store.js";
+import { followed, recall, remember } from "../store.js";
 import { text } from "../strings.js";
 import { PRESETS } from "../data/presets.js";
 import { fromFile } from "./parse.js";
 
 const KEPT = "label-sets";
 
+/** The sets that are remembered, of this tab and others. */
+const kept = () => Object.fromEntries(Object.entries(recall(KEPT, {})).filter(([, labels]) => Array.isArray(labels)));
+
 export class Sets {
   #question;
   #notify;
   #announce;
   /** Named sets: labels by name. */
-  #sets = Object.fromEntries(Object.entries(recall(KEPT, {})).filter(([, labels]) => Array.isArray(labels)));
+  #sets = kept();
   /** The labels that others took the place of. */
   #before = [];
 
@@ -51,6 +54,10 @@ export class Sets {
       const files = [...target.files];
       target.value = "";
       await this.importFiles(files);
+    });
+    followed(KEPT, () => {
+      this.#sets = kept();
+      this.#offer(select.value);
     });
     this.#offer("");
   }

@@ -50,7 +50,7 @@ export class Templates {
     this.#preview();
     const usable = !wrong && (written.kind !== "own" || written.own.length > 0);
     const { asked } = this.#question;
-    if (usable && Object.keys(written).some((key) => String(written[key]) !== String(asked[key]))) this.#question.change(written);
+    if (usable && Object.keys(written).some((key) => JSON.stringify(written[key]) !== JSON.stringify(asked[key]))) this.#question.change(written);
   }
 
   /** Takes over what came from elsewhere, such as a link; what is just being written is not touched. */
@@ -59,7 +59,7 @@ export class Templates {
     const written = this.#written();
     if (this.#settling === null && !written.wrong) {
       if (written.template !== template) $("template").value = template;
-      if (String(written.own) !== String(own)) $("templates-own").value = own.join("\n");
+      if (JSON.stringify(written.own) !== JSON.stringify(own)) $("templates-own").value = own.join("\n");
       $("template-kind").value = kind;
     }
     this.#preview();
@@ -74,7 +74,7 @@ export class Templates {
     for (const id of ["template", "templates-own"]) $(id).setAttribute("aria-invalid", String(id === field && Boolean(wrong)));
     $("template-help").classList.toggle("wrong", Boolean(wrong));
     const label = this.#question.labels[0] ?? "…";
-    const prompt = (used[0] ?? DEFAULT_TEMPLATE).replaceAll("{}", label);
+    const prompt = (used[0] ?? DEFAULT_TEMPLATE).replaceAll("{}", () => label);
     setText($("template-help"), wrong ? text.templateWrong : text.templatePreview(prompt, used.length));
     $("templates-list").hidden = kind === "one" || kind === "own";
     setText($("templates-lines"), kind in text.ensembleNames ? used.join("\n") : "");

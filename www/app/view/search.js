@@ -22,15 +22,12 @@ export class Search {
     $("liking-clear").addEventListener("click", () => (this.clear(), $("search").focus()));
   }
 
-  /** Takes a model; a sentence that was searched is searched with it again. */
+  /** Takes a model; a sentence that was searched is searched with it again, and what is being written stays. */
   use(clip) {
     this.#clip = clip;
     const words = this.#words;
-    this.clear();
-    if (words) {
-      $("search").value = words;
-      this.#sentence(words);
-    }
+    this.#forget();
+    if (words) this.#sentence(words);
   }
 
   /** Ranks by likeness to a picture. */
@@ -42,9 +39,13 @@ export class Search {
   }
 
   clear() {
+    $("search").value = "";
+    this.#forget();
+  }
+
+  #forget() {
     this.#asking?.abort();
     this.#words = "";
-    $("search").value = "";
     this.#show(null);
   }
 
@@ -58,7 +59,7 @@ export class Search {
       const vector = unit(await this.#clip.embedText(words, { signal: asking.signal }));
       if (!asking.signal.aborted) this.#show({ vector, words });
     } catch (error) {
-      if (error.code !== "cancelled") this.#context.notify(error.message);
+      if (!asking.signal.aborted) this.#context.notify(error.message);
     }
   }
 
