@@ -43,9 +43,9 @@ function make(tag, properties = {}, ...children) {
 /** Models in use by address, so that many elements of a page share one engine. */
 const engines = new Map();
 
-function engine(source, options) {
-  const key = JSON.stringify([source, options]);
+function engine(key) {
   if (!engines.has(key)) {
+    const [source, options] = JSON.parse(key);
     const loading = Cliplet.load(source || undefined, options);
     loading.catch(() => engines.delete(key));
     engines.set(key, loading);
@@ -144,8 +144,13 @@ export class ClipletClassifier extends HTMLElement {
 
   /** The engine, loaded on the first call. */
   load() {
+    return engine(this.#key());
+  }
+
+  /** What tells engines apart. */
+  #key() {
     const threads = Number(this.getAttribute("threads"));
-    return engine(this.getAttribute("model"), threads > 0 ? { threads } : {});
+    return JSON.stringify([this.getAttribute("model"), threads > 0 ? { threads } : {}]);
   }
 
   /** Classifies a picture, shows it and its labels, and gives them, best first. */
@@ -177,15 +182,13 @@ export class ClipletClassifier extends HTMLElement {
     const { state, ranks } = this.#parts;
     const say = (word) => turn === this.#turn && (state.textContent = word);
     try {
-      say(words.loading);
-      const clip = await this.load();
-      say(words.working);
-      const image = this.#image;
-      const embedding = this.#embedding ?? (await clip.embedImage(image));
-      if (image === this.#image) this.#embedding = embedding;
-      const template = this.getAttribute("template") ?? DEFAULT_TEMPLATE;
-      const topK = Number(this.getAttribute("top-k")) || undefined;
-      const ranked = await clip.classify(embedding, this.labels, { template, topK });
+      const shared = this.load();
+      const ranked = await this.#ranked(shared, say).catch((error) => {
+        // Someone disposed of the engine that all share, or it stopped: once more, with a new one.
+        if (error.code !== "disposed") throw error;
+        if (engines.get(this.#key()) === shared) engines.delete(this.#key());
+        return this.#ranked(this.load(), say);
+      });
       if (turn !== this.#turn) return ranked;
       ranks.replaceChildren(...ranked.map((one) => this.#row(one)));
       say(ranked.length ? words.best(ranked[0].label, share(ranked[0].score)) : "");
@@ -199,6 +202,20 @@ export class ClipletClassifier extends HTMLElement {
       this.dispatchEvent(new CustomEvent("cliplet-error", { detail: problem, bubbles: true, composed: true }));
       return [];
     }
+  }
+
+  /** The labels of the present picture, best first. */
+  async #ranked(loading, say) {
+    const words = ClipletClassifier.words;
+    say(words.loading);
+    const clip = await loading;
+    say(words.working);
+    const image = this.#image;
+    const embedding = this.#embedding ?? (await clip.embedImage(image));
+    if (image === this.#image) this.#embedding = embedding;
+    const template = this.getAttribute("template") ?? DEFAULT_TEMPLATE;
+    const topK = Number(this.getAttribute("top-k")) || undefined;
+    return clip.classify(embedding, this.labels, { template, topK });
   }
 
   #row({ label, score }) {

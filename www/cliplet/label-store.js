@@ -4,7 +4,7 @@
 import { ROOT, storage } from "./store.js";
 
 const CACHE = "cliplet-labels";
-/** Labels kept of one list of templates. */
+/** Labels written of one list of templates; in memory all are kept. */
 const LABELS_KEPT = 4096;
 /** Lists of templates kept of one model. */
 const ENSEMBLES_KEPT = 8;
@@ -77,10 +77,9 @@ export class LabelStore {
     const key = templates.join("\n");
     const cache = this.#model && (await storage(CACHE));
     if (!cache) return;
-    const known = this.#ensembles.get(key);
-    for (const old of [...known.keys()].slice(0, -LABELS_KEPT)) known.delete(old);
+    const written = new Map([...this.#ensembles.get(key)].slice(-LABELS_KEPT));
     try {
-      await cache.put(this.#address(key), new Response(encode(known)));
+      await cache.put(this.#address(key), new Response(encode(written)));
       const own = (await cache.keys()).filter(({ url }) => url.startsWith(folder(this.#model)));
       await Promise.all(own.slice(0, -ENSEMBLES_KEPT).map((request) => cache.delete(request)));
     } catch {
