@@ -126,7 +126,7 @@ session.addEventListener("removed", ({ pictures }) => {
 });
 shelf.addEventListener("changed", draw);
 judge.addEventListener("judged", () => (summarise(), draw(), detail.update()));
-judge.addEventListener("failed", ({ error }) => notify(error.message));
+judge.addEventListener("failed", ({ error }) => notify(text.problem(error)));
 judge.addEventListener("progress", () => {
   $("labels-progress").hidden = !judge.progress;
   if (judge.progress) setText($("labels-progress"), text.readingLabels(judge.progress.done, judge.progress.total));

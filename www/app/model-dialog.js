@@ -82,7 +82,7 @@ export class ModelDialog {
     } catch (error) {
       if (asking !== this.#asking || asking.signal.aborted) return;
       $("model-dialog").close();
-      this.#onProblem(text.modelFailed(error.message));
+      this.#onProblem(text.modelFailed(text.problem(error)));
     } finally {
       if (asking === this.#asking) $("model-asking").textContent = "";
     }

@@ -66,7 +66,7 @@ export class Model {
       this.#use(clip);
     } catch (error) {
       if (loading === this.#loading) {
-        const what = error.code === "cancelled" ? text.loadCancelled : text.modelFailed(error.message);
+        const what = error.code === "cancelled" ? text.loadCancelled : text.modelFailed(text.problem(error));
         this.#onProblem(this.#clip ? `${what} ${text.modelKept}` : what);
       }
     } finally {

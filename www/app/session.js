@@ -4,6 +4,7 @@
 // Announces "added" and "removed" (with `pictures`), "changed" (with `picture`) and "queue".
 
 import { unit } from "./scores.js";
+import { text } from "./strings.js";
 
 /**
  * @typedef {object} Picture
@@ -166,7 +167,7 @@ export class Session extends EventTarget {
       if (this.#answer(picture)) this.#set(picture, "done");
     } catch (error) {
       if (clip !== this.#clip || this.#queue.has(picture)) return;
-      picture.problem = error.message;
+      picture.problem = text.problem(error);
       this.#set(picture, "failed");
     }
   }

@@ -285,6 +285,8 @@ export const text = {
   noLabels: "Add labels to see how well they fit.",
   loadingModel: (name, done, total) => (total ? `Loading ${name}: ${done} of ${total}` : `Loading ${name}: ${done}`),
   startingModel: (name) => `Starting ${name}`,
+  /** What the engine says went wrong, in English; a translation can tell it by `code` (see cliplet/index.d.ts) in its own words. */
+  problem: ({ message }) => message,
   modelFailed: (message) => `The model could not be loaded. ${message}`,
   modelKept: "The model in use stays.",
   loadCancelled: "Loading was cancelled.",

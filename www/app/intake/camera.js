@@ -105,7 +105,7 @@ export class Camera {
         // The next frame is the new model's.
         if (clip !== this.#clip) continue;
         this.stop();
-        this.#context.notify(error.message);
+        this.#context.notify(text.problem(error));
       }
     }
   }

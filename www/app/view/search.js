@@ -59,7 +59,7 @@ export class Search {
       const vector = unit(await this.#clip.embedText(words, { signal: asking.signal }));
       if (!asking.signal.aborted) this.#show({ vector, words });
     } catch (error) {
-      if (!asking.signal.aborted) this.#context.notify(error.message);
+      if (!asking.signal.aborted) this.#context.notify(text.problem(error));
     }
   }
 
