@@ -72,9 +72,9 @@ fn describe() {
     );
 }
 
-/// Figures in Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "Health", responses(
-    (status = 200, content_type = "text/plain", body = String), (status = 401, body = super::openapi::Trouble)))]
+/// Figures in Prometheus' text format: counts and times by route and status, nothing of what was sent.
+#[utoipa::path(get, path = "/metrics", tag = "Health",
+    responses((status = 200, content_type = "text/plain", body = String)))]
 pub(super) async fn metrics() -> Result<impl IntoResponse, Problem> {
     let Some(handle) = HANDLE.get().and_then(Option::as_ref) else {
         return Err(Problem::not_found("this program collects its metrics elsewhere"));

@@ -106,10 +106,10 @@ impl Server {
                 "/v2/models/{model}/versions/{version}",
                 get(inference::model_version),
             )
-            .route("/metrics", get(metrics::metrics))
             .layer(from_fn_with_state(app.clone(), door::key));
         let open = Router::new()
             .route("/healthz", get(health::alive))
+            .route("/metrics", get(metrics::metrics))
             .route("/readyz", get(health::ready))
             .route("/v2", get(inference::server))
             .route("/v2/health/live", get(health::alive))

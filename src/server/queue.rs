@@ -96,6 +96,8 @@ impl<T: Send + 'static, R: Send + 'static> Queue<T, R> {
             }),
             changed: Condvar::new(),
         });
+        // What scales by the queue wants its figures before the first request.
+        shared.show(&shared.lock());
         let worker = shared.clone();
         let thread = std::thread::Builder::new()
             .name(name.into())

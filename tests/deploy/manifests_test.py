@@ -24,6 +24,14 @@ def documents(name):
     return list(yaml.safe_load_all((FOLDER / name).read_text()))
 
 
+def servers():
+    """The annotations and the specification of every server's pods."""
+    deployment = documents("server.yaml")[0]["spec"]["template"]
+    predictor = documents("kserve.yaml")[0]["spec"]["predictor"]
+    yield deployment["metadata"]["annotations"], deployment["spec"]
+    yield predictor["annotations"], predictor
+
+
 def pods():
     """Every pod specification, with the kind it is of."""
     for name in ("server.yaml", "batch.yaml"):
@@ -97,7 +105,7 @@ class ManifestsTest(unittest.TestCase):
         # What of it is a pod's is held against Kubernetes' schema.
         own = models.models["V1beta1PredictorSpec"]
         kserves = {name for name, kind in own.items() if "V1beta1" in kind}
-        kserves |= {"minReplicas", "maxReplicas", "timeout"}
+        kserves |= {"annotations", "minReplicas", "maxReplicas", "timeout"}
         pod = {k: v for k, v in service["spec"]["predictor"].items() if k not in kserves}
         by_kubernetes({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": pod}, VERSIONS[1])
 
@@ -133,6 +141,22 @@ class ManifestsTest(unittest.TestCase):
         self.assertIn(f'describe_gauge!("{name}"', described, "the server gives the metric")
         for query in (rule["seriesQuery"], rule["metricsQuery"], external["external"]["metric"]["query"]):
             self.assertIn(name, query)
+
+    def test_prometheus_reads_the_metric_that_scales_them(self):
+        router = (ROOT / "src" / "server" / "mod.rs").read_text()
+        for annotations, pod in servers():
+            (container,) = pod["containers"]
+            self.assertEqual(annotations["prometheus.io/scrape"], "true")
+            self.assertIn(f"--port={annotations['prometheus.io/port']}", container["args"])
+            self.assertIn(int(annotations["prometheus.io/port"]), [p["containerPort"] for p in container["ports"]])
+            self.assertIn(f'.route("{annotations["prometheus.io/path"]}"', router)
+
+    def test_servers_that_others_reach_want_a_key(self):
+        for _, pod in servers():
+            (container,) = pod["containers"]
+            self.assertIn("--host=0.0.0.0", container["args"])
+            (key,) = (given for given in container["env"] if given["name"] == "CLIPLET_API_KEY")
+            self.assertIn("secretKeyRef", key["valueFrom"])
 
     def test_pods_give_up_what_they_do_not_need(self):
         for kind, pod in pods():

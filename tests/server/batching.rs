@@ -26,6 +26,17 @@ async fn waiting(process: &Process) -> JoinHandle<reqwest::Result<reqwest::Respo
 }
 
 #[tokio::test]
+async fn the_queues_have_their_figures_before_the_first_request() {
+    let process = Process::start(&[]);
+    let metrics = process.running.get("/metrics").await.body;
+    let lines: Vec<_> = metrics.as_str().unwrap().lines().collect();
+    for tower in ["image", "text"] {
+        let depth = format!("cliplet_queue_depth{{tower=\"{tower}\"}} 0");
+        assert!(lines.contains(&depth.as_str()), "{lines:#?}");
+    }
+}
+
+#[tokio::test]
 async fn requests_that_come_together_share_a_batch() {
     let process = Process::start(&["--batch-images", "3", "--batch-wait-ms", "20000"]);
     let server = &process.running;
