@@ -5,6 +5,7 @@
 //! `text_features` and `probs` (of the labels, for each image).
 
 mod binary;
+mod facts;
 mod types;
 
 use std::mem::take;
@@ -14,21 +15,38 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
-pub(super) use types::{InferAnswer, InferRequest, ModelFacts, Ready, ServerFacts, schema};
+pub(super) use facts::{ModelFacts, Ready, ServerFacts, ServerLive, ServerReady};
+pub(super) use types::{InferAnswer, InferRequest, schema};
 
 use super::picture::Naming;
 use super::problem::Problem;
 use super::{App, Shared, body};
 use binary::JSON_LENGTH;
-use types::{Asked, Facts, Output};
+use facts::Facts;
+use types::{Asked, Output};
 
 /// The one version of a model that is served.
-const VERSION: &str = "1";
+pub(super) const VERSION: &str = "1";
 
 /// What the server is.
 #[utoipa::path(get, path = "/v2", tag = "Open Inference Protocol", responses((status = 200, body = ServerFacts)))]
 pub(super) async fn server() -> Json<ServerFacts> {
     Json(ServerFacts::default())
+}
+
+/// Whether the server answers.
+#[utoipa::path(get, path = "/v2/health/live", tag = "Open Inference Protocol",
+    responses((status = 200, body = ServerLive)))]
+pub(super) async fn live() -> Json<ServerLive> {
+    Json(ServerLive::YES)
+}
+
+/// Whether the server takes requests: not while it stops.
+#[utoipa::path(get, path = "/v2/health/ready", tag = "Open Inference Protocol",
+    responses((status = 200, body = ServerReady), (status = 503, body = super::openapi::TextTrouble)))]
+pub(super) async fn ready(State(app): State<Shared>) -> Result<Json<ServerReady>, Problem> {
+    app.check_ready()?;
+    Ok(Json(ServerReady::YES))
 }
 
 /// What the model takes and gives.
@@ -45,6 +63,11 @@ pub(super) async fn model(
 }
 
 /// What a version of the model takes and gives.
+#[utoipa::path(get, path = "/v2/models/{model}/versions/{version}", tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "the model's name"),
+        ("version" = String, Path, description = "the model's version")),
+    responses((status = 200, body = ModelFacts), (status = 401, body = super::openapi::TextTrouble),
+        (status = 404, body = super::openapi::TextTrouble)))]
 pub(super) async fn model_version(
     State(app): State<Shared>,
     Path((model, version)): Path<(String, String)>,
@@ -66,6 +89,11 @@ pub(super) async fn model_ready(
 }
 
 /// Whether a version of the model takes requests.
+#[utoipa::path(get, path = "/v2/models/{model}/versions/{version}/ready", tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "the model's name"),
+        ("version" = String, Path, description = "the model's version")),
+    responses((status = 200, body = Ready), (status = 404, body = super::openapi::TextTrouble),
+        (status = 503, body = super::openapi::TextTrouble)))]
 pub(super) async fn version_ready(
     State(app): State<Shared>,
     Path((model, version)): Path<(String, String)>,
@@ -91,7 +119,12 @@ pub(super) async fn infer(
     infer_version(State(app), Path((model, VERSION.into())), request).await
 }
 
-/// Runs a version of the model on tensors.
+/// Runs a version of the model on tensors, as the path without a version does.
+#[utoipa::path(post, path = "/v2/models/{model}/versions/{version}/infer", tag = "Open Inference Protocol",
+    params(("model" = String, Path, description = "the model's name"),
+        ("version" = String, Path, description = "the model's version")),
+    request_body = ref("#/components/schemas/InferRequest"),
+    responses((status = 200, body = InferAnswer), super::openapi::TextProblems))]
 pub(super) async fn infer_version(
     State(app): State<Shared>,
     Path((model, version)): Path<(String, String)>,

@@ -112,8 +112,8 @@ impl Server {
             .route("/metrics", get(metrics::metrics))
             .route("/readyz", get(health::ready))
             .route("/v2", get(inference::server))
-            .route("/v2/health/live", get(health::alive))
-            .route("/v2/health/ready", get(health::ready))
+            .route("/v2/health/live", get(inference::live))
+            .route("/v2/health/ready", get(inference::ready))
             .route("/v2/models/{model}/ready", get(inference::model_ready))
             .route(
                 "/v2/models/{model}/versions/{version}/ready",

@@ -86,9 +86,14 @@ problems!(TextProblems, TextTrouble);
         score::score,
         embeddings::embeddings,
         inference::infer,
+        inference::infer_version,
         inference::model,
+        inference::model_version,
         inference::model_ready,
+        inference::version_ready,
         inference::server,
+        inference::live,
+        inference::ready,
         health::alive,
         health::ready,
         metrics::metrics,
@@ -118,7 +123,7 @@ impl App {
             let kinds = score.remove("oneOf").unwrap_or_default();
             score.insert("anyOf".into(), kinds);
         }
-        // The one path parameter there is, and the key on what the door keeps behind it.
+        // What the path parameters may be, and the key on what the door keeps behind it.
         let paths = document["paths"].as_object_mut().into_iter().flatten();
         for (_, operations) in paths {
             for operation in operations
@@ -126,8 +131,13 @@ impl App {
                 .into_iter()
                 .flat_map(|all| all.values_mut())
             {
-                if let Some(parameters) = operation.get_mut("parameters") {
-                    parameters[0]["schema"] = json!({"type": "string", "enum": [self.model_name]});
+                let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+                for parameter in parameters.into_iter().flatten() {
+                    let only = match parameter["name"] == "version" {
+                        true => inference::VERSION,
+                        false => &self.model_name,
+                    };
+                    parameter["schema"] = json!({"type": "string", "enum": [only]});
                 }
                 if let Some(body) = operation.get_mut("requestBody") {
                     body["required"] = json!(true);

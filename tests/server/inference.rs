@@ -24,13 +24,20 @@ fn output<'a>(answer: &'a Value, name: &str) -> &'a Value {
 async fn the_server_and_its_model_describe_themselves() {
     let server = serve(Settings::default()).await;
     assert_eq!(server.get("/v2").await.body["name"], "cliplet");
-    for path in [
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/v2/models/cliplet-small/ready",
-        "/v2/models/cliplet-small/versions/1/ready",
+    for (path, wanted) in [
+        ("/v2/health/live", json!({"live": true})),
+        ("/v2/health/ready", json!({"ready": true})),
+        (
+            "/v2/models/cliplet-small/ready",
+            json!({"name": "cliplet-small", "ready": true}),
+        ),
+        (
+            "/v2/models/cliplet-small/versions/1/ready",
+            json!({"name": "cliplet-small", "ready": true}),
+        ),
     ] {
-        assert_eq!(server.get(path).await.status, 200, "{path}");
+        let answer = server.get(path).await;
+        assert_eq!((answer.status, &answer.body), (200, &wanted), "{path}");
     }
     let model = server.get("/v2/models/cliplet-small").await.body;
     assert_eq!(
@@ -53,6 +60,34 @@ async fn the_server_and_its_model_describe_themselves() {
             answer.body["error"].as_str().unwrap().contains("cliplet-small"),
             "{answer:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_document_has_every_path_of_the_protocol() {
+    let server = serve(Settings::default()).await;
+    let document = server.get("/openapi.json").await.body;
+    let model = "/v2/models/{model}";
+    for (path, method) in [
+        ("/v2".to_string(), "get"),
+        ("/v2/health/live".into(), "get"),
+        ("/v2/health/ready".into(), "get"),
+        (model.into(), "get"),
+        (format!("{model}/ready"), "get"),
+        (format!("{model}/infer"), "post"),
+        (format!("{model}/versions/{{version}}"), "get"),
+        (format!("{model}/versions/{{version}}/ready"), "get"),
+        (format!("{model}/versions/{{version}}/infer"), "post"),
+    ] {
+        let operation = &document["paths"][&path][method];
+        assert!(operation.is_object(), "{path}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let only = match parameter["name"].as_str() {
+                Some("version") => "1",
+                _ => "cliplet-small",
+            };
+            assert_eq!(parameter["schema"]["enum"], json!([only]), "{path}");
+        }
     }
 }
 
