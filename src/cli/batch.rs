@@ -121,17 +121,21 @@ impl Batch {
             Out::File(journal) => Meter::new(total, journal.rows, journal.failed),
             Out::Stream(_) => Meter::new(total, 0, 0),
         };
-        let root = match kind {
+        let root = self.root.clone().unwrap_or_else(|| match kind {
             Kind::Folder => self.input.clone(),
             _ => PathBuf::new(),
-        };
+        });
+        // A folder that is not there holds no pictures, whatever its name.
+        let origin = Path::new(".").join(&root);
+        let origin = origin.canonicalize().unwrap_or(origin);
         let size = match clip.info().backend.as_str() {
             "cuda" | "metal" => GPU_CHUNK,
             _ => CPU_CHUNK,
         };
         let preparation = Preparation {
             clip: Arc::clone(&clip),
-            root: self.root.clone().unwrap_or(root),
+            root,
+            origin,
             zero_shot: matches!(task, Task::ZeroShot { .. }),
             size: self.batch_size.map_or(size, |size| size as usize),
         };
@@ -250,6 +254,8 @@ impl Batch {
                 info.bytes,
                 info.checksum.clone(),
             ),
+            device: self.model.place.device().to_string(),
+            dtype: self.model.place.dtype().map(|dtype| dtype.as_str().to_string()),
             templates: self.template.iter().filter(|_| zero_shot).cloned().collect(),
             top_k: self.top_k.filter(|_| zero_shot).map(|k| k as usize),
             normalize: self.normalize && !zero_shot,

@@ -43,6 +43,11 @@ impl Place {
         }
     }
 
+    /// The device asked for.
+    pub fn device(&self) -> DeviceName {
+        self.device
+    }
+
     /// The type asked for.
     pub fn dtype(&self) -> Option<DType> {
         self.dtype.map(|dtype| match dtype {

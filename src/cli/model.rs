@@ -20,7 +20,7 @@ pub struct Model {
     #[arg(long, value_name = "PATH", env = "CLIPLET_MODEL")]
     model: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    pub place: Place,
 }
 
 impl Model {

@@ -1,7 +1,7 @@
 //! A run that is killed goes on where it was, and repeats and loses nothing.
 
 use std::io::Write;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use crate::support::*;
@@ -151,6 +151,37 @@ fn a_killed_run_goes_on_only_as_it_began() {
 
     job.finish(&["--labels", LABELS, "--restart"]);
     assert_eq!(job.folder.read("out.csv").lines().count(), 2);
+}
+
+#[test]
+fn pictures_of_the_same_names_in_another_folder_are_others() {
+    let job = Job::new("out.jsonl");
+    job.kill_midway(&["--labels", LABELS], 3);
+    let other = Folder::with(6);
+    let elsewhere = [
+        &job.input,
+        "--root",
+        &other.path(""),
+        "-o",
+        &job.output,
+        "--labels",
+        LABELS,
+    ];
+    let message = failure(&elsewhere, 2);
+    assert!(message.contains("row 0 of the input is another"), "{message}");
+
+    let message = failure(&job.arguments(&["--labels", LABELS, "--dtype", "bf16"]), 2);
+    assert!(message.contains("other options"), "{message}");
+
+    // The same folder by another name, from another place.
+    let here = [&job.input, "--root", ".", "-o", &job.output, "--labels", LABELS];
+    let done = batch(&here)
+        .current_dir(job.folder.root())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert!(said(&done).contains("by an earlier run"), "{}", said(&done));
 }
 
 #[test]

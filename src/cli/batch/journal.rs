@@ -25,6 +25,10 @@ const MARK: usize = 16;
 pub struct Settings {
     /// Name, quantization, size and, where it has one, checksum of the model.
     pub model: (String, String, u64, Option<String>),
+    /// What the model computes on.
+    pub device: String,
+    /// The type that was asked for, where one was.
+    pub dtype: Option<String>,
     /// Labels, where there are any: those of a zero-shot run.
     pub labels: Option<Vec<String>>,
     /// Templates of a zero-shot run.
@@ -202,17 +206,17 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Whether `row` is done.
+    /// Whether `row` is done, whose paths start from `origin`.
     ///
     /// # Errors
     /// [`Error::Input`] where another row was at its place.
-    pub fn knows(&mut self, number: u64, row: &Row) -> Result<bool, Error> {
+    pub fn knows(&mut self, number: u64, row: &Row, origin: &Path) -> Result<bool, Error> {
         let Some(lines) = self.lines.as_mut().filter(|_| self.left > 0) else {
             return Ok(false);
         };
         self.left -= 1;
         let line = lines.next().transpose().map_err(io_error(&self.path))?;
-        match line.and_then(|line| mark(line.as_bytes())) == Some(row.mark()) {
+        match line.and_then(|line| mark(line.as_bytes())) == Some(row.mark(origin)) {
             true => Ok(true),
             false => Err(self.changed(&format!("row {number} of the input is another"))),
         }

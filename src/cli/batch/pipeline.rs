@@ -1,7 +1,7 @@
 //! Rows on their way to the model: read in one thread, decoded on every core in chunks ahead of the
 //! model, through queues that hold only so much, so that memory does not grow with the input.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{JoinHandle, spawn};
@@ -43,6 +43,8 @@ pub struct Preparation {
     pub clip: Arc<Clip>,
     /// Folder that relative paths start from.
     pub root: PathBuf,
+    /// The same by its full name, wherever the command runs: what [`Row::mark`] wants.
+    pub origin: PathBuf,
     /// Whether only the picture counts.
     pub zero_shot: bool,
     /// Rows a chunk.
@@ -63,8 +65,9 @@ impl Pipeline {
         let (row, rows) = sync_channel(ROWS_AHEAD);
         let (chunk, chunks) = sync_channel(CHUNKS_AHEAD);
         let live = source.live;
+        let origin = preparation.origin.clone();
         let threads = vec![
-            spawn(move || read(source, done, &row)),
+            spawn(move || read(source, done, &origin, &row)),
             spawn(move || decode(&rows, live, &preparation, &chunk)),
         ];
         Self { chunks, threads }
@@ -89,11 +92,11 @@ impl Iterator for Pipeline {
 }
 
 /// Sends on every row that is not done yet, and the error that ends them.
-fn read(source: Source, mut done: Marks, rows: &SyncSender<Result<Numbered, Error>>) {
+fn read(source: Source, mut done: Marks, origin: &Path, rows: &SyncSender<Result<Numbered, Error>>) {
     let mut count = 0;
     for (number, row) in (0..).zip(source) {
         count = number + 1;
-        let todo = row.and_then(|row| Ok((!done.knows(number, &row)?).then_some((number, row))));
+        let todo = row.and_then(|row| Ok((!done.knows(number, &row, origin)?).then_some((number, row))));
         let Some(todo) = todo.transpose() else { continue };
         let failed = todo.is_err();
         if rows.send(todo).is_err() || failed {
@@ -162,7 +165,7 @@ fn gather(
 
 impl Preparation {
     fn prepare(&self, number: u64, row: Row) -> Prepared {
-        let (mark, position) = (row.mark(), row.position);
+        let (mark, position) = (row.mark(&self.origin), row.position);
         let mut answer = Answer {
             row: number,
             ..Answer::default()

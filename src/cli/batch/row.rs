@@ -54,16 +54,19 @@ pub enum Picture {
 }
 
 impl Row {
-    /// A number that tells this row from another: a resumed run compares it with the row it saw.
-    pub fn mark(&self) -> u64 {
+    /// A number that tells this row from another: a resumed run compares it with the row it saw. A
+    /// picture that is named is told by its path from `root`, so that one of the same name in another
+    /// folder is another.
+    pub fn mark(&self, root: &Path) -> u64 {
         let Content { id, image, text } = match &self.content {
             Ok(content) => content,
             Err(reason) => return xxh3_64(reason.as_bytes()),
         };
         let image = match image {
             None => 0,
-            Some(Picture::File(path)) => xxh3_64(path.as_os_str().as_encoded_bytes()),
-            Some(Picture::Given(text)) => xxh3_64(text.as_bytes()),
+            Some(Picture::File(path)) => of_path(&root.join(path)),
+            Some(Picture::Given(text)) if is_inline(text, root) => xxh3_64(text.as_bytes()),
+            Some(Picture::Given(text)) => of_path(&root.join(text)),
             Some(Picture::Bytes(bytes)) => xxh3_64(bytes),
         };
         let of = |text: Option<&[u8]>| text.map_or(0, xxh3_64);
@@ -120,6 +123,10 @@ impl Picture {
             Self::Bytes(bytes) => processor.preprocess(bytes),
         }
     }
+}
+
+fn of_path(path: &Path) -> u64 {
+    xxh3_64(path.as_os_str().as_encoded_bytes())
 }
 
 fn unreadable(file: &str, reason: &str) -> Error {
