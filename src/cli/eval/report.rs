@@ -252,3 +252,29 @@ impl Figures<'_> {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_counts_the_same_in_the_mean_however_many_pictures_it_has() {
+        let classes = ["a", "b", "c", "d", "e", "f"].map(String::from);
+        let mut report = Report::new("uneven", &[], &classes, &classes);
+        for _ in 0..3 {
+            report.count(0, &[0, 1, 2, 3, 4]);
+        }
+        report.count(0, &[5, 1, 2, 3, 4]);
+        report.count(1, &[0, 2, 1, 3, 4]);
+        report.unreadable(2);
+        let figures = report.figures();
+        assert_eq!((figures.images, figures.unreadable), (5, 1));
+        assert_eq!((figures.top1, figures.top5), (3.0 / 5.0, 4.0 / 5.0));
+        // Of the two classes that have pictures.
+        assert_eq!(figures.mean_per_class, (3.0 / 4.0 + 0.0) / 2.0);
+        let rates: Vec<_> = figures.per_class.iter().map(|c| (c.top1, c.top5)).collect();
+        assert_eq!(rates[..3], [(0.75, 0.75), (0.0, 1.0), (0.0, 0.0)]);
+        let confused = figures.confusions.iter().map(|c| (c.label, c.predicted, c.count));
+        assert_eq!(confused.collect::<Vec<_>>(), [("a", "f", 1), ("b", "a", 1)]);
+    }
+}
