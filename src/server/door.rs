@@ -45,7 +45,8 @@ pub async fn guard(State(app): State<Shared>, request: Request, next: Next) -> R
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let problem = problem.unwrap_or_else(|| Problem::of_status(status));
-        tracing::debug!(%id, message = problem.message, "the problem");
+        // Not its message, which may quote what was sent.
+        tracing::debug!(%id, code = problem.code, status = status.as_u16(), "the problem");
         response = protocol.tell(&problem, response);
     }
     let headers = response.headers_mut();

@@ -8,6 +8,13 @@ use serde_json::{Value, json};
 
 use super::support::*;
 
+/// `cliplet serve` on a free port.
+pub fn serve_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cliplet"));
+    command.args(["serve", "--port", "0"]).args(arguments);
+    command
+}
+
 /// A running command. Dropping it ends the process.
 pub struct Process {
     pub child: Child,
@@ -17,11 +24,11 @@ pub struct Process {
 impl Process {
     /// Starts `cliplet serve` in `folder` and waits for its address.
     pub fn start_in(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cliplet"));
-        let command = command
-            .current_dir(folder)
-            .args(["serve", "--port", "0"])
-            .args(arguments);
+        Self::start_as(serve_command(arguments).current_dir(folder))
+    }
+
+    /// Starts a command of [`serve_command`] and waits for its address.
+    pub fn start_as(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -202,6 +209,36 @@ async fn the_log_has_requests_by_their_id_and_no_pictures() {
 }
 
 #[tokio::test]
+async fn a_log_for_finding_faults_has_no_pictures_and_no_labels_either() {
+    let process = Process::start_as(serve_command(&[]).env("RUST_LOG", "debug"));
+    let secret = "cHJpdmF0ZSBwaWN0dXJl";
+    for (path, body) in [
+        (
+            "/score",
+            json!({"input_data": {"columns": ["image"], "data": [[secret]]}}),
+        ),
+        ("/score", json!({"input_data": secret})),
+        (
+            "/score",
+            json!({"input_data": {"columns": [secret], "data": [["a"]]}}),
+        ),
+        ("/v1/embeddings", json!({"input": [{"text": "a", secret: 1}]})),
+        ("/v1/embeddings", json!({"input": "a", "encoding_format": secret})),
+        (
+            "/v2/models/cliplet-small/infer",
+            json!({"inputs": [{"name": secret, "datatype": secret, "shape": [1], "data": [secret]}]}),
+        ),
+    ] {
+        let answer = process.running.post(path, &body).await;
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+    }
+    process.terminate();
+    let (_, log) = process.end();
+    assert!(log.contains("DEBUG") && log.contains("invalid_request"), "{log}");
+    assert!(!log.contains(secret), "{log}");
+}
+
+#[tokio::test]
 async fn misuse_is_told_before_anything_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("key");
@@ -216,12 +253,7 @@ async fn misuse_is_told_before_anything_is_served() {
         (&["--max-rows", "0"], 2, "max-rows"),
         (&["--host", "203.0.113.7"], 1, "203.0.113.7"),
     ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cliplet"));
-        let output = command
-            .args(["serve", "--port", "0"])
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = serve_command(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(
