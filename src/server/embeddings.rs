@@ -32,8 +32,9 @@ pub(super) async fn embeddings(
             "dimensions is {wanted}, but this model's embeddings have {dimension} and cannot be cut"
         )));
     }
-    let inputs = request.inputs()?;
-    Problem::over(inputs.len(), app.settings.limits.rows, "inputs")?;
+    Problem::over(request.count(), app.settings.limits.rows, "inputs")?;
+    let encoding = request.encoding_format;
+    let inputs = request.into_inputs()?;
 
     let (mut pictures, mut texts, mut picture_places, mut text_places) = (vec![], vec![], vec![], vec![]);
     for (i, input) in inputs.into_iter().enumerate() {
@@ -61,7 +62,7 @@ pub(super) async fn embeddings(
     let mut data: Vec<_> = all
         .map(|(index, mut vector)| {
             normalize(&mut vector);
-            Embedding::new(index, Vector::encoded(vector, request.encoding_format))
+            Embedding::new(index, Vector::encoded(vector, encoding))
         })
         .collect();
     data.sort_by_key(Embedding::index);

@@ -82,6 +82,14 @@ async fn bodies_rows_labels_texts_and_pixels_have_limits() {
         .post("/v1/embeddings", &json!({"input": ["a", "b", "c", "d"]}))
         .await;
     assert_eq!(inputs.status, 422, "{inputs:?}");
+    // Counts are judged before what the inputs are.
+    let inputs = server
+        .post("/v1/embeddings", &json!({"input": [1, 2, 3, 4]}))
+        .await;
+    assert!(
+        inputs.status == 422 && inputs.message().contains("4 inputs"),
+        "{inputs:?}"
+    );
     let input = json!({"input": ["a", long]});
     let inputs = server.post("/v1/embeddings", &input).await;
     assert!(

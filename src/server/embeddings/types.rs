@@ -43,11 +43,19 @@ pub(super) enum Input {
 }
 
 impl EmbeddingsRequest {
+    /// Number of inputs.
+    pub(super) fn count(&self) -> usize {
+        match &self.input {
+            Value::Array(inputs) => inputs.len(),
+            _ => 1,
+        }
+    }
+
     /// What is to be embedded, in order.
-    pub(super) fn inputs(&self) -> Result<Vec<Input>, Problem> {
-        let inputs = match &self.input {
-            Value::Array(inputs) => inputs.as_slice(),
-            one => std::slice::from_ref(one),
+    pub(super) fn into_inputs(self) -> Result<Vec<Input>, Problem> {
+        let inputs = match self.input {
+            Value::Array(inputs) => inputs,
+            one => vec![one],
         };
         if inputs.is_empty() {
             return Err(Problem::invalid(
@@ -55,15 +63,15 @@ impl EmbeddingsRequest {
             ));
         }
         let named = |(i, input)| Input::read(input).map_err(|problem| problem.at(&format!("input {i}")));
-        inputs.iter().enumerate().map(named).collect()
+        inputs.into_iter().enumerate().map(named).collect()
     }
 }
 
 impl Input {
-    fn read(value: &Value) -> Result<Self, Problem> {
+    fn read(value: Value) -> Result<Self, Problem> {
         let part = match value {
-            Value::String(text) if is_data_uri(text) => Part::of_image(text.clone()),
-            Value::String(text) => Part::of_text(text.clone()),
+            Value::String(text) if is_data_uri(&text) => Part::of_image(text),
+            Value::String(text) => Part::of_text(text),
             other => Part::deserialize(other).map_err(|error| Problem::invalid(error.to_string()))?,
         };
         let (text, image, kind) = (

@@ -8,10 +8,11 @@ use crate::server::problem::Problem;
 /// Header with the length of the JSON in front of the tensors.
 pub const JSON_LENGTH: &str = "inference-header-content-length";
 
-/// The elements of a BYTES tensor: each its length in four bytes, little-endian, then itself.
-pub fn elements(mut tensor: Bytes) -> Result<Vec<Bytes>, Problem> {
+/// The elements of a BYTES tensor, up to the first that is over `most`: each its length in four bytes,
+/// little-endian, then itself.
+pub fn elements(mut tensor: Bytes, most: usize) -> Result<Vec<Bytes>, Problem> {
     let mut elements = Vec::new();
-    while !tensor.is_empty() {
+    while !tensor.is_empty() && elements.len() <= most {
         let cut = || Problem::invalid("its binary data ends within an element");
         let length = tensor.first_chunk::<4>().ok_or_else(cut)?;
         let length = u32::from_le_bytes(*length) as usize;
@@ -37,9 +38,10 @@ mod tests {
     #[test]
     fn elements_are_cut_by_their_lengths() {
         let tensor = Bytes::from_static(b"\x02\0\0\0hi\0\0\0\0\x01\0\0\0!");
-        assert_eq!(elements(tensor).unwrap(), ["hi", "", "!"]);
+        assert_eq!(elements(tensor.clone(), 3).unwrap(), ["hi", "", "!"]);
+        assert_eq!(elements(tensor, 1).unwrap(), ["hi", ""]);
         for cut in [&b"\x02\0\0\0h"[..], b"\x01\0", b"\xff\xff\xff\xffabc"] {
-            assert!(elements(Bytes::copy_from_slice(cut)).is_err());
+            assert!(elements(Bytes::copy_from_slice(cut), 3).is_err());
         }
     }
 }

@@ -95,7 +95,6 @@ impl InferRequest {
 impl Asked {
     fn take(&mut self, input: InputTensor, tensors: &mut Bytes, limits: &Limits) -> Result<(), Problem> {
         let name = input.name.clone();
-        let elements = input.elements(tensors)?;
         let (taken, most) = match name.as_str() {
             "image" => (!self.images.is_empty(), limits.rows),
             "text" => (!self.texts.is_empty(), limits.rows),
@@ -105,7 +104,7 @@ impl Asked {
         if taken {
             return Err(Problem::invalid("it is given twice"));
         }
-        Problem::over(elements.len(), most, "elements")?;
+        let elements = input.elements(tensors, most)?;
         if let Some(i) = elements.iter().position(Bytes::is_empty) {
             return Err(Problem::invalid(format!("element {i} is empty")));
         }
@@ -184,32 +183,38 @@ impl Asked {
 }
 
 impl InputTensor {
-    fn elements(self, tensors: &mut Bytes) -> Result<Vec<Bytes>, Problem> {
+    /// As many elements as the shape holds, which may be `most`.
+    fn elements(self, tensors: &mut Bytes, most: usize) -> Result<Vec<Bytes>, Problem> {
         if self.datatype != "BYTES" {
             let given = &self.datatype;
             return Err(Problem::invalid(format!("its datatype is {given}: send BYTES")));
         }
+        let unfit = || Problem::invalid(format!("its shape {:?} does not hold its elements", self.shape));
+        let held = self
+            .shape
+            .iter()
+            .try_fold(1u64, |all, &length| all.checked_mul(length));
+        let held = held.filter(|_| !self.shape.is_empty()).ok_or_else(unfit)?;
+        // Judged before anything is made of the data, which is then not read past what the shape holds.
+        let held = usize::try_from(held).unwrap_or(usize::MAX);
+        Problem::over(held, most, "elements")?;
         let found = match (self.parameters.binary_data_size, self.data) {
-            (Some(size), None) if size <= tensors.len() => elements(tensors.split_to(size))?,
+            (Some(size), None) if size <= tensors.len() => elements(tensors.split_to(size), held)?,
             (Some(size), None) => {
                 return Err(Problem::invalid(format!(
                     "it has {size} bytes of binary data, but the body has {} left",
                     tensors.len()
                 )));
             }
-            (None, Some(data)) => flat(data)?,
+            (None, Some(data)) => {
+                let mut found = Vec::new();
+                flat(data, held, &mut found)?;
+                found
+            }
             _ => return Err(Problem::invalid("it has no data, or both data and binary data")),
         };
-        let shape = self
-            .shape
-            .iter()
-            .try_fold(1u64, |all, &length| all.checked_mul(length));
-        if self.shape.is_empty() || shape != Some(found.len() as u64) {
-            return Err(Problem::invalid(format!(
-                "its shape {:?} does not hold its {} elements",
-                self.shape,
-                found.len()
-            )));
+        if found.len() != held {
+            return Err(unfit());
         }
         if found.is_empty() {
             return Err(Problem::invalid("it has no elements"));
@@ -218,20 +223,23 @@ impl InputTensor {
     }
 }
 
-/// The strings of a list, in row-major order where lists lie in it.
-fn flat(data: Value) -> Result<Vec<Bytes>, Problem> {
+/// Adds the strings of a list to `found`, in row-major order where lists lie in it, up to the first that
+/// is over `most`.
+fn flat(data: Value, most: usize, found: &mut Vec<Bytes>) -> Result<(), Problem> {
     let Value::Array(items) = data else {
         return Err(Problem::invalid("its data is no list"));
     };
-    let mut found = Vec::new();
     for item in items {
+        if found.len() > most {
+            break;
+        }
         match item {
             Value::String(text) => found.push(text.into()),
-            Value::Array(_) => found.append(&mut flat(item)?),
+            Value::Array(_) => flat(item, most, found)?,
             _ => return Err(Problem::invalid("its data holds what is no string")),
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Text where every byte is printable ASCII, which no picture's file is; else the file itself.
