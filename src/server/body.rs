@@ -1,15 +1,21 @@
-//! A request's body: read within its limit, and taken for JSON only where its header says so.
+//! A request's body: read within its limits of size and pace, and taken for JSON only where its header says so.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
 use super::problem::Problem;
 
 /// Bytes of JSON that are parsed where they are: handing them to another thread would take longer.
 const SMALL: usize = 16 << 10;
+
+/// Bytes of a body that must come within the server's stall time, unless the body ends: one that drips
+/// holds a request's place for nothing.
+const PACE: usize = 64 << 10;
 
 /// A JSON body. A large one, with pictures, is parsed on the pool.
 pub struct Json<T>(pub T);
@@ -38,7 +44,24 @@ pub async fn read(request: Request, app: &Shared) -> Result<Bytes, Problem> {
             "compressed bodies are not read: send the body as it is",
         ));
     }
-    Ok(Bytes::from_request(request, app).await?)
+    let limits = &app.settings.limits;
+    let mut chunks = request.into_body().into_data_stream();
+    let mut body = BytesMut::new();
+    let (mut due, mut wanted) = (Instant::now() + limits.stall_time, PACE);
+    loop {
+        let chunk = timeout_at(due, chunks.next()).await;
+        let Some(chunk) = chunk.map_err(|_| Problem::stalled(limits.stall_time.as_secs()))? else {
+            return Ok(body.freeze());
+        };
+        let chunk = chunk.map_err(|_| Problem::unreadable_body())?;
+        if body.len() + chunk.len() > limits.body_bytes {
+            return Err(Problem::body_too_large());
+        }
+        body.extend_from_slice(&chunk);
+        if body.len() >= wanted {
+            (due, wanted) = (Instant::now() + limits.stall_time, body.len() + PACE);
+        }
+    }
 }
 
 /// JSON out of bytes, on the pool where they are many.

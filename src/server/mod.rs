@@ -27,7 +27,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
@@ -122,7 +121,6 @@ impl Server {
             .route("/openapi.json", get(openapi::openapi));
         let routes = model.merge(facts).merge(open);
         page::beside(routes, app.settings.page.as_deref())
-            .layer(DefaultBodyLimit::max(app.settings.limits.body_bytes))
             .layer(from_fn_with_state(app.clone(), door::guard))
             .with_state(app.clone())
     }

@@ -48,6 +48,9 @@ macro_rules! problems {
             /// There is no such model.
             #[response(status = 404)]
             NotFound($body),
+            /// The body came too slowly.
+            #[response(status = 408)]
+            Stalled($body),
             /// The body is over the limit.
             #[response(status = 413)]
             TooLarge($body),

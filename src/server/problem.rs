@@ -3,7 +3,6 @@
 //! The answer's body is written at the door ([`super::door`]), where the request's path tells which
 //! shape its protocol wants.
 
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -63,6 +62,30 @@ impl Problem {
     /// 404: there is nothing of that name.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// 400: the body ends before it should.
+    pub fn unreadable_body() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable_body",
+            "the body could not be read to its end",
+        )
+    }
+
+    /// 408: the body does not come on.
+    pub fn stalled(seconds: u64) -> Self {
+        let message = format!("the body came too slowly: hardly any of it within {seconds} s");
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message)
+    }
+
+    /// 413: the body is over the limit.
+    pub fn body_too_large() -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "the body is over this server's limit (--max-body-mb)",
+        )
     }
 
     /// 415: the body is not what the endpoint reads.
@@ -173,19 +196,6 @@ impl From<Error> for Problem {
                 tracing::error!(%error, "the core failed");
                 Self::internal()
             }
-        }
-    }
-}
-
-impl From<BytesRejection> for Problem {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                "the body is over this server's limit (--max-body-mb)",
-            ),
-            status => Self::new(status, "unreadable_body", "the body could not be read to its end"),
         }
     }
 }

@@ -47,7 +47,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// Connections open at a time.
     pub connections: usize,
-    /// Time for a request's header to arrive, and for a client to take more of its answer.
+    /// Time for a request's header to arrive, for more of its body to, and for a client to take more of
+    /// its answer.
     pub stall_time: Duration,
 }
 

@@ -256,6 +256,48 @@ async fn what_takes_too_long_is_ended() {
 }
 
 #[tokio::test]
+async fn a_body_that_only_drips_is_cut_and_one_that_comes_on_is_not() {
+    let mut settings = Settings::default();
+    settings.limits.stall_time = Duration::from_secs(1);
+    let server = serve(settings).await;
+    let head = |length: usize| {
+        format!(
+            "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let dripping = TcpStream::connect(server.address).await.unwrap();
+    let (mut answer, mut drip) = dripping.into_split();
+    drip.write_all(head(10_000).as_bytes()).await.unwrap();
+    let drip = tokio::spawn(async move {
+        // Until the server has closed the connection.
+        while drip.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let mut first = [0; 12];
+    let answered = tokio::time::timeout(Duration::from_secs(20), answer.read_exact(&mut first)).await;
+    answered.unwrap().unwrap();
+    assert_eq!(&first, b"HTTP/1.1 408");
+    drip.abort();
+
+    // Longer than the stall time in all, but never slower than the pace.
+    let text = json!({"input": "a cat"}).to_string();
+    let mut coming = TcpStream::connect(server.address).await.unwrap();
+    let part = " ".repeat(100_000);
+    let length = 6 * part.len() + text.len();
+    coming.write_all(head(length).as_bytes()).await.unwrap();
+    for _ in 0..6 {
+        coming.write_all(part.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    coming.write_all(text.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    coming.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_take_its_answer_is_cut() {
     const FILE: u64 = 64 << 20;
     let page = tempfile::tempdir().unwrap();
