@@ -41,6 +41,12 @@ def pods():
     yield "InferenceService", documents("kserve.yaml")[0]["spec"]["predictor"]
 
 
+def option(container, name):
+    """A limit that a server is given."""
+    (value,) = (given.partition("=")[2] for given in container["args"] if given.startswith(f"--max-{name}="))
+    return int(value)
+
+
 class KServe:
     """KServe's models, read from its package without running it."""
 
@@ -157,6 +163,26 @@ class ManifestsTest(unittest.TestCase):
             self.assertIn("--host=0.0.0.0", container["args"])
             (key,) = (given for given in container["env"] if given["name"] == "CLIPLET_API_KEY")
             self.assertIn("secretKeyRef", key["valueFrom"])
+
+    def test_what_may_be_under_way_fits_the_memory(self):
+        (metric,) = documents("autoscaler.yaml")[0]["spec"]["metrics"]
+        for _, pod in servers():
+            (container,) = pod["containers"]
+            limits = {name: option(container, name) for name in ("requests", "body-mb", "megapixels")}
+            # A decoder holds up to a dozen bytes a pixel, on each core.
+            decoding = 12 * limits["megapixels"] * int(container["resources"]["limits"]["cpu"])
+            memory = container["resources"]["limits"]["memory"]
+            self.assertTrue(memory.endswith("Gi"))
+            self.assertLess(limits["requests"] * limits["body-mb"] + decoding, 1024 * int(memory[:-2]) / 2)
+            # Beside a batch that runs, more of them may wait than the autoscaler wants.
+            self.assertGreater(limits["requests"] - 32, int(metric["pods"]["target"]["averageValue"]))
+
+    def test_a_stop_has_time_for_what_was_accepted(self):
+        longest_request, stall = 60, 10
+        for _, pod in servers():
+            (container,) = pod["containers"]
+            pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+            self.assertGreater(pod["terminationGracePeriodSeconds"], pause + longest_request + stall)
 
     def test_pods_give_up_what_they_do_not_need(self):
         for kind, pod in pods():
