@@ -8,5 +8,6 @@ mod docs;
 mod embeddings;
 mod inference;
 mod limits;
+mod options;
 mod support;
 mod urls;
