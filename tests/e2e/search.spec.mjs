@@ -9,6 +9,16 @@ const ready = async (page, site, count) => {
   await expect(page.getByRole("status")).toHaveText(`${count} pictures done`);
 };
 
+/** A page with pictures whose model comes when what this gives is called. */
+async function unready(page, site) {
+  let letGo;
+  const gate = new Promise((resolve) => (letGo = resolve));
+  await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
+  await page.goto(site);
+  await drop(page, await many(page, 4));
+  return letGo;
+}
+
 test("a sentence ranks the pictures by likeness", async ({ page, site }) => {
   await ready(page, site, 12);
   const field = page.getByRole("searchbox", { name: "Search the pictures" });
@@ -26,11 +36,7 @@ test("a sentence ranks the pictures by likeness", async ({ page, site }) => {
 });
 
 test("a sentence given while the model loads is searched when it is there", async ({ page, site }) => {
-  let letGo;
-  const gate = new Promise((resolve) => (letGo = resolve));
-  await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
-  await page.goto(site);
-  await drop(page, await many(page, 4));
+  const letGo = await unready(page, site);
   await page.getByRole("searchbox").fill("a blue square");
   await page.getByRole("searchbox").press("Enter");
   letGo();
@@ -38,11 +44,7 @@ test("a sentence given while the model loads is searched when it is there", asyn
 });
 
 test("a sentence that is being written stays when the model is there", async ({ page, site }) => {
-  let letGo;
-  const gate = new Promise((resolve) => (letGo = resolve));
-  await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
-  await page.goto(site);
-  await drop(page, await many(page, 4));
+  const letGo = await unready(page, site);
   await page.getByRole("searchbox").fill("a blue");
   letGo();
   await expect(page.getByRole("status")).toHaveText("4 pictures done", { timeout: 40_000 });
