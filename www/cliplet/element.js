@@ -43,9 +43,9 @@ function make(tag, properties = {}, ...children) {
 /** Models in use by address, so that many elements of a page share one engine. */
 const engines = new Map();
 
-function engine(key) {
+function engine(source, options) {
+  const key = JSON.stringify([source, options]);
   if (!engines.has(key)) {
-    const [source, options] = JSON.parse(key);
     const loading = Cliplet.load(source || undefined, options);
     loading.catch(() => engines.delete(key));
     engines.set(key, loading);
@@ -144,13 +144,8 @@ export class ClipletClassifier extends HTMLElement {
 
   /** The engine, loaded on the first call. */
   load() {
-    return engine(this.#key());
-  }
-
-  /** What tells engines apart. */
-  #key() {
     const threads = Number(this.getAttribute("threads"));
-    return JSON.stringify([this.getAttribute("model"), threads > 0 ? { threads } : {}]);
+    return engine(this.getAttribute("model"), threads > 0 ? { threads } : {});
   }
 
   /** Classifies a picture, shows it and its labels, and gives them, best first. */
@@ -186,7 +181,7 @@ export class ClipletClassifier extends HTMLElement {
       const ranked = await this.#ranked(shared, say).catch((error) => {
         // Someone disposed of the engine that all share, or it stopped: once more, with a new one.
         if (error.code !== "disposed") throw error;
-        if (engines.get(this.#key()) === shared) engines.delete(this.#key());
+        for (const [key, one] of engines) if (one === shared) engines.delete(key);
         return this.#ranked(this.load(), say);
       });
       if (turn !== this.#turn) return ranked;
