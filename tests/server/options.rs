@@ -10,21 +10,17 @@ fn frame(image: &str, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn without_options_no_picture_is_fetched() {
-    let process = Process::start(&[]);
-    let own = process.running.url("/healthz");
-    let answer = process.running.post("/score", &frame(&own, "a, b")).await;
-    assert_eq!(answer.status, 400, "{answer:?}");
-    assert!(answer.message().contains("--allow-url-images"), "{answer:?}");
-}
-
-#[tokio::test]
-async fn with_the_option_none_is_fetched_from_this_machine() {
-    let process = Process::start(&["--allow-url-images"]);
-    let own = process.running.url("/healthz");
-    let answer = process.running.post("/score", &frame(&own, "a, b")).await;
-    assert_eq!(answer.status, 422, "{answer:?}");
-    assert!(answer.message().contains("public address"), "{answer:?}");
+async fn no_picture_is_fetched_without_the_option_and_none_of_this_machine_with_it() {
+    for (arguments, status, wanted) in [
+        (&[][..], 400, "--allow-url-images"),
+        (&["--allow-url-images"], 422, "public address"),
+    ] {
+        let process = Process::start(arguments);
+        let own = process.running.url("/healthz");
+        let answer = process.running.post("/score", &frame(&own, "a, b")).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.message().contains(wanted), "{answer:?}");
+    }
 }
 
 #[tokio::test]
