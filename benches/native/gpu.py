@@ -121,9 +121,11 @@ def main():
 
     with tempfile.TemporaryDirectory() as work:
         half, whole = Path(work, "half"), Path(work, "whole")
-        for folder, count in ((half, args.files // 2), (whole, args.files)):
-            folder.mkdir()
-            photos(folder, count)
+        half.mkdir()
+        whole.mkdir()
+        photos(whole, args.files)
+        for path in sorted(whole.iterdir())[:args.files // 2]:
+            os.link(path, half / path.name)
 
         def ours(folder, batch):
             command = [args.cliplet, "batch", folder, *where, "--task", "embeddings", "--batch-size", str(batch)]
