@@ -15,10 +15,16 @@ pub enum Activation {
 impl Activation {
     /// Applies the function in place.
     pub fn apply(self, x: &mut [f32]) {
-        vectorized(|| match self {
-            Self::QuickGelu => map(x, quick_gelu),
-            Self::Gelu => map(x, gelu),
-        });
+        apply(self, x);
+    }
+}
+
+vectorized! {
+    fn apply(activation: Activation, x: &mut [f32]) {
+        match activation {
+            Activation::QuickGelu => map(x, quick_gelu),
+            Activation::Gelu => map(x, gelu),
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub fn attention(a: &Attention, out: &mut [f32]) {
     parallel::ranges(a.segments.len() * a.heads, cost, |tasks| {
         let mut head = Head::default();
         for task in tasks {
-            vectorized(|| head.run(a, &a.segments[task / a.heads], task % a.heads, &out));
+            run(&mut head, a, &a.segments[task / a.heads], task % a.heads, &out);
         }
     });
 }
@@ -160,8 +160,10 @@ fn multiply(a: [&[f32]; ROWS], b: &[[f32; COLUMNS]], out: &mut [f32]) {
         let mut sums = [[Vector::splat(0.0); VECTORS]; ROWS];
         for (i, b) in b.iter().enumerate() {
             for (a, sums) in a.iter().zip(&mut sums) {
+                // SAFETY: `b` has `inner` rows, and each row of `a` was cut to as many values.
+                let a = Vector::splat(unsafe { *a.get_unchecked(i) });
                 for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = Vector::splat(a[i]).times_plus(Vector::load(&b[j * Vector::COUNT..]), *sum);
+                    *sum = a.times_plus(Vector::load(&b[j * Vector::COUNT..]), *sum);
                 }
             }
         }
@@ -173,9 +175,15 @@ fn multiply(a: [&[f32]; ROWS], b: &[[f32; COLUMNS]], out: &mut [f32]) {
     }
 }
 
-/// Exponentials of a row over their sum, in place, shifted by the maximum so that none overflows.
-pub fn softmax(x: &mut [f32]) {
-    vectorized(|| softmax_lanes(x));
+vectorized! {
+    fn run(head: &mut Head, a: &Attention, segment: &Segment, index: usize, out: &SharedRows) {
+        head.run(a, segment, index, out);
+    }
+
+    /// Exponentials of a row over their sum, in place, shifted by the maximum so that none overflows.
+    pub fn softmax(x: &mut [f32]) {
+        softmax_lanes(x);
+    }
 }
 
 #[inline(always)]

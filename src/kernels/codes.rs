@@ -32,7 +32,7 @@ impl Codes {
         let tiles = x.chunks(height * k).zip(codes.chunks_mut(height * stride));
         let jobs = tiles.zip(rows.chunks_mut(height)).collect();
         parallel::each(jobs, height * k, |((x, codes), rows)| {
-            vectorized(|| quantize_tile(x, k, kernel, codes, rows));
+            quantize_tile(x, k, kernel, codes, rows);
         });
         Self {
             rows,
@@ -52,16 +52,18 @@ impl Codes {
     }
 }
 
-#[inline(always)]
-fn quantize_tile(x: &[f32], k: usize, kernel: &Kernel, codes: &mut [Code], rows: &mut [RowCode]) {
-    let mut row_codes = vec![0; k.next_multiple_of(GROUP)];
-    let (groups, _) = codes.as_chunks_mut::<GROUP>();
-    let height = rows.len();
-    for (row, (x, coded)) in x.chunks_exact(k).zip(rows).enumerate() {
-        *coded = quantize_row(x, kernel.range, &mut row_codes);
-        let places = groups[row..].iter_mut().step_by(height);
-        for (place, group) in places.zip(row_codes.as_chunks::<GROUP>().0) {
-            *place = *group;
+vectorized! {
+    /// Quantizes the rows of one tile and lays their codes side by side.
+    fn quantize_tile(x: &[f32], k: usize, kernel: &Kernel, codes: &mut [Code], rows: &mut [RowCode]) {
+        let mut row_codes = vec![0; k.next_multiple_of(GROUP)];
+        let (groups, _) = codes.as_chunks_mut::<GROUP>();
+        let height = rows.len();
+        for (row, (x, coded)) in x.chunks_exact(k).zip(rows).enumerate() {
+            *coded = quantize_row(x, kernel.range, &mut row_codes);
+            let places = groups[row..].iter_mut().step_by(height);
+            for (place, group) in places.zip(row_codes.as_chunks::<GROUP>().0) {
+                *place = *group;
+            }
         }
     }
 }

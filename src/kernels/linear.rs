@@ -68,8 +68,14 @@ fn multiply(kernel: &Kernel, codes: &Codes, blocks: Range<usize>, finisher: &Fin
                 rows,
                 panels: first..first + panels,
             };
-            vectorized(|| finisher.store(&sums));
+            store(finisher, &sums);
         }
+    }
+}
+
+vectorized! {
+    fn store(finisher: &Finisher, sums: &Sums) {
+        finisher.store(sums);
     }
 }
 

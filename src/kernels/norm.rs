@@ -16,19 +16,21 @@ pub fn layer_norm(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f3
     assert!(weight.len() == width && bias.len() == width && x.len().is_multiple_of(width));
     let jobs = x.chunks(ROWS * width).zip(out.chunks_mut(ROWS * width)).collect();
     parallel::each(jobs, ROWS * width, |(x, out)| {
-        vectorized(|| normalise(x, width, weight, bias, eps, out));
+        normalise(x, weight, bias, eps, out);
     });
 }
 
-#[inline(always)]
-fn normalise(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
-    for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        let count = width as f32;
-        let mean = sum(row, |x| x) / count;
-        let centre = Vector::splat(mean);
-        let variance = sum(row, |x| (x - centre) * (x - centre)) / count;
-        let inverse = 1.0 / (variance + eps).sqrt();
-        scale_and_shift((row, weight, bias), mean, inverse, out);
+vectorized! {
+    fn normalise(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        let width = weight.len();
+        for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let count = width as f32;
+            let mean = sum(row, |x| x) / count;
+            let centre = Vector::splat(mean);
+            let variance = sum(row, |x| (x - centre) * (x - centre)) / count;
+            let inverse = 1.0 / (variance + eps).sqrt();
+            scale_and_shift((row, weight, bias), mean, inverse, out);
+        }
     }
 }
 

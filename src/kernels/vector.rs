@@ -9,41 +9,53 @@ pub const LANES: usize = 16;
 /// Vectors that hold them.
 const VECTORS: usize = LANES / Vector::COUNT;
 
-/// Runs `f` compiled for the widest vectors that the machine has.
-#[inline(always)]
-pub fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-        fn with_avx512<R>(f: impl FnOnce() -> R) -> R {
-            f()
+/// Defines functions that are compiled several times, for the widest vectors that the machine may have, and
+/// choose when called.
+///
+/// What they call has to be marked `#[inline(always)]`, since a function by itself is compiled for the oldest
+/// machine of the target, and closures have to be short, since they cannot be marked.
+macro_rules! vectorized {
+    ($($(#[$meta:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block)*) => {$(
+        $(#[$meta])*
+        #[inline]
+        $visible fn $name($($argument: $type),*) {
+            #[inline(always)]
+            fn generic($($argument: $type),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                fn with_avx512($($argument: $type),*) {
+                    generic($($argument),*);
+                }
+                #[target_feature(enable = "avx2")]
+                fn with_avx2($($argument: $type),*) {
+                    generic($($argument),*);
+                }
+                if is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                {
+                    // SAFETY: the features were just detected.
+                    return unsafe { with_avx512($($argument),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the feature was just detected.
+                    return unsafe { with_avx2($($argument),*) };
+                }
+            }
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+            let generic = {
+                #[target_feature(enable = "relaxed-simd")]
+                fn with_relaxed_simd($($argument: $type),*) {
+                    generic($($argument),*);
+                }
+                with_relaxed_simd
+            };
+            generic($($argument),*);
         }
-        #[target_feature(enable = "avx2")]
-        fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        if is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: the features were just detected.
-            return unsafe { with_avx512(f) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature was just detected.
-            return unsafe { with_avx2(f) };
-        }
-    }
-    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
-    let f = || {
-        #[target_feature(enable = "relaxed-simd")]
-        fn with_relaxed_simd<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        with_relaxed_simd(f)
-    };
-    f()
+    )*};
 }
+pub(super) use vectorized;
 
 /// `x` rounded to the nearest integer, ties to even, for |x| below 2²²; anything for other values.
 #[inline(always)]
@@ -77,13 +89,16 @@ pub fn sum(x: &[f32], of: impl Fn(Vector) -> Vector) -> f32 {
 /// Largest value; negative infinity of none.
 #[inline(always)]
 pub fn greatest(x: &[f32]) -> f32 {
-    let mut most = Vector::splat(f32::NEG_INFINITY);
-    let chunks = x.chunks_exact(Vector::COUNT);
-    let rest = chunks.remainder();
+    let mut most = [Vector::splat(f32::NEG_INFINITY); VECTORS];
+    let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
-        most = most.greatest(Vector::load(chunk));
+        for (i, most) in most.iter_mut().enumerate() {
+            *most = most.greatest(Vector::load(&chunk[i * Vector::COUNT..]));
+        }
     }
-    rest.iter().fold(most.max_of_lanes(), |a, &b| a.greatest(b))
+    let most = most.map(Vector::max_of_lanes).into_iter();
+    most.chain(rest.iter().copied())
+        .fold(f32::NEG_INFINITY, f32::greatest)
 }
 
 /// Smallest and largest value, zero among them; NaN is passed over.

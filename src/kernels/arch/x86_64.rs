@@ -10,7 +10,7 @@ use super::{Kernel, Tile};
 pub fn available() -> impl Iterator<Item = Kernel> {
     let avx2 = is_x86_feature_detected!("avx2");
     let vnni = avx2 && is_x86_feature_detected!("avxvnni");
-    let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
+    let avx512 = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni");
     let kernels = [
         avx512.then_some(Kernel {
             name: "avx512-vnni",
@@ -68,19 +68,19 @@ fn dot_avx512(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512vnni")]
+#[target_feature(enable = "avx512vl,avx512vnni")]
 fn avx512_rows2<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums: &mut [[i32; PANEL]]) {
     avx512_rows::<R, 2>(tile, weights, first, sums);
 }
 
-#[target_feature(enable = "avx512f,avx512vnni")]
+#[target_feature(enable = "avx512vl,avx512vnni")]
 fn avx512_rows1<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums: &mut [[i32; PANEL]]) {
     avx512_rows::<R, 1>(tile, weights, first, sums);
 }
 
 /// `R` rows by `2 * V` panels, two panels a vector; an odd last panel stands in both halves.
 #[inline]
-#[target_feature(enable = "avx512f,avx512vnni")]
+#[target_feature(enable = "avx512vl,avx512vnni")]
 fn avx512_rows<const R: usize, const V: usize>(
     tile: &Tile,
     weights: &[i8],
