@@ -1,6 +1,6 @@
 //! The activation functions of CLIP's perceptrons.
 
-use super::lanes::{Lanes, exp, map};
+use super::lanes::{Function, Lanes, exp, map};
 use super::vector::vectorized;
 
 /// An activation function, as `hidden_act` in `config.json` names it.
@@ -19,24 +19,34 @@ impl Activation {
     }
 }
 
+impl Function for Activation {
+    #[inline(always)]
+    fn of<V: Lanes>(self, x: V) -> V {
+        match self {
+            Self::QuickGelu => quick_gelu(x),
+            Self::Gelu => gelu(x),
+        }
+    }
+}
+
 vectorized! {
-    fn apply(activation: Activation, x: &mut [f32]) {
+    fn apply<V>(activation: Activation, x: &mut [f32]) {
         match activation {
-            Activation::QuickGelu => map(x, quick_gelu),
-            Activation::Gelu => map(x, gelu),
+            Activation::QuickGelu => map::<V>(x, Activation::QuickGelu),
+            Activation::Gelu => map::<V>(x, Activation::Gelu),
         }
     }
 }
 
 /// [`Activation::QuickGelu`] of each lane.
 #[inline(always)]
-pub fn quick_gelu<V: Lanes>(x: V) -> V {
+fn quick_gelu<V: Lanes>(x: V) -> V {
     x / (V::splat(1.0) + exp(V::splat(-1.702) * x))
 }
 
 /// [`Activation::Gelu`] of each lane.
 #[inline(always)]
-pub fn gelu<V: Lanes>(x: V) -> V {
+fn gelu<V: Lanes>(x: V) -> V {
     x * V::splat(0.5) * (V::splat(1.0) + erf(x * V::splat(std::f32::consts::FRAC_1_SQRT_2)))
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::lanes::{Lanes, Vector, exp, map};
+use super::lanes::{Function, Lanes, WIDEST, exp, map};
 use super::parallel::{self, SharedRows};
 use super::vector::{greatest, sum, vectorized};
 
@@ -35,11 +35,8 @@ pub struct Attention<'a> {
     pub causal: bool,
 }
 
-/// Rows of a tile: with two vectors of columns, what sums, columns and one value fit the registers. The 50
-/// tokens of a ViT-B/32 are whole tiles.
+/// Rows of a tile. The 50 tokens of a ViT-B/32 are whole tiles.
 const ROWS: usize = 5;
-/// Columns of a tile.
-const COLUMNS: usize = if cfg!(target_family = "wasm") { 8 } else { 16 };
 
 /// Computes `softmax(q kᵀ / sqrt(head_dim)) v` of every head and segment into `out` (`[tokens, width]`).
 ///
@@ -65,14 +62,14 @@ pub fn attention(a: &Attention, out: &mut [f32]) {
     });
 }
 
-/// One head's keys and values, and the scores of a tile of its rows. Columns are padded to whole tiles, and
-/// lie tile by tile: a tile's rows follow one another.
+/// One head's keys and values, and the scores of a tile of its rows. Columns are padded to whole tiles of
+/// [`Lanes::COLUMNS`], and lie tile by tile: a tile's rows follow one another.
 #[derive(Default)]
 struct Head {
-    /// `[seen / COLUMNS][dim]`, divided by the square root of `dim`.
-    keys: Vec<[f32; COLUMNS]>,
-    /// `[dim / COLUMNS][seen]`
-    values: Vec<[f32; COLUMNS]>,
+    /// `[seen / COLUMNS, dim, COLUMNS]`, divided by the square root of `dim`.
+    keys: Vec<f32>,
+    /// `[dim / COLUMNS, seen, COLUMNS]`
+    values: Vec<f32>,
     /// `[ROWS, seen]`: scores, then probabilities.
     scores: Vec<f32>,
     /// `[ROWS, dim]`
@@ -81,12 +78,15 @@ struct Head {
 
 impl Head {
     #[inline(always)]
-    fn run(&mut self, a: &Attention, segment: &Segment, head: usize, out: &SharedRows) {
+    fn run<V: Lanes>(&mut self, a: &Attention, segment: &Segment, head: usize, out: &SharedRows) {
         let dim = a.width / a.heads;
         let prefix = segment.prefix.len();
         let seen = prefix + segment.tokens.len();
-        let (seen_columns, dim_columns) = (seen.next_multiple_of(COLUMNS), dim.next_multiple_of(COLUMNS));
-        self.gather(a, segment, head);
+        let (seen_columns, dim_columns) = (
+            seen.next_multiple_of(V::COLUMNS),
+            dim.next_multiple_of(V::COLUMNS),
+        );
+        self.gather(a, segment, head, V::COLUMNS);
         self.scores.resize(ROWS * seen_columns, 0.0);
         self.mixed.resize(ROWS * dim_columns, 0.0);
         for first in segment.tokens.clone().step_by(ROWS) {
@@ -95,7 +95,7 @@ impl Head {
             let queries = std::array::from_fn(|row| {
                 &a.qkv[(first + row.min(rows - 1)) * 3 * a.width + head * dim..][..dim]
             });
-            multiply(queries, &self.keys, &mut self.scores);
+            multiply::<V>(queries, &self.keys, &mut self.scores);
             for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
                 let visible = if a.causal {
                     prefix + first - segment.tokens.start + row + 1
@@ -103,11 +103,11 @@ impl Head {
                     seen
                 };
                 let (scores, hidden) = scores.split_at_mut(visible.min(seen));
-                softmax_lanes(scores);
+                softmax_lanes::<V>(scores);
                 hidden.fill(0.0);
             }
             let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
-            multiply(shares, &self.values, &mut self.mixed);
+            multiply::<V>(shares, &self.values, &mut self.mixed);
             for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
                 // SAFETY: a head's columns of a segment's rows belong to this task alone.
                 unsafe { out.write((first + row) * a.width + head * dim, &mixed[..dim]) };
@@ -117,14 +117,14 @@ impl Head {
 
     /// Copies the keys, transposed, and the values that the segment sees.
     #[inline(always)]
-    fn gather(&mut self, a: &Attention, segment: &Segment, head: usize) {
+    fn gather(&mut self, a: &Attention, segment: &Segment, head: usize, columns: usize) {
         let (width, dim) = (a.width, a.width / a.heads);
         let scale = 1.0 / (dim as f32).sqrt();
         let seen = segment.prefix.len() + segment.tokens.len();
         self.keys.clear();
-        self.keys.resize(seen.div_ceil(COLUMNS) * dim, [0.0; COLUMNS]);
+        self.keys.resize(seen.next_multiple_of(columns) * dim, 0.0);
         self.values.clear();
-        self.values.resize(dim.div_ceil(COLUMNS) * seen, [0.0; COLUMNS]);
+        self.values.resize(dim.next_multiple_of(columns) * seen, 0.0);
         let prefix = segment
             .prefix
             .clone()
@@ -138,60 +138,80 @@ impl Head {
                 &qkv[width + head * dim..][..dim],
                 &qkv[2 * width + head * dim..][..dim],
             );
-            let tile = &mut self.keys[i / COLUMNS * dim..][..dim];
-            tile.iter_mut()
-                .zip(k)
-                .for_each(|(to, k)| to[i % COLUMNS] = k * scale);
-            for (tile, v) in v.chunks(COLUMNS).enumerate() {
-                self.values[tile * seen + i][..v.len()].copy_from_slice(v);
+            let tile = &mut self.keys[i / columns * dim * columns..][..dim * columns];
+            let column = tile[i % columns..].iter_mut().step_by(columns);
+            column.zip(k).for_each(|(to, k)| *to = k * scale);
+            for (tile, v) in v.chunks(columns).enumerate() {
+                self.values[(tile * seen + i) * columns..][..v.len()].copy_from_slice(v);
             }
         }
     }
 }
 
-/// `out = a b`: `a` is `[ROWS, inner]`, `b` is `[tiles][inner]` of [`COLUMNS`], `out` is
-/// `[ROWS, tiles * COLUMNS]`.
+/// `out = a b`: `a` is `[ROWS, inner]`, `b` is `[tiles, inner, COLUMNS]`, `out` is `[ROWS, tiles * COLUMNS]`.
 #[inline(always)]
-fn multiply(a: [&[f32]; ROWS], b: &[[f32; COLUMNS]], out: &mut [f32]) {
-    const VECTORS: usize = COLUMNS / Vector::COUNT;
+fn multiply<V: Lanes>(a: [&[f32]; ROWS], b: &[f32], out: &mut [f32]) {
     let (inner, columns) = (a[0].len(), out.len() / ROWS);
     let a = a.map(|row| &row[..inner]);
-    for (tile, b) in b.chunks_exact(inner).enumerate() {
-        let mut sums = [[Vector::splat(0.0); VECTORS]; ROWS];
-        for (i, b) in b.iter().enumerate() {
+    for (tile, b) in b.chunks_exact(inner * V::COLUMNS).enumerate() {
+        // As many vectors as a tile has columns for are used.
+        let mut sums = [[V::splat(0.0); WIDEST]; ROWS];
+        for (i, b) in b.chunks_exact(V::COLUMNS).enumerate() {
             for (a, sums) in a.iter().zip(&mut sums) {
                 // SAFETY: `b` has `inner` rows, and each row of `a` was cut to as many values.
-                let a = Vector::splat(unsafe { *a.get_unchecked(i) });
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = a.times_plus(Vector::load(&b[j * Vector::COUNT..]), *sum);
+                let a = V::splat(unsafe { *a.get_unchecked(i) });
+                for j in 0..V::COLUMNS / V::COUNT {
+                    sums[j] = a.times_plus(V::load(&b[j * V::COUNT..]), sums[j]);
                 }
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            for (j, sum) in sums.iter().enumerate() {
-                sum.store(&mut out[row * columns + tile * COLUMNS + j * Vector::COUNT..]);
+            for j in 0..V::COLUMNS / V::COUNT {
+                sums[j].store(&mut out[row * columns + tile * V::COLUMNS + j * V::COUNT..]);
             }
         }
     }
 }
 
 vectorized! {
-    fn run(head: &mut Head, a: &Attention, segment: &Segment, index: usize, out: &SharedRows) {
-        head.run(a, segment, index, out);
+    fn run<V>(head: &mut Head, a: &Attention, segment: &Segment, index: usize, out: &SharedRows) {
+        head.run::<V>(a, segment, index, out);
     }
 
     /// Exponentials of a row over their sum, in place, shifted by the maximum so that none overflows.
-    pub fn softmax(x: &mut [f32]) {
-        softmax_lanes(x);
+    pub fn softmax<V>(x: &mut [f32]) {
+        softmax_lanes::<V>(x);
     }
 }
 
 #[inline(always)]
-fn softmax_lanes(x: &mut [f32]) {
-    let max = Vector::splat(greatest(x));
-    map(x, |x| exp(x - max));
-    let inverse = Vector::splat(1.0 / sum(x, |x| x));
-    map(x, |x| x * inverse);
+fn softmax_lanes<V: Lanes>(x: &mut [f32]) {
+    let max = greatest::<V>(x);
+    map::<V>(x, ExpOfDifference(max));
+    let total = sum::<V>(x, 0.0, |x| x);
+    map::<V>(x, Times(1.0 / total));
+}
+
+/// `exp(x - self.0)`
+#[derive(Clone, Copy)]
+struct ExpOfDifference(f32);
+
+impl Function for ExpOfDifference {
+    #[inline(always)]
+    fn of<V: Lanes>(self, x: V) -> V {
+        exp(x - V::splat(self.0))
+    }
+}
+
+/// `x * self.0`
+#[derive(Clone, Copy)]
+struct Times(f32);
+
+impl Function for Times {
+    #[inline(always)]
+    fn of<V: Lanes>(self, x: V) -> V {
+        x * V::splat(self.0)
+    }
 }
 
 #[cfg(test)]

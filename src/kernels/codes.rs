@@ -54,12 +54,12 @@ impl Codes {
 
 vectorized! {
     /// Quantizes the rows of one tile and lays their codes side by side.
-    fn quantize_tile(x: &[f32], k: usize, kernel: &Kernel, codes: &mut [Code], rows: &mut [RowCode]) {
+    fn quantize_tile<V>(x: &[f32], k: usize, kernel: &Kernel, codes: &mut [Code], rows: &mut [RowCode]) {
         let mut row_codes = vec![0; k.next_multiple_of(GROUP)];
         let (groups, _) = codes.as_chunks_mut::<GROUP>();
         let height = rows.len();
         for (row, (x, coded)) in x.chunks_exact(k).zip(rows).enumerate() {
-            *coded = quantize_row(x, kernel.range, &mut row_codes);
+            *coded = quantize_row::<V>(x, kernel.range, &mut row_codes);
             let places = groups[row..].iter_mut().step_by(height);
             for (place, group) in places.zip(row_codes.as_chunks::<GROUP>().0) {
                 *place = *group;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::activation::{Activation, gelu, quick_gelu};
-use super::lanes::{Lanes, Vector};
+use super::activation::Activation;
+use super::lanes::{Function, Lanes};
 use super::pack::{PANEL, PackedMatrix};
 use super::parallel::SharedRows;
 use super::quantize::RowCode;
@@ -17,6 +17,18 @@ pub enum Epilogue<'a> {
     Activation(Activation),
     /// A residual of the output's shape is added.
     Residual(&'a [f32]),
+}
+
+impl Epilogue<'_> {
+    /// Of outputs that go to the place `at` and those after it.
+    #[inline(always)]
+    fn of<V: Lanes>(self, y: V, at: usize) -> V {
+        match self {
+            Self::None => y,
+            Self::Activation(activation) => activation.of(y),
+            Self::Residual(residual) => y + V::load(&residual[at..]),
+        }
+    }
 }
 
 /// The sums of a tile, `[rows, panels]` of [`PANEL`].
@@ -38,37 +50,30 @@ pub struct Finisher<'a> {
 impl Finisher<'_> {
     /// Stores the outputs of a tile. No other thread may have the same panels.
     #[inline(always)]
-    pub fn store(&self, sums: &Sums) {
+    pub fn store<V: Lanes>(&self, sums: &Sums) {
+        // Each arm is compiled for its own value.
         match self.epilogue {
-            Epilogue::None => self.panels(sums, |y, _| y, |y, _| y),
+            Epilogue::None => self.panels::<V>(sums, Epilogue::None),
             Epilogue::Activation(Activation::QuickGelu) => {
-                self.panels(sums, |y, _| quick_gelu(y), |y, _| quick_gelu(y))
+                self.panels::<V>(sums, Epilogue::Activation(Activation::QuickGelu))
             }
-            Epilogue::Activation(Activation::Gelu) => self.panels(sums, |y, _| gelu(y), |y, _| gelu(y)),
-            Epilogue::Residual(residual) => self.panels(
-                sums,
-                |y, at| y + Vector::load(&residual[at..]),
-                |y, at| y + residual[at],
-            ),
+            Epilogue::Activation(Activation::Gelu) => {
+                self.panels::<V>(sums, Epilogue::Activation(Activation::Gelu))
+            }
+            Epilogue::Residual(residual) => self.panels::<V>(sums, Epilogue::Residual(residual)),
         }
     }
 
-    /// Whole panels by vectors, a last one that is not whole value by value. `then` and `then_one` are
-    /// given an output and where it goes.
+    /// Whole panels by vectors, a last one that is not whole value by value.
     #[inline(always)]
-    fn panels(
-        &self,
-        sums: &Sums,
-        then: impl Fn(Vector, usize) -> Vector,
-        then_one: impl Fn(f32, usize) -> f32,
-    ) {
+    fn panels<V: Lanes>(&self, sums: &Sums, epilogue: Epilogue) {
         for (i, panel) in sums.panels.clone().enumerate() {
             let rows = sums.sums[i..].iter().step_by(sums.panels.len());
             let rows = sums.rows.clone().zip(rows);
             if (panel + 1) * PANEL <= self.w.n() {
-                self.panel(panel, PANEL, rows, &then);
+                self.panel::<V>(panel, PANEL, rows, epilogue);
             } else {
-                self.panel(panel, self.w.n() - panel * PANEL, rows, &then_one);
+                self.panel::<f32>(panel, self.w.n() - panel * PANEL, rows, epilogue);
             }
         }
     }
@@ -80,7 +85,7 @@ impl Finisher<'_> {
         panel: usize,
         width: usize,
         rows: impl Iterator<Item = (usize, &'s [i32; PANEL])>,
-        then: &impl Fn(V, usize) -> V,
+        epilogue: Epilogue,
     ) {
         let (scales, totals) = (self.w.scales(panel), self.w.sums(panel));
         let start = panel * PANEL;
@@ -95,7 +100,8 @@ impl Finisher<'_> {
             for j in (0..width).step_by(V::COUNT) {
                 let dots = V::corrected(&dots[j..], zero, &totals[j..]);
                 let scale = V::splat(scale) * V::load(&scales[j..]);
-                then(dots.times_plus(scale, V::load(&bias[j..])), at + j).store(&mut y[j..]);
+                let dots = dots.times_plus(scale, V::load(&bias[j..]));
+                epilogue.of(dots, at + j).store(&mut y[j..]);
             }
             // SAFETY: the caller's panels are its own, so no other thread writes these columns.
             unsafe { self.out.write(at, &y[..width]) };

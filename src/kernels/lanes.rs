@@ -1,17 +1,20 @@
 //! Float functions written once over a vector of lanes.
 //!
-//! Natively the vector is a single `f32` in loops that the compiler widens, since it knows the
-//! machine's width and fuses nothing. In WebAssembly it does this poorly (shuffles, extracted lanes,
-//! calls), so there the vector is a `v128` by name; `f32` is then its scalar twin.
+//! Which vector that is, [`vectorized`](super::vector::vectorized) says: it compiles what is written here for
+//! each that the machine may have. Compilers widen loops over single floats poorly (shuffles, extracted lanes,
+//! sums kept in memory), so vectors have names; `f32` is their scalar twin, and what builds without one use.
 
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-/// The vector of this build.
+/// The vector of machines of this build of which no more is known.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub type Vector = super::arch::wasm_lanes::F32x4;
-/// The vector of this build.
+pub type Baseline = super::arch::wasm_lanes::F32x4;
+/// The vector of machines of this build of which no more is known.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub type Vector = f32;
+pub type Baseline = f32;
+
+/// Most lanes of any vector.
+pub const WIDEST: usize = 16;
 
 /// Adding it to a float of magnitude below 2²² rounds that to an integer, ties to even, which then
 /// stands in the low mantissa bits.
@@ -25,6 +28,10 @@ pub trait Lanes:
 {
     /// How many.
     const COUNT: usize;
+    /// Columns of a tile of attention: with five rows of sums, columns and one value fill the registers.
+    const COLUMNS: usize;
+    /// The widest vector that divides a panel of outputs.
+    type Panel: Lanes;
 
     /// `x` in every lane.
     fn splat(x: f32) -> Self;
@@ -72,6 +79,8 @@ pub trait Lanes:
 
 impl Lanes for f32 {
     const COUNT: usize = 1;
+    const COLUMNS: usize = 16;
+    type Panel = Self;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
@@ -148,18 +157,24 @@ pub fn exp<V: Lanes>(x: V) -> V {
     p * shifted.power_of_two()
 }
 
+/// A function of each lane. (A closure would do, could it be told to be inlined.)
+pub trait Function: Copy {
+    /// Its value at `x`.
+    fn of<V: Lanes>(self, x: V) -> V;
+}
+
 /// Replaces each value of `x` by `f` of it.
 #[inline(always)]
-pub fn map(x: &mut [f32], f: impl Fn(Vector) -> Vector) {
-    let mut chunks = x.chunks_exact_mut(Vector::COUNT);
+pub fn map<V: Lanes>(x: &mut [f32], f: impl Function) {
+    let mut chunks = x.chunks_exact_mut(V::COUNT);
     for chunk in &mut chunks {
-        f(Vector::load(chunk)).store(chunk);
+        f.of(V::load(chunk)).store(chunk);
     }
     let rest = chunks.into_remainder();
     if !rest.is_empty() {
-        let mut lanes = [0.0; Vector::COUNT];
+        let mut lanes = [0.0; WIDEST];
         lanes[..rest.len()].copy_from_slice(rest);
-        f(Vector::load(&lanes)).store(&mut lanes);
+        f.of(V::load(&lanes)).store(&mut lanes);
         rest.copy_from_slice(&lanes[..rest.len()]);
     }
 }
@@ -169,11 +184,99 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// What `f` makes of `x`, a vector at a time.
+    fn by<V: Lanes>(x: &[f32; WIDEST], f: impl Fn(V, usize) -> V) -> [f32; WIDEST] {
+        let mut out = [0.0; WIDEST];
+        for at in (0..WIDEST).step_by(V::COUNT) {
+            f(V::load(&x[at..]), at).store(&mut out[at..]);
+        }
+        out
+    }
+
+    /// Every operation, lane by lane.
+    fn operations<V: Lanes>(a: &[f32; WIDEST], b: &[f32; WIDEST]) -> Vec<[f32; WIDEST]> {
+        let integers = |x: &[f32; WIDEST]| x.map(|x| x as i32);
+        let (dots, totals) = (integers(a), integers(b));
+        let rounded = a.map(|x| (x / 10.0).round() + MAGIC);
+        let most = by::<V>(a, |x, _| V::splat(x.max_of_lanes()));
+        vec![
+            by::<V>(a, |x, at| x + V::load(&b[at..])),
+            by::<V>(a, |x, at| x - V::load(&b[at..])),
+            by::<V>(a, |x, at| x * V::load(&b[at..])),
+            by::<V>(a, |x, at| x / V::load(&b[at..])),
+            by::<V>(a, |x, at| x.least(V::load(&b[at..]))),
+            by::<V>(a, |x, at| x.greatest(V::load(&b[at..]))),
+            by::<V>(a, |x, at| x.with_sign_of(V::load(&b[at..]))),
+            by::<V>(a, |x, _| x.abs()),
+            by::<V>(a, |_, at| V::corrected(&dots[at..], 77, &totals[at..])),
+            by::<V>(&rounded, |x, _| x.power_of_two()),
+            [most.into_iter().fold(f32::NEG_INFINITY, f32::max); WIDEST],
+        ]
+    }
+
+    fn equals_twin<V: Lanes>(a: &[f32; WIDEST], b: &[f32; WIDEST]) -> Result<(), TestCaseError> {
+        let bits = |all: Vec<[f32; WIDEST]>| all.into_iter().map(|x| x.map(f32::to_bits)).collect::<Vec<_>>();
+        prop_assert_eq!(bits(operations::<V>(a, b)), bits(operations::<f32>(a, b)));
+        let plus = |x: V, at| x.times_plus(V::load(&b[at..]), V::load(&a[at..]));
+        for (i, sum) in by(a, plus).into_iter().enumerate() {
+            let product = f64::from(a[i]) * f64::from(b[i]);
+            let most = (product.abs() + f64::from(a[i]).abs()) * 1e-6;
+            prop_assert!((f64::from(sum) - product - f64::from(a[i])).abs() <= most);
+        }
+        let (got, want) = (by(a, |x: V, _| exp(x)), by(a, |x: f32, _| exp(x)));
+        for (got, want) in got.into_iter().zip(want) {
+            prop_assert!((got - want).abs() <= 1e-6 * want);
+        }
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn exp_is_within_two_ulp(x in -87.0f32..88.0) {
             let want = f64::from(x).exp();
             prop_assert!(((f64::from(exp(x)) - want) / want).abs() < 2.5e-7, "exp({}) = {}", x, exp(x));
+        }
+
+        #[cfg(target_arch = "x86_64")]
+        #[test]
+        fn vectors_equal_their_twin(a in prop::array::uniform16(-1e3f32..1e3), b in prop::array::uniform16(0.5f32..1e3)) {
+            use crate::kernels::arch::x86_64_lanes::{F32x8, F32x16};
+            let b = std::array::from_fn(|i| b[i].copysign(a[WIDEST - 1 - i]));
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                equals_twin::<F32x8>(&a, &b)?;
+            }
+            if is_x86_feature_detected!("avx512f") {
+                equals_twin::<F32x16>(&a, &b)?;
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn vectors_pass_over_what_their_twin_does() {
+        fn extremes<V: Lanes>() -> [[u32; WIDEST]; 2] {
+            const X: [f32; 8] = [
+                f32::NAN,
+                1.0,
+                f32::INFINITY,
+                -0.0,
+                f32::NEG_INFINITY,
+                f32::NAN,
+                0.0,
+                2.0,
+            ];
+            let a: [f32; WIDEST] = std::array::from_fn(|i| X[i % 8]);
+            let b: [f32; WIDEST] = std::array::from_fn(|i| X[(3 * i + i / 8) % 8]);
+            let least = by(&a, |x: V, at| x.least(V::load(&b[at..])));
+            let greatest = by(&a, |x: V, at| x.greatest(V::load(&b[at..])));
+            [least, greatest].map(|x| x.map(f32::to_bits))
+        }
+        use crate::kernels::arch::x86_64_lanes::{F32x8, F32x16};
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            assert_eq!(extremes::<F32x8>(), extremes::<f32>());
+        }
+        if is_x86_feature_detected!("avx512f") {
+            assert_eq!(extremes::<F32x16>(), extremes::<f32>());
         }
     }
 

@@ -74,8 +74,8 @@ fn multiply(kernel: &Kernel, codes: &Codes, blocks: Range<usize>, finisher: &Fin
 }
 
 vectorized! {
-    fn store(finisher: &Finisher, sums: &Sums) {
-        finisher.store(sums);
+    fn store<V>(finisher: &Finisher, sums: &Sums) {
+        finisher.store::<V::Panel>(sums);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Layer normalisation (Ba et al. 2016), as `torch.nn.LayerNorm` computes it.
 
-use super::lanes::{Lanes, Vector};
+use super::lanes::Lanes;
 use super::parallel;
 use super::vector::{sum, vectorized};
 
@@ -21,32 +21,35 @@ pub fn layer_norm(x: &[f32], width: usize, weight: &[f32], bias: &[f32], eps: f3
 }
 
 vectorized! {
-    fn normalise(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    fn normalise<V>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
         let width = weight.len();
         for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
             let count = width as f32;
-            let mean = sum(row, |x| x) / count;
-            let centre = Vector::splat(mean);
-            let variance = sum(row, |x| (x - centre) * (x - centre)) / count;
+            let mean = sum::<V>(row, 0.0, |x| x) / count;
+            let centre = V::splat(mean);
+            let variance = sum(row, mean, |x: V| (x - centre) * (x - centre)) / count;
             let inverse = 1.0 / (variance + eps).sqrt();
-            scale_and_shift((row, weight, bias), mean, inverse, out);
+            scale_and_shift::<V>((row, weight, bias), mean, inverse, out);
         }
     }
 }
 
 /// `(x - mean) * inverse * weight + bias` of a row.
 #[inline(always)]
-fn scale_and_shift((x, weight, bias): (&[f32], &[f32], &[f32]), mean: f32, inverse: f32, out: &mut [f32]) {
+fn scale_and_shift<V: Lanes>(
+    (x, weight, bias): (&[f32], &[f32], &[f32]),
+    mean: f32,
+    inverse: f32,
+    out: &mut [f32],
+) {
     let of = |x: &[f32], weight: &[f32], bias: &[f32]| {
-        let x = (Vector::load(x) - Vector::splat(mean)) * Vector::splat(inverse);
-        x.times_plus(Vector::load(weight), Vector::load(bias))
+        let x = (V::load(x) - V::splat(mean)) * V::splat(inverse);
+        x.times_plus(V::load(weight), V::load(bias))
     };
-    let chunks = x.chunks_exact(Vector::COUNT);
+    let chunks = x.chunks_exact(V::COUNT);
     let rest = chunks.remainder();
-    let places = out.chunks_exact_mut(Vector::COUNT);
-    let parameters = weight
-        .chunks_exact(Vector::COUNT)
-        .zip(bias.chunks_exact(Vector::COUNT));
+    let places = out.chunks_exact_mut(V::COUNT);
+    let parameters = weight.chunks_exact(V::COUNT).zip(bias.chunks_exact(V::COUNT));
     for ((x, (weight, bias)), out) in chunks.zip(parameters).zip(places) {
         of(x, weight, bias).store(out);
     }

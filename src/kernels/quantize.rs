@@ -4,6 +4,7 @@
 //! its own affine code `x ≈ scale * (code - zero)`. Zero is always exactly representable.
 
 use super::arch::Code;
+use super::lanes::Lanes;
 use super::vector::{round_to_i32, span_with_zero};
 
 /// Integer codes that an implementation's dot product takes exactly.
@@ -79,8 +80,8 @@ impl RowCode {
 /// Quantizes one row into `codes`, rounding to nearest, ties to even. Values that are not finite get
 /// some code in the range.
 #[inline(always)]
-pub fn quantize_row(x: &[f32], range: CodeRange, codes: &mut [Code]) -> RowCode {
-    let (min, max) = span_with_zero(x);
+pub fn quantize_row<V: Lanes>(x: &[f32], range: CodeRange, codes: &mut [Code]) -> RowCode {
+    let (min, max) = span_with_zero::<V>(x);
     let code = RowCode::spanning(min, max, range);
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     let (x, codes) = encode_vectors(x, code, range, codes);
@@ -126,7 +127,7 @@ mod tests {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
         for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
             let mut codes = vec![0i16; x.len()];
-            let (min, max) = span_with_zero(&x);
+            let (min, max) = span_with_zero::<f32>(&x);
             let code = RowCode::spanning(min, max, range);
             encode(&x, code, range, &mut codes);
             for (&x, &q) in x.iter().zip(&codes) {
@@ -143,14 +144,14 @@ mod tests {
     #[test]
     fn zeros_and_non_finite_values_do_no_harm() {
         let mut codes = [0; 3];
-        let code = quantize_row(&[0.0; 3], CodeRange::U7, &mut codes);
+        let code = quantize_row::<f32>(&[0.0; 3], CodeRange::U7, &mut codes);
         assert!(codes.iter().all(|&q| i32::from(q) == code.zero));
         for x in [
             [f32::NAN, f32::INFINITY, -1.0],
             [f32::NAN; 3],
             [f32::NEG_INFINITY, 1e38, -1e38],
         ] {
-            quantize_row(&x, CodeRange::U7, &mut codes);
+            quantize_row::<f32>(&x, CodeRange::U7, &mut codes);
             assert!(
                 codes.iter().all(|&q| i32::from(q) <= 127),
                 "{x:?} became {codes:?}"

@@ -1,35 +1,33 @@
-//! Float loops written so that the compiler turns them into vector instructions on every target:
-//! lanes are explicit, nothing branches, and rounding is done by adding a magic number. One source
-//! therefore serves as fast path and as its own scalar twin, with the same bits on every machine.
+//! Passes over rows of floats, and what chooses the vector they run on. Lanes are explicit, nothing branches,
+//! and rounding is done by adding a magic number, so one source serves every machine.
 
-use super::lanes::{Lanes, MAGIC, MAGIC_BITS, Vector};
+use super::lanes::{Lanes, MAGIC, MAGIC_BITS, WIDEST};
 
-/// Lanes that sums and maxima run in.
-pub const LANES: usize = 16;
-/// Vectors that hold them.
-const VECTORS: usize = LANES / Vector::COUNT;
-
-/// Defines functions that are compiled several times, for the widest vectors that the machine may have, and
+/// Defines functions of a vector type that are compiled for each vector that the machine may have, and
 /// choose when called.
 ///
 /// What they call has to be marked `#[inline(always)]`, since a function by itself is compiled for the oldest
 /// machine of the target, and closures have to be short, since they cannot be marked.
 macro_rules! vectorized {
-    ($($(#[$meta:meta])* $visible:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block)*) => {$(
+    ($(
+        $(#[$meta:meta])*
+        $visible:vis fn $name:ident<$vector:ident>($($argument:ident: $type:ty),* $(,)?) $body:block
+    )*) => {$(
         $(#[$meta])*
         #[inline]
         $visible fn $name($($argument: $type),*) {
             #[inline(always)]
-            fn generic($($argument: $type),*) $body
+            fn of<$vector: $crate::kernels::lanes::Lanes>($($argument: $type),*) $body
             #[cfg(target_arch = "x86_64")]
             {
+                use $crate::kernels::arch::x86_64_lanes::{F32x8, F32x16};
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
                 fn with_avx512($($argument: $type),*) {
-                    generic($($argument),*);
+                    of::<F32x16>($($argument),*);
                 }
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 fn with_avx2($($argument: $type),*) {
-                    generic($($argument),*);
+                    of::<F32x8>($($argument),*);
                 }
                 if is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq")
@@ -38,24 +36,23 @@ macro_rules! vectorized {
                     // SAFETY: the features were just detected.
                     return unsafe { with_avx512($($argument),*) };
                 }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the feature was just detected.
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    // SAFETY: the features were just detected.
                     return unsafe { with_avx2($($argument),*) };
                 }
             }
-            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
-            let generic = {
-                #[target_feature(enable = "relaxed-simd")]
-                fn with_relaxed_simd($($argument: $type),*) {
-                    generic($($argument),*);
-                }
-                with_relaxed_simd
-            };
-            generic($($argument),*);
+            #[cfg_attr(all(target_arch = "wasm32", feature = "relaxed-simd"), target_feature(enable = "relaxed-simd"))]
+            fn with_baseline($($argument: $type),*) {
+                of::<$crate::kernels::lanes::Baseline>($($argument),*);
+            }
+            with_baseline($($argument),*);
         }
     )*};
 }
 pub(super) use vectorized;
+
+/// Vectors that a sum runs in side by side, so that none waits for the one before.
+const CHAINS: usize = 4;
 
 /// `x` rounded to the nearest integer, ties to even, for |x| below 2²²; anything for other values.
 #[inline(always)]
@@ -63,65 +60,64 @@ pub fn round_to_i32(x: f32) -> i32 {
     ((x + MAGIC).to_bits() as i32).wrapping_sub(MAGIC_BITS)
 }
 
-/// Sum of `of` each value.
+/// Calls `take` with each vector of `x`, told which of [`CHAINS`] it is for; a last one that is not whole is
+/// filled up with `filler`.
 #[inline(always)]
-pub fn sum(x: &[f32], of: impl Fn(Vector) -> Vector) -> f32 {
-    let mut sums = [Vector::splat(0.0); VECTORS];
-    let (chunks, rest) = x.as_chunks::<LANES>();
+fn each_vector<V: Lanes>(x: &[f32], filler: f32, mut take: impl FnMut(usize, V)) {
+    let chunks = x.chunks_exact(CHAINS * V::COUNT);
+    let rest = chunks.remainder().chunks_exact(V::COUNT);
+    let last = rest.remainder();
     for chunk in chunks {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            *sum += of(Vector::load(&chunk[i * Vector::COUNT..]));
+        for chain in 0..CHAINS {
+            take(chain, V::load(&chunk[chain * V::COUNT..]));
         }
     }
-    let mut lanes = [0.0; LANES];
-    for (i, sum) in sums.iter().enumerate() {
-        sum.store(&mut lanes[i * Vector::COUNT..]);
+    for vector in rest {
+        take(0, V::load(vector));
     }
-    let mut total: f32 = lanes.iter().sum();
-    for &x in rest {
-        let mut one = [0.0; Vector::COUNT];
-        of(Vector::splat(x)).store(&mut one);
-        total += one[0];
+    if !last.is_empty() {
+        let mut lanes = [filler; WIDEST];
+        lanes[..last.len()].copy_from_slice(last);
+        take(0, V::load(&lanes));
     }
-    total
+}
+
+/// Sum of `of` each value; of `nothing` it is zero.
+#[inline(always)]
+pub fn sum<V: Lanes>(x: &[f32], nothing: f32, of: impl Fn(V) -> V) -> f32 {
+    let mut sums = [V::splat(0.0); CHAINS];
+    each_vector(x, nothing, |chain, x| sums[chain] += of(x));
+    let mut lanes = [0.0; WIDEST];
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])).store(&mut lanes);
+    lanes[..V::COUNT].iter().sum()
 }
 
 /// Largest value; negative infinity of none.
 #[inline(always)]
-pub fn greatest(x: &[f32]) -> f32 {
-    let mut most = [Vector::splat(f32::NEG_INFINITY); VECTORS];
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (i, most) in most.iter_mut().enumerate() {
-            *most = most.greatest(Vector::load(&chunk[i * Vector::COUNT..]));
-        }
-    }
-    let most = most.map(Vector::max_of_lanes).into_iter();
-    most.chain(rest.iter().copied())
-        .fold(f32::NEG_INFINITY, f32::greatest)
+pub fn greatest<V: Lanes>(x: &[f32]) -> f32 {
+    let mut most = [V::splat(f32::NEG_INFINITY); CHAINS];
+    each_vector(x, f32::NEG_INFINITY, |chain, x| {
+        most[chain] = most[chain].greatest(x)
+    });
+    greatest_of(most)
 }
 
 /// Smallest and largest value, zero among them; NaN is passed over.
 #[inline(always)]
-pub fn span_with_zero(x: &[f32]) -> (f32, f32) {
-    let zero = Vector::splat(0.0);
-    let (mut low, mut high) = ([zero; VECTORS], [zero; VECTORS]);
-    let mut take = |chunk: &[f32; LANES]| {
-        for (i, (low, high)) in low.iter_mut().zip(&mut high).enumerate() {
-            let x = Vector::load(&chunk[i * Vector::COUNT..]);
-            *low = low.least(x);
-            *high = high.greatest(x);
-        }
-    };
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    chunks.iter().for_each(&mut take);
-    if !rest.is_empty() {
-        let mut last = [0.0; LANES];
-        last[..rest.len()].copy_from_slice(rest);
-        take(&last);
-    }
-    let most = |x: [Vector; VECTORS]| x.into_iter().fold(zero, Vector::greatest).max_of_lanes();
-    (-most(low.map(|low| zero - low)), most(high))
+pub fn span_with_zero<V: Lanes>(x: &[f32]) -> (f32, f32) {
+    let zero = V::splat(0.0);
+    let (mut low, mut high) = ([zero; CHAINS], [zero; CHAINS]);
+    each_vector(x, 0.0, |chain, x| {
+        low[chain] = low[chain].least(x);
+        high[chain] = high[chain].greatest(x);
+    });
+    (-greatest_of(low.map(|low| zero - low)), greatest_of(high))
+}
+
+/// Largest of all lanes.
+#[inline(always)]
+fn greatest_of<V: Lanes>([a, b, c, d]: [V; CHAINS]) -> f32 {
+    a.greatest(b).greatest(c.greatest(d)).max_of_lanes()
 }
 
 #[cfg(test)]
@@ -139,8 +135,8 @@ mod tests {
         fn sums_and_spans(x in prop::collection::vec(-1e3f32..1e3, 0..70)) {
             let want: f64 = x.iter().map(|&x| f64::from(x)).sum();
             let scale: f64 = x.iter().map(|&x| f64::from(x).abs()).sum();
-            prop_assert!((f64::from(sum(&x, |x| x)) - want).abs() <= 1e-6 * scale);
-            let (low, high) = span_with_zero(&x);
+            prop_assert!((f64::from(sum::<f32>(&x, 0.0, |x| x)) - want).abs() <= 1e-6 * scale);
+            let (low, high) = span_with_zero::<f32>(&x);
             prop_assert_eq!(low, x.iter().copied().fold(0.0, f32::min));
             prop_assert_eq!(high, x.iter().copied().fold(0.0, f32::max));
         }

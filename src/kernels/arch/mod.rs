@@ -25,6 +25,8 @@ mod wasm_relaxed;
 mod wasm_simd128;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub mod x86_64_lanes;
 
 /// What an activation's code is stored as: without a byte product, 16 bits.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]

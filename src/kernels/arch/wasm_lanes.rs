@@ -38,6 +38,8 @@ impl AddAssign for F32x4 {
 
 impl Lanes for F32x4 {
     const COUNT: usize = 4;
+    const COLUMNS: usize = 8;
+    type Panel = Self;
 
     #[inline(always)]
     fn splat(x: f32) -> Self {
