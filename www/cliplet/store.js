@@ -89,17 +89,20 @@ export async function file({ key, name }) {
  */
 export async function join(key) {
   const [cache, record] = [await storage(), await find(key)];
-  if (!record?.complete || record.joined || !(await whole.write(key, bytes(key)))) return;
-  // Meanwhile the model may have been deleted, or fetched anew by an engine that then writes the file anew.
+  if (!record?.complete || record.joined || !(await whole.write(key, bytes(key), record.bytes))) return;
+  // Meanwhile the model may have been deleted, or kept anew by an engine that found the file taken.
   const now = await find(key);
   if (!now) return whole.remove(key);
-  if (now.saved !== record.saved) return;
+  if (now.owner !== record.owner) return join(key);
   await cache.put(`${folder(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
   const kept = (await cache.keys()).filter(({ url }) => url.startsWith(folder(key)) && !url.endsWith("/record"));
   for (const request of kept) await cache.delete(request);
 }
 
-/** Writes a model while it arrives. A failure (the disk is full, say) ends the keeping, not the loading. */
+/**
+ * Writes a model while it arrives. A failure (the disk is full, say) ends the keeping, not the loading. Of
+ * several engines that fetch the same model at once, the one that began last keeps it.
+ */
 export class Keeper {
   /** Why nothing is kept any more: "full" or "unavailable". */
   problem = null;
@@ -119,7 +122,7 @@ export class Keeper {
     if (!keeper.#cache) keeper.problem = "unavailable";
     keeper.#part = part;
     if (part === 0) await forget(record.key);
-    keeper.#record = { ...record, complete: false, bytes: 0, saved: new Date().toISOString() };
+    keeper.#record = { ...record, owner: crypto.randomUUID(), complete: false, bytes: 0, saved: new Date().toISOString() };
     await keeper.#put("record", JSON.stringify(keeper.#record));
     return keeper;
   }
@@ -134,9 +137,15 @@ export class Keeper {
     }
   }
 
+  /** Puts what is said to be kept under the record, as long as that is this keeper's. */
+  async #add(name, body) {
+    const { key, owner } = this.#record;
+    if (!this.problem && (await find(key))?.owner === owner) await this.#put(name, body);
+  }
+
   /** Keeps a piece by its name. */
   async piece(name, bytes) {
-    await this.#put(name, bytes);
+    await this.#add(name, bytes);
   }
 
   /** Takes the next bytes; they are written once there are enough. */
@@ -153,13 +162,14 @@ export class Keeper {
     const body = new Blob(this.#gathered);
     this.#gathered = [];
     this.#size = 0;
-    await this.#put(this.#part, body);
+    await this.#add(this.#part, body);
     this.#part += 1;
   }
 
   /** Marks the model as whole, with what is now known of it. */
   async finish(known) {
     await this.flush();
-    await this.#put("record", JSON.stringify({ ...this.#record, ...known, complete: true, saved: new Date().toISOString() }));
+    const saved = new Date().toISOString();
+    await this.#add("record", JSON.stringify({ ...this.#record, ...known, complete: true, saved }));
   }
 }

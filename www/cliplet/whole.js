@@ -33,8 +33,8 @@ async function once(work) {
   }
 }
 
-/** Writes a file, in place of the one of this key; false where that cannot be had, or another tab does. */
-export async function write(key, chunks) {
+/** Writes a file of `total` bytes, in place of the one of this key; false where that cannot be had, or another tab does. */
+export async function write(key, chunks, total) {
   let file;
   try {
     const handle = await (await folder()).getFileHandle(await nameOf(key), { create: true });
@@ -49,6 +49,7 @@ export async function write(key, chunks) {
       if (file.write(chunk, { at: size }) < chunk.length) throw new DOMException("no room", "QuotaExceededError");
       size += chunk.length;
     }
+    if (size !== total) throw new DOMException("parts are missing", "NotFoundError");
     file.flush();
     file.close();
     return true;
