@@ -97,7 +97,7 @@ ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()}, Chromium ${version}; O
 ViT-B/32 of one checkpoint with random weights: cliplet's q8 file beside ONNX Runtime's dynamic int8 of both towers
 (QUInt8 vision, QInt8 text). Both alternate in one page; milliseconds, median (quartiles) of ${REPEATS} runs, ${Math.max(3, Math.floor(REPEATS / 3))} where many are embedded at
 once; *times faster* is the ratio of medians; both start from the same
-pixels and 50 ms after the other has ended; cliplet's times include the way to its worker and back. Cosines are the smallest over the inputs, with transformers in float32.
+pixels and 15 ms after the other has ended; cliplet's times include the way to its worker and back. Cosines are the smallest over the inputs, with transformers in float32.
 
 | what | cliplet | ONNX Runtime Web | times faster | cosine, cliplet / peer |
 |---|---|---|---|---|

@@ -11,8 +11,11 @@ export async function measure({ what, variant, threads, count, pad, repeats }) {
   ort.env.wasm.wasmPaths = new URL("./ort/", document.baseURI).href;
   ort.env.wasm.numThreads = threads;
 
-  /** ONNX Runtime's threads go on looking for work for some ten milliseconds after a run: nobody is measured in them. */
-  const REST = 50;
+  /**
+   * ONNX Runtime's threads go on looking for work for some ten milliseconds after a run: nobody is measured in them.
+   * Much later a virtual machine's idle processors sleep, and whichever engine has threads waits for the scheduler.
+   */
+  const REST = 15;
   const time = async (work) => {
     await new Promise((resume) => setTimeout(resume, REST));
     const start = performance.now();
@@ -41,7 +44,9 @@ export async function measure({ what, variant, threads, count, pad, repeats }) {
   };
   const split = (flat, rows) => Array.from({ length: rows }, (_, i) => flat.slice((i * flat.length) / rows, ((i + 1) * flat.length) / rows));
 
-  const clip = await Cliplet.load("model.gguf", { variant, threads });
+  // After a first load the engine writes what it keeps, for seconds: done, or left, before anything is measured.
+  const clip = await Cliplet.load("model.gguf", { variant, threads, keep: what === "load" });
+  while (!(await Cliplet.kept()).every(({ joined }) => joined)) await new Promise((resume) => setTimeout(resume, REST));
   const session = (name) => ort.InferenceSession.create(`peer/${name}.onnx`, { executionProviders: ["wasm"] });
 
   if (what === "load") {
