@@ -10,10 +10,9 @@ use crate::error::{Error, Result};
 use crate::image::{ImageProcessor, PixelValues};
 use crate::kernels::on_pool;
 use crate::model::ClipModel;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{ModelTokenizer, Tokenizer};
 use crate::weights::{
-    About, ClipConfig, GgufStream, ModelFile, OnProgress, Placement, Pooling, Quant, SafetensorsStream,
-    SnapshotTexts,
+    About, GgufStream, ModelFile, OnProgress, Placement, Quant, SafetensorsStream, SnapshotTexts,
 };
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
@@ -95,7 +94,7 @@ pub struct ModelInfo {
 /// Pictures and texts to embeddings in one space.
 pub struct Clip {
     model: ClipModel,
-    tokenizer: Tokenizer,
+    tokenizer: ModelTokenizer,
     image_processor: ImageProcessor,
     info: ModelInfo,
     placement: Placement,
@@ -130,6 +129,13 @@ impl Clip {
 
     /// Puts a model together from what a reader got out of its file.
     pub(crate) fn new(file: ModelFile) -> Result<Self> {
+        let clip = Self::unread(file)?;
+        clip.tokenizer()?;
+        Ok(clip)
+    }
+
+    /// [`Self::new`], with a tokenizer that is read when it is first wanted.
+    fn unread(file: ModelFile) -> Result<Self> {
         let ModelFile {
             weights,
             tokenizer_json,
@@ -140,8 +146,7 @@ impl Clip {
             checksum,
         } = file;
         let config = weights.config.clone();
-        let tokenizer = Tokenizer::from_json(tokenizer_json.as_bytes(), config.text.context_length)?;
-        check_tokenizer(&tokenizer, &config)?;
+        let tokenizer = ModelTokenizer::new(tokenizer_json, config.clone());
         let image_processor = ImageProcessor::from_json(&preprocessor_json)?;
         if image_processor.size() != config.vision.image_size {
             let (given, wanted) = (image_processor.size(), config.vision.image_size);
@@ -212,7 +217,8 @@ impl Clip {
 
     /// Embeds texts, not normalized, in their order. Texts that begin alike cost less together.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let ids = texts.iter().map(|text| self.tokenizer.encode(text));
+        let tokenizer = self.tokenizer()?;
+        let ids = texts.iter().map(|text| tokenizer.encode(text));
         self.embed_tokens(&ids.collect::<Result<Vec<_>>>()?)
     }
 
@@ -232,8 +238,11 @@ impl Clip {
     }
 
     /// Text to token ids.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for a tokenizer that was [left unread](Loader::kept) and is none.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer.get()
     }
 
     /// Picture bytes to pixel values.
@@ -256,6 +265,7 @@ impl Clip {
 pub struct Loader {
     stream: GgufStream,
     name: String,
+    kept: bool,
 }
 
 impl Loader {
@@ -269,7 +279,15 @@ impl Loader {
         Self {
             stream: GgufStream::new(total_bytes, options.placement()),
             name: "model.gguf".into(),
+            kept: false,
         }
+    }
+
+    /// Says that the file has been loaded before and was kept since: its tokenizer is then read when the
+    /// first text comes.
+    pub fn kept(mut self, kept: bool) -> Self {
+        self.kept = kept;
+        self
     }
 
     /// Lets errors name the file.
@@ -303,7 +321,7 @@ impl Loader {
     pub fn finish(self) -> Result<Clip> {
         self.stream
             .finish()
-            .and_then(Clip::new)
+            .and_then(if self.kept { Clip::unread } else { Clip::new })
             .map_err(|e| e.in_file(&self.name))
     }
 }
@@ -369,34 +387,5 @@ fn backend(device: &Device) -> &'static str {
         Device::Cpu => crate::kernels::backend(),
         Device::Cuda(_) => "cuda",
         Device::Metal(_) => "metal",
-    }
-}
-
-/// Every id the tokenizer gives must have an embedding, and texts must end where they are pooled.
-fn check_tokenizer(tokenizer: &Tokenizer, config: &ClipConfig) -> Result<()> {
-    let unfit = |reason| {
-        Err(Error::Tokenizer {
-            file: "tokenizer.json".into(),
-            reason,
-        })
-    };
-    let (ids, rows) = (tokenizer.vocab_size(), config.text.vocab_size);
-    if ids > rows {
-        return unfit(format!(
-            "tokenizer gives ids up to {} but the model embeds {rows}",
-            ids - 1
-        ));
-    }
-    match config.text.pooling {
-        Pooling::EndOfText(end) if end != tokenizer.eos() => unfit(format!(
-            "ends texts with id {} but the model pools at {end}",
-            tokenizer.eos()
-        )),
-        Pooling::LargestId if tokenizer.eos() as usize + 1 != ids => unfit(format!(
-            "ends texts with id {} but the model pools at the largest, {}",
-            tokenizer.eos(),
-            ids - 1
-        )),
-        _ => Ok(()),
     }
 }

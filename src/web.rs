@@ -42,10 +42,12 @@ pub struct Loader(clip::Loader);
 
 #[wasm_bindgen]
 impl Loader {
-    /// A loader for a file called `name` of `total` bytes, where that is known.
+    /// A loader for a file called `name` of `total` bytes, where that is known; `kept` is one that has been
+    /// loaded before.
     #[wasm_bindgen(constructor)]
-    pub fn new(name: &str, total: Option<f64>) -> Self {
-        Self(clip::Loader::new(total.map(|total| total as u64)).named(name))
+    pub fn new(name: &str, total: Option<f64>, kept: Option<bool>) -> Self {
+        let loader = clip::Loader::new(total.map(|total| total as u64));
+        Self(loader.named(name).kept(kept == Some(true)))
     }
 
     /// Takes the next bytes.

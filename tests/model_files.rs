@@ -317,6 +317,17 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
     forge(&mut bytes, end);
     let error = load(&bytes, 4096, None).err().expect("it loads");
     assert!(matches!(error, Error::Tokenizer { .. }), "{error:?}");
+
+    // Of a file that was kept it is read when it is wanted, and refused then.
+    let kept = |bytes| {
+        let mut loader = Loader::new(None).kept(true);
+        loader.push(bytes).unwrap();
+        loader.finish().unwrap()
+    };
+    let error = kept(&bytes).embed_texts(&["a cat"]).unwrap_err();
+    assert!(matches!(error, Error::Tokenizer { .. }), "{error:?}");
+    let expected = load(file(), 4096, None).unwrap().embed_texts(&["a cat"]).unwrap();
+    assert_eq!(kept(file()).embed_texts(&["a cat"]).unwrap(), expected);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const WEIGHTS: &[u8] = include_bytes!("parity/tiny/model.safetensors");
 const REFERENCE: &[u8] = include_bytes!("parity/tiny/reference.safetensors");
 
 fn stream(bytes: &[u8], chunk: usize) -> Result<Engine, JsValue> {
-    let mut loader = Loader::new("tiny-q8.gguf", Some(bytes.len() as f64));
+    let mut loader = Loader::new("tiny-q8.gguf", Some(bytes.len() as f64), None);
     for chunk in bytes.chunks(chunk) {
         loader.push(chunk)?;
     }

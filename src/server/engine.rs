@@ -114,7 +114,10 @@ impl Engine {
     /// [`Refusal::Failed`].
     pub async fn tokenize(&self, texts: Vec<String>) -> Result<Vec<Tokens>, Refusal> {
         let clip = self.clip.clone();
-        let encode = move || texts.iter().map(|text| clip.tokenizer().encode(text)).collect();
+        let encode = move || {
+            let tokenizer = clip.tokenizer()?;
+            texts.iter().map(|text| tokenizer.encode(text)).collect()
+        };
         let tokens: CoreResult<_> = self.on_pool(encode).await.map_err(|_| Refusal::Failed)?;
         tokens.map_err(|error| {
             tracing::error!(%error, "a text could not be read");

@@ -7,6 +7,9 @@
 //! nothing after the end token counts) and are cut so that the end token stays last.
 
 mod file;
+mod of_model;
+
+pub use of_model::ModelTokenizer;
 
 use crate::{Error, Result};
 

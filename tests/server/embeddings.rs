@@ -28,7 +28,7 @@ async fn a_text_or_a_list_of_them_is_embedded() {
         &numbers(&one["data"][0]["embedding"]),
         &unit(text_embedding("a cat")),
     );
-    let tokens = clip().tokenizer().encode("a cat").unwrap().len();
+    let tokens = clip().tokenizer().unwrap().encode("a cat").unwrap().len();
     assert_eq!(
         one["usage"],
         json!({"prompt_tokens": tokens, "total_tokens": tokens})

@@ -41,7 +41,7 @@ async function loadKept(start, { name, file }, step) {
     const { wasm, memory, pool } = await start(total);
     // It is told below.
     pool?.catch(() => {});
-    const loader = new wasm.Loader(name, total);
+    const loader = new wasm.Loader(name, total, true);
     for (let [done, count] = [0, 1]; count > 0; done += count) {
       const [address, length] = loader.room();
       count = source.read(new Uint8Array(memory.buffer, address, length), { at: done });

@@ -184,10 +184,8 @@ impl Preparation {
             }
             let image = image.map(|image| image.read(&self.root, self.clip.image_processor()));
             if let Some(text) = &text {
-                self.clip
-                    .tokenizer()
-                    .encode(text)
-                    .map_err(|error| error.to_string())?;
+                let ids = self.clip.tokenizer().and_then(|tokenizer| tokenizer.encode(text));
+                ids.map_err(|error| error.to_string())?;
             }
             Ok((image.transpose().map_err(|error| error.to_string())?, text))
         });

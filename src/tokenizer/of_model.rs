@@ -1,0 +1,67 @@
+//! The tokenizer that a model comes with: read when it is first wanted, and checked against the model.
+
+use std::sync::OnceLock;
+
+use super::Tokenizer;
+use crate::error::{Error, Result};
+use crate::weights::{ClipConfig, Pooling};
+
+/// A `tokenizer.json` and the model that it belongs to.
+pub struct ModelTokenizer {
+    json: String,
+    config: ClipConfig,
+    read: OnceLock<Tokenizer>,
+}
+
+impl ModelTokenizer {
+    /// Of a model's `tokenizer.json`, not read yet.
+    pub fn new(json: String, config: ClipConfig) -> Self {
+        Self {
+            json,
+            config,
+            read: OnceLock::new(),
+        }
+    }
+
+    /// The tokenizer. The first call reads it, which takes some hundredths of a second.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for what cannot be read, or does not go with the model.
+    pub fn get(&self) -> Result<&Tokenizer> {
+        if let Some(tokenizer) = self.read.get() {
+            return Ok(tokenizer);
+        }
+        let tokenizer = Tokenizer::from_json(self.json.as_bytes(), self.config.text.context_length)?;
+        check(&tokenizer, &self.config)?;
+        Ok(self.read.get_or_init(|| tokenizer))
+    }
+}
+
+/// Every id the tokenizer gives must have an embedding, and texts must end where they are pooled.
+fn check(tokenizer: &Tokenizer, config: &ClipConfig) -> Result<()> {
+    let unfit = |reason| {
+        Err(Error::Tokenizer {
+            file: "tokenizer.json".into(),
+            reason,
+        })
+    };
+    let (ids, rows) = (tokenizer.vocab_size(), config.text.vocab_size);
+    if ids > rows {
+        return unfit(format!(
+            "tokenizer gives ids up to {} but the model embeds {rows}",
+            ids - 1
+        ));
+    }
+    match config.text.pooling {
+        Pooling::EndOfText(end) if end != tokenizer.eos() => unfit(format!(
+            "ends texts with id {} but the model pools at {end}",
+            tokenizer.eos()
+        )),
+        Pooling::LargestId if tokenizer.eos() as usize + 1 != ids => unfit(format!(
+            "ends texts with id {} but the model pools at the largest, {}",
+            tokenizer.eos(),
+            ids - 1
+        )),
+        _ => Ok(()),
+    }
+}
