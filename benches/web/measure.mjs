@@ -22,11 +22,15 @@ export async function measure({ what, variant, threads, count, pad, repeats }) {
     await work();
     return performance.now() - start;
   };
+  /** Milliseconds in which the browser still compiles, on other threads, what it finds to be hot. */
+  const WARMING = 4000;
   const alternate = async (one, other) => {
     const [ours, theirs] = [[], []];
-    for (let i = -2; i < repeats; i += 1) {
-      const pair = [await time(one), await time(other)];
-      if (i >= 0) [ours, theirs].forEach((list, k) => list.push(pair[k]));
+    const warm = performance.now() + WARMING;
+    for (let i = 0; i < 2 || performance.now() < warm; i += 1) for (const work of [one, other]) await time(work);
+    for (let i = 0; i < repeats; i += 1) {
+      ours.push(await time(one));
+      theirs.push(await time(other));
     }
     return { ours, theirs };
   };
