@@ -9,6 +9,7 @@
 #   ./build.sh check-cuda  compile the CUDA build without a CUDA install, and start it; test it where there is a GPU
 #                          (the first time a 1.2 GB download and fifteen minutes of processor time)
 #   ./build.sh check-api   schemathesis, and Triton's and OpenAI's clients, against the server
+#   ./build.sh check-processors  the kernels' tests on emulated processors: 64-bit Arm, x86-64 with AVX2 and without
 #   ./build.sh bench       cliplet beside ONNX Runtime and PyTorch; SNAPSHOT names a ViT-B/32 to compare on
 # PORT=8080 chooses the port. What is installed beside system packages lies in ~/.cache/cliplet.
 set -euo pipefail
@@ -250,6 +251,24 @@ check_api() {
   "$venv/bin/python" tests/server/api/check.py "$TARGET/debug/cliplet"
 }
 
+# check_on PROCESSOR TRIPLE RUNNER [OPTIONS]: the kernels' tests, built for a target and run by an emulator.
+check_on() {
+  local name; name=$(tr a-z- A-Z_ <<<"$2")
+  say "== $1"
+  env "CARGO_TARGET_${name}_RUNNER=$3" cargo test --quiet --target "$2" "${@:4}" --lib --test kernels --test parity --test quantized
+}
+
+check_processors() (
+  have qemu-aarch64 && have qemu-x86_64 || apt_need "an emulator of processors" qemu-user
+  have aarch64-linux-gnu-gcc || apt_need "a linker for 64-bit Arm" gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  check_on "x86-64 with AVX2" x86_64-unknown-linux-gnu "qemu-x86_64 -cpu max"
+  check_on "x86-64 without" x86_64-unknown-linux-gnu "qemu-x86_64 -cpu qemu64"
+  # The standard library is built along, as for WebAssembly: few machines have it for another processor.
+  export RUSTC_BOOTSTRAP=1 CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
+  export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+  check_on "64-bit Arm" aarch64-unknown-linux-gnu "qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu" -Z build-std=std,panic_abort,test
+)
+
 # ---- CUDA ---------------------------------------------------------------------------------------
 
 # The 13.0 line: a driver of the 13.0 series refuses what a newer compiler makes.
@@ -340,6 +359,7 @@ case "${1:-serve}" in
   check-cuda) setup_rust; check_cuda ;;
   check-deploy) setup_rust; check_deploy ;;
   check-api) setup_rust; check_api ;;
+  check-processors) setup_rust; check_processors ;;
   bench) setup_test; build_dist; bench ;;
   test)
     setup_test
@@ -347,6 +367,6 @@ case "${1:-serve}" in
       declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm, page or engines"
       say "== $part"; SECONDS=0; "test_$part"; say "== $part passed in ${SECONDS} s"
     done ;;
-  -h | --help | help) sed -n '2,13s/^# \{0,1\}//p' "$0" ;;
+  -h | --help | help) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
   *) die "unknown command '$1': see ./build.sh --help" ;;
 esac

@@ -10,7 +10,13 @@ use std::ops::{Add, AddAssign, Div, Mul, Sub};
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub type Baseline = super::arch::wasm_lanes::F32x4;
 /// The vector of machines of this build of which no more is known.
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub type Baseline = super::arch::aarch64_lanes::F32x4;
+/// The vector of machines of this build of which no more is known.
+#[cfg(not(any(
+    all(target_arch = "wasm32", target_feature = "simd128"),
+    all(target_arch = "aarch64", target_feature = "neon")
+)))]
 pub type Baseline = f32;
 
 /// Most lanes of any vector.
@@ -184,6 +190,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Runs a check for every vector that this machine has.
+    macro_rules! of_each_vector {
+        ($check:ident($($argument:expr),*)) => {
+            $check::<Baseline>($($argument),*)?;
+            #[cfg(target_arch = "x86_64")]
+            {
+                use crate::kernels::arch::x86_64_lanes::{F32x8, F32x16};
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    $check::<F32x8>($($argument),*)?;
+                }
+                if is_x86_feature_detected!("avx512f") {
+                    $check::<F32x16>($($argument),*)?;
+                }
+            }
+        };
+    }
+
     /// What `f` makes of `x`, a vector at a time.
     fn by<V: Lanes>(x: &[f32; WIDEST], f: impl Fn(V, usize) -> V) -> [f32; WIDEST] {
         let mut out = [0.0; WIDEST];
@@ -237,23 +260,15 @@ mod tests {
             prop_assert!(((f64::from(exp(x)) - want) / want).abs() < 2.5e-7, "exp({}) = {}", x, exp(x));
         }
 
-        #[cfg(target_arch = "x86_64")]
         #[test]
         fn vectors_equal_their_twin(a in prop::array::uniform16(-1e3f32..1e3), b in prop::array::uniform16(0.5f32..1e3)) {
-            use crate::kernels::arch::x86_64_lanes::{F32x8, F32x16};
             let b = std::array::from_fn(|i| b[i].copysign(a[WIDEST - 1 - i]));
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                equals_twin::<F32x8>(&a, &b)?;
-            }
-            if is_x86_feature_detected!("avx512f") {
-                equals_twin::<F32x16>(&a, &b)?;
-            }
+            of_each_vector!(equals_twin(&a, &b));
         }
     }
 
-    #[cfg(target_arch = "x86_64")]
     #[test]
-    fn vectors_pass_over_what_their_twin_does() {
+    fn vectors_pass_over_what_their_twin_does() -> Result<(), TestCaseError> {
         fn extremes<V: Lanes>() -> [[u32; WIDEST]; 2] {
             const X: [f32; 8] = [
                 f32::NAN,
@@ -271,13 +286,12 @@ mod tests {
             let greatest = by(&a, |x: V, at| x.greatest(V::load(&b[at..])));
             [least, greatest].map(|x| x.map(f32::to_bits))
         }
-        use crate::kernels::arch::x86_64_lanes::{F32x8, F32x16};
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            assert_eq!(extremes::<F32x8>(), extremes::<f32>());
+        fn passes_over<V: Lanes>() -> Result<(), TestCaseError> {
+            prop_assert_eq!(extremes::<V>(), extremes::<f32>());
+            Ok(())
         }
-        if is_x86_feature_detected!("avx512f") {
-            assert_eq!(extremes::<F32x16>(), extremes::<f32>());
-        }
+        of_each_vector!(passes_over());
+        Ok(())
     }
 
     #[test]

@@ -13,6 +13,10 @@ mod scalar;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub mod aarch64_lanes;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
+mod vector;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm_lanes;
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
