@@ -149,7 +149,7 @@ const operations = {
 
   /** Models kept on this device. */
   async kept() {
-    return (await list()).map(({ key, parameters, ...record }) => ({ ...record, id: `${KEPT}${key}`, parameters }));
+    return (await list()).map(({ key, owner: _, parameters, ...record }) => ({ ...record, id: `${KEPT}${key}`, parameters }));
   },
 
   async forget(id, { kept }) {
