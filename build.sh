@@ -251,22 +251,24 @@ check_api() {
   "$venv/bin/python" tests/server/api/check.py "$TARGET/debug/cliplet"
 }
 
-# check_on PROCESSOR TRIPLE RUNNER [OPTIONS]: the kernels' tests, built for a target and run by an emulator.
+# check_on PROCESSOR RUNNER [OPTIONS]: the kernels' tests, run by an emulator.
 check_on() {
-  local name; name=$(tr a-z- A-Z_ <<<"$2")
   say "== $1"
-  env "CARGO_TARGET_${name}_RUNNER=$3" cargo test --quiet --target "$2" "${@:4}" --lib --test kernels --test parity --test quantized
+  CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$2 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=$2 \
+    cargo test --quiet "${@:3}" --lib --test kernels --test parity --test quantized
 }
 
 check_processors() (
+  [ "$(uname -m)" = x86_64 ] || die "the emulated processors are checked on an x86-64 machine"
   have qemu-aarch64 && have qemu-x86_64 || apt_need "an emulator of processors" qemu-user
   have aarch64-linux-gnu-gcc || apt_need "a linker for 64-bit Arm" gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-  check_on "x86-64 with AVX2" x86_64-unknown-linux-gnu "qemu-x86_64 -cpu max"
-  check_on "x86-64 without" x86_64-unknown-linux-gnu "qemu-x86_64 -cpu qemu64"
+  check_on "x86-64 with AVX2" "qemu-x86_64 -cpu max"
+  check_on "x86-64 without" "qemu-x86_64 -cpu qemu64"
   # The standard library is built along, as for WebAssembly: few machines have it for another processor.
   export RUSTC_BOOTSTRAP=1 CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
   export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-  check_on "64-bit Arm" aarch64-unknown-linux-gnu "qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu" -Z build-std=std,panic_abort,test
+  check_on "64-bit Arm" "qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu" \
+    --target aarch64-unknown-linux-gnu -Z build-std=std,panic_abort,test
 )
 
 # ---- CUDA ---------------------------------------------------------------------------------------
