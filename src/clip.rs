@@ -146,7 +146,7 @@ impl Clip {
             checksum,
         } = file;
         let config = weights.config.clone();
-        let tokenizer = ModelTokenizer::new(tokenizer_json, config.clone());
+        let tokenizer = ModelTokenizer::new(tokenizer_json, config.text.clone());
         let image_processor = ImageProcessor::from_json(&preprocessor_json)?;
         if image_processor.size() != config.vision.image_size {
             let (given, wanted) = (image_processor.size(), config.vision.image_size);

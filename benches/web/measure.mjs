@@ -1,23 +1,19 @@
 // What runs in the page: one row of the table, both engines in turn.
 
 /**
- * @param {{what: "images" | "labels" | "load", variant: string, threads: number, count: number, pad?: number, repeats: number}} row
+ * @param {{what: "images" | "labels" | "load", variant: string, threads: number, count: number, pad?: number, repeats: number, rest: number}} row
+ *   `rest` is the pause before each timed run, in milliseconds
  * @returns times of both in milliseconds, smallest cosines with float32, and bytes of wasm memory
  */
-export async function measure({ what, variant, threads, count, pad, repeats }) {
+export async function measure({ what, variant, threads, count, pad, repeats, rest }) {
   const bytes = async (path) => (await fetch(path)).arrayBuffer();
   const { Cliplet } = await import("./cliplet/index.js");
   const ort = await import("./ort/ort.wasm.min.mjs");
   ort.env.wasm.wasmPaths = new URL("./ort/", document.baseURI).href;
   ort.env.wasm.numThreads = threads;
 
-  /**
-   * ONNX Runtime's threads go on looking for work for some ten milliseconds after a run: nobody is measured in them.
-   * Much later a virtual machine's idle processors sleep, and whichever engine has threads waits for the scheduler.
-   */
-  const REST = 15;
   const time = async (work) => {
-    await new Promise((resume) => setTimeout(resume, REST));
+    await new Promise((resume) => setTimeout(resume, rest));
     const start = performance.now();
     await work();
     return performance.now() - start;
@@ -50,7 +46,7 @@ export async function measure({ what, variant, threads, count, pad, repeats }) {
 
   // After a first load the engine writes what it keeps, for seconds: done, or left, before anything is measured.
   const clip = await Cliplet.load("model.gguf", { variant, threads, keep: what === "load" });
-  while (!(await Cliplet.kept()).every(({ joined }) => joined)) await new Promise((resume) => setTimeout(resume, REST));
+  while (!(await Cliplet.kept()).every(({ joined }) => joined)) await new Promise((resume) => setTimeout(resume, rest));
   const session = (name) => ort.InferenceSession.create(`peer/${name}.onnx`, { executionProviders: ["wasm"] });
 
   if (what === "load") {

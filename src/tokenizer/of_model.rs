@@ -4,18 +4,18 @@ use std::sync::OnceLock;
 
 use super::Tokenizer;
 use crate::error::{Error, Result};
-use crate::weights::{ClipConfig, Pooling};
+use crate::weights::{Pooling, TextConfig};
 
 /// A `tokenizer.json` and the model that it belongs to.
 pub struct ModelTokenizer {
     json: String,
-    config: ClipConfig,
+    config: TextConfig,
     read: OnceLock<Tokenizer>,
 }
 
 impl ModelTokenizer {
     /// Of a model's `tokenizer.json`, not read yet.
-    pub fn new(json: String, config: ClipConfig) -> Self {
+    pub fn new(json: String, config: TextConfig) -> Self {
         Self {
             json,
             config,
@@ -31,28 +31,28 @@ impl ModelTokenizer {
         if let Some(tokenizer) = self.read.get() {
             return Ok(tokenizer);
         }
-        let tokenizer = Tokenizer::from_json(self.json.as_bytes(), self.config.text.context_length)?;
+        let tokenizer = Tokenizer::from_json(self.json.as_bytes(), self.config.context_length)?;
         check(&tokenizer, &self.config)?;
         Ok(self.read.get_or_init(|| tokenizer))
     }
 }
 
 /// Every id the tokenizer gives must have an embedding, and texts must end where they are pooled.
-fn check(tokenizer: &Tokenizer, config: &ClipConfig) -> Result<()> {
+fn check(tokenizer: &Tokenizer, config: &TextConfig) -> Result<()> {
     let unfit = |reason| {
         Err(Error::Tokenizer {
             file: "tokenizer.json".into(),
             reason,
         })
     };
-    let (ids, rows) = (tokenizer.vocab_size(), config.text.vocab_size);
+    let (ids, rows) = (tokenizer.vocab_size(), config.vocab_size);
     if ids > rows {
         return unfit(format!(
             "tokenizer gives ids up to {} but the model embeds {rows}",
             ids - 1
         ));
     }
-    match config.text.pooling {
+    match config.pooling {
         Pooling::EndOfText(end) if end != tokenizer.eos() => unfit(format!(
             "ends texts with id {} but the model pools at {end}",
             tokenizer.eos()
