@@ -203,7 +203,7 @@ fn published_templates_go_by_their_name_or_the_data_sets() {
 
     std::fs::rename(sets.path("folders"), sets.path("my-pets")).unwrap();
     let pets = sets.path("my-pets");
-    let own = json!(["A photo of a {}, a type of pet."]);
+    let own = json!(["a photo of a {}, a type of pet."]);
     assert_eq!(figures(&[&pets])["templates"], own);
     assert_eq!(
         figures(&[&pets, "--template", "a {}"])["templates"],

@@ -33,8 +33,8 @@ pub struct Eval {
     /// published for a data set of its name, by default.
     #[arg(long, value_name = "TEMPLATE")]
     template: Vec<String>,
-    /// File of templates, one a line, or a published set: imagenet-80, imagenet-7, pets, food, aircraft,
-    /// satellite or quoted.
+    /// File of templates, one a line, or a published set by name, such as imagenet-80, imagenet-7, cifar10
+    /// or pets; docs/eval.md lists all 28.
     #[arg(long, value_name = "FILE|SET", conflicts_with = "template")]
     templates: Option<String>,
     /// JSON object from class to label: a list, or a string with commas, gives synonyms. Or labels in the
