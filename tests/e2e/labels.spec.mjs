@@ -101,6 +101,21 @@ test("sets that two tabs save at once are both kept", async ({ page, site, conte
   }
 });
 
+test("labels written as text outlast a template that is asked while the focus leaves them", async ({ page, site }) => {
+  await open(page, site);
+  await page.getByRole("button", { name: "Edit as text" }).click();
+  await page.locator("#labels").evaluate((area) => {
+    area.value = "fox, hare";
+    area.dispatchEvent(new Event("input"));
+    area.blur();
+    const kind = document.querySelector("#template-kind");
+    kind.value = "best7";
+    kind.dispatchEvent(new Event("change"));
+  });
+  await page.locator("#labels-as-text").click();
+  await expect(chips(page)).toHaveText(["fox", "hare"]);
+});
+
 test("a label of any signs stands in the prompt as it is", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "$$ and $& cash");

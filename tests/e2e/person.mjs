@@ -173,6 +173,7 @@ export class Person {
     await this.click("#labels-as-text");
     await this.write("#labels", labels);
     await this.click("#labels-as-text");
+    await this.says(".chip-body", labels.split(",")[0].replace(/^"/, "").trim());
   }
 
   async setTemplate(template) {

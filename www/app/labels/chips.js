@@ -31,6 +31,8 @@ export class Chips {
       clearTimeout(this.#settling);
       this.#settling = setTimeout(() => this.#readText(), SETTLE);
     });
+    // From now on what is asked elsewhere is drawn in the text too.
+    this.#area.addEventListener("blur", () => this.#readText());
     $("labels-as-text").addEventListener("click", () => this.#showText($("labels-text").hidden));
     this.#draw();
   }
