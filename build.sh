@@ -28,17 +28,28 @@ export PATH="$TOOLS/bin:$PATH"
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 die() { printf 'build.sh: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+# prints PATTERN COMMAND...: whether a command prints what fits. (Piped into grep -q it would be ended early, which
+# pipefail takes for its failure.)
+prints() { local said; said=$("${@:2}" 2>/dev/null) || true; grep -q -- "$1" <<<"$said"; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # ---- what the machine needs ---------------------------------------------------------------------
+
+# apt_fresh: brings the lists of packages up to date, once.
+apt_fresh() {
+  [ -n "${APT_FRESH:-}" ] || as_root apt-get update -qq
+  APT_FRESH=1
+}
+
+# packaged NAME: whether the distribution has a package of that name.
+packaged() { have apt-get && apt_fresh && prints "Candidate: [0-9]" apt-cache policy "$1"; }
 
 # apt_need WHY PACKAGE...: installs Debian or Ubuntu packages, saying what and why first.
 apt_need() {
   local why=$1; shift
   have apt-get || die "please install $* ($why): this system has no apt-get to do it with"
   say "Installing $* ($why)"
-  [ -n "${APT_FRESH:-}" ] || as_root apt-get update -qq
-  APT_FRESH=1
+  apt_fresh
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
@@ -62,11 +73,11 @@ setup_rust() {
     fi
   fi
   if [ -z "$how" ] && have apt-get; then
-    as_root apt-get update -qq; APT_FRESH=1
+    apt_fresh
     if at_least "$(apt-cache policy rustc-web 2>/dev/null | awk '/Candidate/{print $2}')" "$MIN_RUST"; then
       apt_need "Rust for WebAssembly, with the standard library's source" rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld
       dir=/usr/bin; how="Debian's rustc-web"
-    elif apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+    elif packaged rustup; then
       apt_need "Rust's installer" rustup
       rustup default stable >/dev/null && rustup component add rust-src >/dev/null
       dir=$(dirname "$(command -v rustc)"); how="rustup from the distribution"
@@ -87,7 +98,7 @@ setup_rust() {
 
 # cargo_tool COMMAND CRATE VERSION: a cargo-installed tool of exactly that version.
 cargo_tool() {
-  "$1" --version 2>/dev/null | grep -qF " $3" && return
+  prints " ${3//./[.]}" "$1" --version && return
   say "Building $2 $3 (kept in $TOOLS)"
   CARGO_TARGET_DIR="$TARGET/tools" cargo install --quiet "$2" --version "$3" --root "$TOOLS"
 }
@@ -104,7 +115,7 @@ setup_test() {
   cargo_tool wasm-pack wasm-pack "$WASM_PACK"
   have chromium && have chromedriver || apt_need "a browser to test in" chromium chromium-driver
   have curl || apt_need "the server's documentation is run as written" curl
-  fc-list 2>/dev/null | grep -q 'Noto Color Emoji' || apt_need "emoji for the page's tests" fontconfig fonts-noto-color-emoji
+  prints "Noto Color Emoji" fc-list || apt_need "emoji for the page's tests" fontconfig fonts-noto-color-emoji
   cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
     { have rustup && rustup component add rustfmt clippy; } || apt_need "Rust's linters" rust-web-clippy rustfmt-web
   # wasm-pack looks for the target's folder before it builds; the library itself comes from -Z build-std.
@@ -126,14 +137,14 @@ python_env() {
 # setup_engines: the other two engines that the page is tested in; ENGINES names those that are there.
 setup_engines() {
   ENGINES=chromium
-  if have firefox-esr || apt-cache policy firefox-esr 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+  if have firefox-esr || packaged firefox-esr; then
     have firefox-esr || apt_need "the page's tests in Firefox" firefox-esr
     cargo_tool geckodriver geckodriver "$GECKODRIVER"
     ENGINES+=,firefox
   else
     say "No firefox-esr package here: the page is not tested in Firefox"
   fi
-  if have WebKitWebDriver || apt-cache policy webkit2gtk-driver 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+  if have WebKitWebDriver || packaged webkit2gtk-driver; then
     have WebKitWebDriver && have Xvfb || apt_need "the page's tests in WebKitGTK" webkit2gtk-driver xvfb
     ENGINES+=,webkit
   else
