@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use cliplet::kernels::{
-    Activation, Attention, Bits, Epilogue, PackedMatrix, Q4_GROUP, Segment, attention, available, layer_norm,
-    linear_with,
+    Activation, Attention, Bits, Epilogue, PackedMatrix, Q4_GROUP, Queries, Rows, Segment, attention,
+    available, layer_norm, linear_with,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -72,12 +72,13 @@ fn around(c: &mut Criterion) {
         prefix: 0..0,
     }];
     let of = Attention {
-        qkv: &x,
-        prefix_qkv: &[],
+        queries: Rows::new(&x, 3 * WIDTH),
+        keys_values: Rows::new(&x[WIDTH..], 3 * WIDTH),
+        prefix: Rows::new(&[], 0),
         segments: &segments,
         heads: HEADS,
         width: WIDTH,
-        causal: false,
+        asking: Queries::Each,
     };
     group.bench_function("attention", |b| b.iter(|| attention(black_box(&of), &mut out)));
     let (weight, bias) = (wave(WIDTH), wave(WIDTH));

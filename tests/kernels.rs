@@ -1,9 +1,11 @@
 //! Every implementation of the product that this machine has, by name, against its scalar twin; the
 //! same file runs natively and, through wasm-bindgen-test, in a browser.
 
+use std::ops::Range;
+
 use cliplet::kernels::{
-    Activation, Attention, Bits, Epilogue, Kernel, PackedMatrix, Q4_GROUP, Segment, attention, available,
-    layer_norm, linear_with,
+    Activation, Attention, Bits, Epilogue, Kernel, PackedMatrix, Q4_GROUP, Queries, Rows, Segment, attention,
+    available, layer_norm, linear_with,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -262,46 +264,69 @@ fn layer_norm_is_near_f64() {
     );
 }
 
-/// Attention as its definition reads, in f64.
-fn plain_attention(a: &Attention) -> Vec<f64> {
-    let (row, dim) = (3 * a.width, a.width / a.heads);
-    let tokens = a.qkv.len() / row;
-    let mut out = vec![0.0; tokens * a.width];
-    for segment in a.segments {
-        for (head, token) in (0..a.heads).flat_map(|h| segment.tokens.clone().map(move |t| (h, t))) {
+/// Attention as its definition reads, in f64, to rows of `q | k | v`.
+struct Plain<'a> {
+    qkv: &'a [f32],
+    prefix: &'a [f32],
+    segments: &'a [Segment],
+    heads: usize,
+    width: usize,
+}
+
+impl Plain<'_> {
+    /// Of `token`, that sees `own` tokens of its segment.
+    fn of(&self, token: usize, segment: &Segment, own: Range<usize>) -> Vec<f64> {
+        let (row, dim) = (3 * self.width, self.width / self.heads);
+        let own = own.map(|t| (self.qkv, t));
+        let seen: Vec<_> = segment
+            .prefix
+            .clone()
+            .map(|t| (self.prefix, t))
+            .chain(own)
+            .collect();
+        let mut out = vec![0.0; self.width];
+        for head in 0..self.heads {
             let at = |source: &[f32], t: usize, part: usize, d: usize| {
-                f64::from(source[t * row + part * a.width + head * dim + d])
+                f64::from(source[t * row + part * self.width + head * dim + d])
             };
-            let own = segment
-                .tokens
-                .clone()
-                .filter(|&t| !a.causal || t <= token)
-                .map(|t| (a.qkv, t));
-            let seen: Vec<_> = segment
-                .prefix
-                .clone()
-                .map(|t| (a.prefix_qkv, t))
-                .chain(own)
-                .collect();
             let score = |&(s, t): &(&[f32], usize)| {
                 (0..dim)
-                    .map(|d| at(a.qkv, token, 0, d) * at(s, t, 1, d))
+                    .map(|d| at(self.qkv, token, 0, d) * at(s, t, 1, d))
                     .sum::<f64>()
                     / (dim as f64).sqrt()
             };
             let weights: Vec<f64> = seen.iter().map(|s| score(s).exp()).collect();
             let total: f64 = weights.iter().sum();
             for d in 0..dim {
-                let value = seen
+                out[head * dim + d] = seen
                     .iter()
                     .zip(&weights)
                     .map(|(&(s, t), w)| w / total * at(s, t, 2, d))
-                    .sum::<f64>();
-                out[token * a.width + head * dim + d] = value;
+                    .sum();
             }
         }
+        out
     }
-    out
+
+    fn all(&self, asking: Queries) -> Vec<f64> {
+        let of_segment = |segment: &Segment| -> Vec<f64> {
+            let Range { start, end } = segment.tokens;
+            match asking {
+                Queries::Each => segment
+                    .tokens
+                    .clone()
+                    .flat_map(|t| self.of(t, segment, start..end))
+                    .collect(),
+                Queries::Causal => segment
+                    .tokens
+                    .clone()
+                    .flat_map(|t| self.of(t, segment, start..t + 1))
+                    .collect(),
+                Queries::Pooled => self.of(end - 1, segment, start..end),
+            }
+        };
+        self.segments.iter().flat_map(of_segment).collect()
+    }
 }
 
 #[run]
@@ -309,14 +334,15 @@ fn attention_is_near_f64() {
     let shapes = (
         1usize..4,
         prop_oneof![Just(8usize), Just(32), Just(64), 1usize..24],
-        any::<bool>(),
+        prop_oneof![Just(Queries::Each), Just(Queries::Causal), Just(Queries::Pooled)],
     );
     let lengths = prop::collection::vec(prop_oneof![1usize..20, 49usize..52], 1..4);
     property(
         48,
         (shapes, lengths, 0usize..6, any::<u64>()),
-        |((heads, dim, causal), lengths, shared, seed)| {
+        |((heads, dim, asking), lengths, shared, seed)| {
             let width = heads * dim;
+            let stride = 3 * width;
             let mut segments = Vec::new();
             let mut tokens = 0;
             for length in lengths {
@@ -326,19 +352,34 @@ fn attention_is_near_f64() {
                 });
                 tokens += length;
             }
-            let qkv: Vec<f32> = noise(seed, tokens * 3 * width).collect();
-            let prefix_qkv: Vec<f32> = noise(seed + 1, shared * 3 * width).collect();
+            let qkv: Vec<f32> = noise(seed, tokens * stride).collect();
+            let prefix: Vec<f32> = noise(seed + 1, shared * stride).collect();
+            let row = |t: usize| &qkv[t * stride..][..stride];
+            let pooled: Vec<f32> = segments
+                .iter()
+                .flat_map(|s| row(s.tokens.end - 1))
+                .copied()
+                .collect();
             let a = Attention {
-                qkv: &qkv,
-                prefix_qkv: &prefix_qkv,
+                queries: Rows::new(if asking == Queries::Pooled { &pooled } else { &qkv }, stride),
+                keys_values: Rows::new(&qkv[width..], stride),
+                prefix: Rows::new(prefix.get(width..).unwrap_or_default(), stride),
                 segments: &segments,
                 heads,
                 width,
-                causal,
+                asking,
             };
-            let mut out = vec![f32::NAN; tokens * width];
+            let plain = Plain {
+                qkv: &qkv,
+                prefix: &prefix,
+                segments: &segments,
+                heads,
+                width,
+            };
+            let wanted = plain.all(asking);
+            let mut out = vec![f32::NAN; wanted.len()];
             attention(&a, &mut out);
-            for (got, want) in out.iter().zip(plain_attention(&a)) {
+            for (got, want) in out.iter().zip(wanted) {
                 prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} is not {want}");
             }
             Ok(())

@@ -12,52 +12,95 @@ use super::vector::{greatest, sum, vectorized};
 /// One sequence of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Its rows in `qkv` and `out`.
+    /// Its rows among the keys and values.
     pub tokens: Range<usize>,
-    /// Rows of `prefix_qkv` that every one of its tokens also attends to. May be empty.
+    /// Rows of the prefixes that every one of its queries also attends to. May be empty.
     pub prefix: Range<usize>,
+}
+
+/// Whose queries there are, and what they see beside the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queries {
+    /// Every token's, in the tokens' rows: each sees its whole segment.
+    Each,
+    /// Every token's, in the tokens' rows: each sees itself and those before it.
+    Causal,
+    /// One for each segment, in a row of its own: it sees the whole segment.
+    Pooled,
+}
+
+/// Rows of a matrix, perhaps beside other columns of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    values: &'a [f32],
+    stride: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows that begin `stride` values apart, the first at the first of `values`.
+    pub fn new(values: &'a [f32], stride: usize) -> Self {
+        Self { values, stride }
+    }
+
+    /// `count` values of a row from a column on.
+    #[inline(always)]
+    fn at(self, row: usize, column: usize, count: usize) -> &'a [f32] {
+        &self.values[row * self.stride + column..][..count]
+    }
 }
 
 /// What attention is computed over.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
-    /// Queries, keys and values of all tokens: `[tokens, 3 * width]`, each row `q | k | v`.
-    pub qkv: &'a [f32],
-    /// The same of shared prefixes; its queries are not read. May be empty.
-    pub prefix_qkv: &'a [f32],
+    /// Queries, `[tokens or segments, width]`.
+    pub queries: Rows<'a>,
+    /// Keys and values of all tokens, `[tokens, 2 * width]`, each row `k | v`.
+    pub keys_values: Rows<'a>,
+    /// The same of shared prefixes. May be empty.
+    pub prefix: Rows<'a>,
     /// The sequences.
     pub segments: &'a [Segment],
     /// Number of heads; divides `width`.
     pub heads: usize,
     /// Width of the model.
     pub width: usize,
-    /// Whether a token sees only itself, those before it and the prefix.
-    pub causal: bool,
+    /// What the rows of `queries` are.
+    pub asking: Queries,
+}
+
+impl Attention<'_> {
+    /// Rows of a segment's queries.
+    fn queries_of(&self, segment: usize) -> Range<usize> {
+        match self.asking {
+            Queries::Each | Queries::Causal => self.segments[segment].tokens.clone(),
+            Queries::Pooled => segment..segment + 1,
+        }
+    }
 }
 
 /// Rows of a tile. The 50 tokens of a ViT-B/32 are whole tiles.
 const ROWS: usize = 5;
 
-/// Computes `softmax(q kᵀ / sqrt(head_dim)) v` of every head and segment into `out` (`[tokens, width]`).
+/// Computes `softmax(q kᵀ / sqrt(head_dim)) v` of every head and segment into `out`, a row for each of the
+/// queries, `[queries, width]`.
 ///
 /// # Panics
 /// Where lengths do not match: callers are this crate's model code.
 pub fn attention(a: &Attention, out: &mut [f32]) {
     let width = a.width;
-    assert!(width.is_multiple_of(a.heads) && a.qkv.len() == 3 * out.len());
-    let tokens: usize = a.segments.iter().map(|s| s.tokens.len()).sum();
+    assert!(width.is_multiple_of(a.heads) && out.len().is_multiple_of(width));
     let longest = a
         .segments
         .iter()
         .map(|s| s.tokens.len() + s.prefix.len())
         .max()
         .unwrap_or(0);
-    let cost = 2 * tokens * longest * width / (a.segments.len() * a.heads).max(1);
+    let cost = 2 * out.len() * longest / (a.segments.len() * a.heads).max(1);
     let out = SharedRows::new(out);
     parallel::ranges(a.segments.len() * a.heads, cost, |tasks| {
         let mut head = Head::default();
         for task in tasks {
-            run(&mut head, a, &a.segments[task / a.heads], task % a.heads, &out);
+            run(&mut head, a, task / a.heads, task % a.heads, &out);
         }
     });
 }
@@ -78,8 +121,9 @@ struct Head {
 
 impl Head {
     #[inline(always)]
-    fn run<V: Lanes>(&mut self, a: &Attention, segment: &Segment, head: usize, out: &SharedRows) {
+    fn run<V: Lanes>(&mut self, a: &Attention, index: usize, head: usize, out: &SharedRows) {
         let dim = a.width / a.heads;
+        let (segment, queries) = (&a.segments[index], a.queries_of(index));
         let prefix = segment.prefix.len();
         let seen = prefix + segment.tokens.len();
         let (seen_columns, dim_columns) = (
@@ -89,18 +133,15 @@ impl Head {
         self.gather(a, segment, head, V::COLUMNS);
         self.scores.resize(ROWS * seen_columns, 0.0);
         self.mixed.resize(ROWS * dim_columns, 0.0);
-        for first in segment.tokens.clone().step_by(ROWS) {
-            let rows = ROWS.min(segment.tokens.end - first);
+        for first in queries.clone().step_by(ROWS) {
+            let rows = ROWS.min(queries.end - first);
             // A tile that is not full computes its last row again.
-            let queries = std::array::from_fn(|row| {
-                &a.qkv[(first + row.min(rows - 1)) * 3 * a.width + head * dim..][..dim]
-            });
-            multiply::<V>(queries, &self.keys, &mut self.scores);
+            let asked = std::array::from_fn(|row| a.queries.at(first + row.min(rows - 1), head * dim, dim));
+            multiply::<V>(asked, &self.keys, &mut self.scores);
             for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
-                let visible = if a.causal {
-                    prefix + first - segment.tokens.start + row + 1
-                } else {
-                    seen
+                let visible = match a.asking {
+                    Queries::Each | Queries::Pooled => seen,
+                    Queries::Causal => prefix + first - queries.start + row + 1,
                 };
                 let (scores, hidden) = scores.split_at_mut(visible.min(seen));
                 softmax_lanes::<V>(scores);
@@ -109,7 +150,7 @@ impl Head {
             let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
             multiply::<V>(shares, &self.values, &mut self.mixed);
             for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
-                // SAFETY: a head's columns of a segment's rows belong to this task alone.
+                // SAFETY: a head's columns of a segment's queries belong to this task alone.
                 unsafe { out.write((first + row) * a.width + head * dim, &mixed[..dim]) };
             }
         }
@@ -118,26 +159,17 @@ impl Head {
     /// Copies the keys, transposed, and the values that the segment sees.
     #[inline(always)]
     fn gather(&mut self, a: &Attention, segment: &Segment, head: usize, columns: usize) {
-        let (width, dim) = (a.width, a.width / a.heads);
+        let dim = a.width / a.heads;
         let scale = 1.0 / (dim as f32).sqrt();
         let seen = segment.prefix.len() + segment.tokens.len();
         self.keys.clear();
         self.keys.resize(seen.next_multiple_of(columns) * dim, 0.0);
         self.values.clear();
         self.values.resize(dim.next_multiple_of(columns) * seen, 0.0);
-        let prefix = segment
-            .prefix
-            .clone()
-            .map(|t| &a.prefix_qkv[t * 3 * width..][..3 * width]);
-        let own = segment
-            .tokens
-            .clone()
-            .map(|t| &a.qkv[t * 3 * width..][..3 * width]);
-        for (i, qkv) in prefix.chain(own).enumerate() {
-            let (k, v) = (
-                &qkv[width + head * dim..][..dim],
-                &qkv[2 * width + head * dim..][..dim],
-            );
+        let prefix = segment.prefix.clone().map(|t| (a.prefix, t));
+        let own = segment.tokens.clone().map(|t| (a.keys_values, t));
+        for (i, (rows, t)) in prefix.chain(own).enumerate() {
+            let (k, v) = (rows.at(t, head * dim, dim), rows.at(t, a.width + head * dim, dim));
             let tile = &mut self.keys[i / columns * dim * columns..][..dim * columns];
             let column = tile[i % columns..].iter_mut().step_by(columns);
             column.zip(k).for_each(|(to, k)| *to = k * scale);
@@ -174,8 +206,8 @@ fn multiply<V: Lanes>(a: [&[f32]; ROWS], b: &[f32], out: &mut [f32]) {
 }
 
 vectorized! {
-    fn run<V>(head: &mut Head, a: &Attention, segment: &Segment, index: usize, out: &SharedRows) {
-        head.run::<V>(a, segment, index, out);
+    fn run<V>(state: &mut Head, a: &Attention, segment: usize, head: usize, out: &SharedRows) {
+        state.run::<V>(a, segment, head, out);
     }
 
     /// Exponentials of a row over their sum, in place, shifted by the maximum so that none overflows.
@@ -218,73 +250,63 @@ impl Function for Times {
 mod tests {
     use super::*;
 
-    fn qkv(tokens: usize, width: usize) -> Vec<f32> {
-        (0..tokens * 3 * width)
+    fn noise(count: usize) -> Vec<f32> {
+        (0..count)
             .map(|i| ((i * 7919 % 101) as f32 / 50.0) - 1.0)
             .collect()
     }
 
+    /// Attention of one segment to rows of `q | k | v`, the last `asking` of them.
+    fn of_one(qkv: &[f32], prefix: &[f32], width: usize, asking: Queries) -> Vec<f32> {
+        let stride = 3 * width;
+        let tokens = qkv.len() / stride;
+        let queries = if asking == Queries::Pooled {
+            &qkv[(tokens - 1) * stride..]
+        } else {
+            qkv
+        };
+        let mut out = vec![0.0; queries.len() / 3];
+        let of = Attention {
+            queries: Rows::new(queries, stride),
+            keys_values: Rows::new(&qkv[width..], stride),
+            prefix: Rows::new(prefix.get(width..).unwrap_or_default(), stride),
+            segments: &[Segment {
+                tokens: 0..tokens,
+                prefix: 0..prefix.len() / stride,
+            }],
+            heads: 2,
+            width,
+            asking,
+        };
+        attention(&of, &mut out);
+        out
+    }
+
     #[test]
     fn a_shared_prefix_changes_nothing() {
-        let (width, heads, tokens, shared) = (8, 2, 6, 3);
-        let qkv = qkv(tokens, width);
-        let run = |qkv: &[f32], prefix_qkv: &[f32], segment: Segment| {
-            let mut out = vec![0.0; segment.tokens.end * width];
-            let segments = &[segment];
-            attention(
-                &Attention {
-                    qkv,
-                    prefix_qkv,
-                    segments,
-                    heads,
-                    width,
-                    causal: true,
-                },
-                &mut out,
-            );
-            out
-        };
-        let whole = run(
-            &qkv,
-            &[],
-            Segment {
-                tokens: 0..tokens,
-                prefix: 0..0,
-            },
-        );
+        let (width, tokens, shared) = (8, 6, 3);
+        let qkv = noise(tokens * 3 * width);
+        let whole = of_one(&qkv, &[], width, Queries::Causal);
         let (prefix, rest) = qkv.split_at(shared * 3 * width);
-        let split = run(
-            rest,
-            prefix,
-            Segment {
-                tokens: 0..tokens - shared,
-                prefix: 0..shared,
-            },
-        );
+        let split = of_one(rest, prefix, width, Queries::Causal);
         for (whole, split) in whole[shared * width..].iter().zip(&split) {
             assert!((whole - split).abs() < 1e-6);
         }
     }
 
     #[test]
+    fn the_last_token_alone_sees_what_it_sees_among_others() {
+        let width = 8;
+        let (qkv, prefix) = (noise(6 * 3 * width), noise(2 * 3 * width));
+        let all = of_one(&qkv, &prefix, width, Queries::Causal);
+        let last = of_one(&qkv, &prefix, width, Queries::Pooled);
+        assert_eq!(last, all[5 * width..]);
+    }
+
+    #[test]
     fn one_token_gives_its_value() {
-        let qkv = qkv(1, 4);
-        let mut out = [0.0; 4];
-        let segments = &[Segment {
-            tokens: 0..1,
-            prefix: 0..0,
-        }];
-        attention(
-            &Attention {
-                qkv: &qkv,
-                prefix_qkv: &[],
-                segments,
-                heads: 2,
-                width: 4,
-                causal: false,
-            },
-            &mut out,
-        );
+        let qkv = noise(3 * 4);
+        let out = of_one(&qkv, &[], 4, Queries::Each);
         for (out, v) in out.iter().zip(&qkv[8..]) {
             assert!((out - v).abs() < 1e-6);
         }

@@ -20,7 +20,7 @@ mod vector;
 
 pub use activation::Activation;
 pub use arch::{Kernel, available};
-pub use attention::{Attention, Segment, attention, softmax};
+pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
 pub use epilogue::Epilogue;
 pub use linear::{linear, linear_with};
 pub use norm::layer_norm;

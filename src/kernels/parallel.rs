@@ -6,16 +6,15 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::Yield;
-use rayon::prelude::*;
 
 /// Multiply-accumulates below which handing work to another thread costs more than it saves.
 const WORTH_SPLITTING: usize = 1 << 19;
-/// Ranges a thread: a few, so that a slow thread does not hold up the rest.
-const RANGES_A_THREAD: usize = 4;
+/// Parts a thread: so many that a slow thread does not hold up the rest.
+const PARTS_A_THREAD: usize = 16;
 
 /// How often a thread without work looks for some before it goes to sleep, while more is expected: some
 /// milliseconds. In a browser longer, since every part costs tenths of a millisecond once it sleeps.
@@ -85,22 +84,47 @@ impl Drop for Awake {
 /// multiply-accumulates.
 pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
     let threads = threads();
-    let parts = (threads * RANGES_A_THREAD).min(count);
+    let parts = (threads * PARTS_A_THREAD).min(count);
     if threads == 1 || parts < 2 || count.saturating_mul(cost) < WORTH_SPLITTING {
         return work(0..count);
     }
-    (0..parts)
-        .into_par_iter()
-        .for_each(|part| work(part * count / parts..(part + 1) * count / parts));
+    let next = AtomicUsize::new(0);
+    on_each_thread(threads.min(parts), || {
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= parts {
+                return;
+            }
+            work(part * count / parts..(part + 1) * count / parts);
+        }
+    });
 }
 
 /// Calls `work` with each job; `cost` is what one takes, in values looked at.
 pub fn each<J: Send>(jobs: Vec<J>, cost: usize, work: impl Fn(J) + Send + Sync) {
-    if threads() == 1 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 32 {
-        jobs.into_iter().for_each(work);
-    } else {
-        jobs.into_par_iter().for_each(work);
+    let threads = threads().min(jobs.len());
+    if threads < 2 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 32 {
+        return jobs.into_iter().for_each(work);
     }
+    let jobs = Mutex::new(jobs.into_iter());
+    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
+    on_each_thread(threads, || {
+        while let Some(job) = next() {
+            work(job);
+        }
+    });
+}
+
+/// Calls `work` on this thread and on others as soon as they are free, `threads` in all. Each takes the next
+/// part when it has done one, so that none waits for a slower one's last parts: rayon's own splitting makes
+/// few large pieces as long as nobody steals.
+fn on_each_thread(threads: usize, work: impl Fn() + Sync) {
+    rayon::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|_| work());
+        }
+        work();
+    });
 }
 
 /// A row-major matrix whose columns several threads write.

@@ -3,7 +3,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use crate::kernels::Segment;
+use crate::kernels::{Queries, Segment};
 use crate::model::cpu;
 use crate::weights::Placement;
 
@@ -42,27 +42,57 @@ impl Attention {
     }
 
     /// `softmax(q k^T / sqrt(head width)) v` for queries, keys and values side by side in `qkv`,
-    /// `[tokens, 3 width]`, and in the rows of `prefix`. Gives `[tokens, width]`.
+    /// `[tokens, 3 width]`, and keys and values in the rows of `prefix`, `[prefix tokens, 2 width]`. Gives
+    /// `[tokens, width]`.
     pub fn forward(&self, qkv: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
+        let width = qkv.dim(1)? / 3;
         match self {
             Self::Cpu {
                 heads,
                 segments,
                 causal,
             } => {
+                let (queries, keys_values) = (qkv.narrow(1, 0, width)?, qkv.narrow(1, width, 2 * width)?);
+                let asking = if *causal { Queries::Causal } else { Queries::Each };
                 let attention = cpu::Attention {
                     heads: *heads,
                     segments,
-                    causal: *causal,
+                    asking,
                 };
-                match prefix {
-                    Some(prefix) => qkv.apply_op2_no_bwd(prefix, &attention),
-                    None => qkv.apply_op1_no_bwd(&attention),
-                }
+                attend_on_cpu(&attention, &queries, &keys_values, prefix)
             }
             Self::Even { heads, even } => even.forward(*heads, qkv),
             Self::Ragged { heads, gather } => gather.forward(*heads, qkv, prefix),
         }
+    }
+
+    /// The same for one query a segment, `[segments, width]`, that sees the whole of it: what a class token
+    /// sees, or the last of a text. `keys_values` is `[tokens, 2 width]`.
+    pub fn pooled(&self, queries: &Tensor, keys_values: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
+        match self {
+            Self::Cpu { heads, segments, .. } => {
+                let attention = cpu::Attention {
+                    heads: *heads,
+                    segments,
+                    asking: Queries::Pooled,
+                };
+                attend_on_cpu(&attention, queries, keys_values, prefix)
+            }
+            Self::Even { heads, even } => even.pooled(*heads, queries, keys_values),
+            Self::Ragged { heads, gather } => gather.pooled(*heads, queries, keys_values, prefix),
+        }
+    }
+}
+
+fn attend_on_cpu(
+    attention: &cpu::Attention,
+    queries: &Tensor,
+    keys_values: &Tensor,
+    prefix: Option<&Tensor>,
+) -> Result<Tensor> {
+    match prefix {
+        Some(prefix) => queries.apply_op3_no_bwd(keys_values, prefix, attention),
+        None => queries.apply_op2_no_bwd(keys_values, attention),
     }
 }
 
@@ -129,6 +159,21 @@ impl Even {
             .transpose(1, 2)?
             .reshape(((), width))
     }
+
+    fn pooled(&self, heads: usize, queries: &Tensor, keys_values: &Tensor) -> Result<Tensor> {
+        let width = queries.dim(1)?;
+        let head = width / heads;
+        let parts = keys_values
+            .reshape((self.batch, (), 2, heads, head))?
+            .permute((2, 0, 3, 1, 4))?
+            .contiguous()?;
+        let (q, k, v) = (
+            queries.reshape((self.batch, heads, 1, head))?,
+            parts.get(0)?,
+            parts.get(1)?,
+        );
+        attend(&q, &k, &v, None)?.reshape((self.batch, width))
+    }
 }
 
 /// The batch padded to its longest segment, by row indices, for backends whose matrix products
@@ -139,6 +184,8 @@ pub struct Gather {
     keys: Tensor,
     /// Zero where a key is seen and minus infinity where not, `[batch, 1, queries, keys]`.
     mask: Tensor,
+    /// The same for a query that sees its whole segment, `[batch, 1, 1, keys]`.
+    present: Tensor,
     /// Position of every token among the padded queries.
     tokens: Tensor,
 }
@@ -155,16 +202,18 @@ impl Gather {
             .unwrap_or(0);
         let prefix_rows = segments.iter().map(|s| s.prefix.end).max().unwrap_or(0);
         let (mut queries, mut keys, mut mask, mut tokens) = (vec![], vec![], vec![], vec![]);
+        let mut present = vec![];
+        let seen_of = |seen| (0..most_keys).map(move |k| if k < seen { 0f32 } else { f32::NEG_INFINITY });
         for (b, Segment { tokens: own, prefix }) in segments.iter().enumerate() {
-            let row = |i: usize| (prefix_rows + own.start + i.min(own.len() - 1)) as u32;
+            let row = |i: usize| own.start + i.min(own.len() - 1);
             let key = |i: usize| {
                 if i < prefix.len() {
                     (prefix.start + i) as u32
                 } else {
-                    row(i - prefix.len())
+                    (prefix_rows + row(i - prefix.len())) as u32
                 }
             };
-            queries.extend((0..longest).map(row));
+            queries.extend((0..longest).map(|i| row(i) as u32));
             keys.extend((0..most_keys).map(key));
             tokens.extend((0..own.len()).map(|i| (b * longest + i) as u32));
             for query in 0..longest {
@@ -174,44 +223,73 @@ impl Gather {
                     } else {
                         own.len()
                     };
-                mask.extend((0..most_keys).map(|k| if k < seen { 0f32 } else { f32::NEG_INFINITY }));
+                mask.extend(seen_of(seen));
             }
+            present.extend(seen_of(prefix.len() + own.len()));
         }
         let index = |rows: Vec<u32>| Tensor::from_vec(rows.clone(), rows.len(), device);
+        let masks =
+            |mask, queries| Tensor::from_vec(mask, (batch, 1, queries, most_keys), device)?.to_dtype(*dtype);
         Ok(Self {
             batch,
             queries: index(queries)?,
             keys: index(keys)?,
-            mask: Tensor::from_vec(mask, (batch, 1, longest, most_keys), device)?.to_dtype(*dtype)?,
+            mask: masks(mask, longest)?,
+            present: masks(present, 1)?,
             tokens: index(tokens)?,
         })
     }
 
     fn forward(&self, heads: usize, qkv: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
-        let rows = match prefix {
-            Some(prefix) => Tensor::cat(&[prefix, qkv], 0)?,
-            None => qkv.clone(),
-        };
         let width = qkv.dim(1)? / 3;
-        let head = width / heads;
-        let pick = |which: usize, index: &Tensor| -> Result<Tensor> {
-            let part = rows
-                .narrow(1, which * width, width)?
-                .contiguous()?
-                .index_select(index, 0)?;
-            part.reshape((self.batch, (), heads, head))?
+        let queries = qkv
+            .narrow(1, 0, width)?
+            .contiguous()?
+            .index_select(&self.queries, 0)?;
+        let keys_values = qkv.narrow(1, width, 2 * width)?;
+        let seen = self.attend(heads, &queries, &keys_values, prefix, &self.mask)?;
+        seen.index_select(&self.tokens, 0)
+    }
+
+    fn pooled(
+        &self,
+        heads: usize,
+        queries: &Tensor,
+        keys_values: &Tensor,
+        prefix: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        self.attend(heads, queries, keys_values, prefix, &self.present)
+    }
+
+    /// Attention of as many queries for each segment as `queries` has rows for; `mask` says what they see.
+    fn attend(
+        &self,
+        heads: usize,
+        queries: &Tensor,
+        keys_values: &Tensor,
+        prefix: Option<&Tensor>,
+        mask: &Tensor,
+    ) -> Result<Tensor> {
+        let width = queries.dim(1)?;
+        let by_head = |rows: Tensor| -> Result<Tensor> {
+            rows.reshape((self.batch, (), heads, width / heads))?
                 .transpose(1, 2)?
                 .contiguous()
         };
-        let (q, k, v) = (
-            pick(0, &self.queries)?,
-            pick(1, &self.keys)?,
-            pick(2, &self.keys)?,
-        );
-        let seen = attend(&q, &k, &v, Some(&self.mask))?
+        let rows = match prefix {
+            Some(prefix) => Tensor::cat(&[prefix, keys_values], 0)?,
+            None => keys_values.clone(),
+        };
+        let pick = |column: usize| {
+            by_head(
+                rows.narrow(1, column, width)?
+                    .contiguous()?
+                    .index_select(&self.keys, 0)?,
+            )
+        };
+        attend(&by_head(queries.clone())?, &pick(0)?, &pick(width)?, Some(mask))?
             .transpose(1, 2)?
-            .reshape(((), width))?;
-        seen.index_select(&self.tokens, 0)
+            .reshape(((), width))
     }
 }
 
@@ -221,15 +299,20 @@ mod tests {
 
     use super::*;
 
+    const CPU: Placement = Placement {
+        device: Device::Cpu,
+        dtype: DType::F32,
+    };
+    const HEADS: usize = 2;
+    const WIDTH: usize = 8;
+
+    fn random(rows: usize, widths: usize) -> Tensor {
+        Tensor::randn(0f32, 1.0, (rows, widths * WIDTH), &Device::Cpu).unwrap()
+    }
+
     #[test]
     fn kernels_and_gathered_rows_agree() {
-        let placement = Placement {
-            device: Device::Cpu,
-            dtype: DType::F32,
-        };
-        let (heads, width) = (2, 8);
-        let qkv = Tensor::randn(0f32, 1.0, (9, 3 * width), &Device::Cpu).unwrap();
-        let prefix = Tensor::randn(0f32, 1.0, (5, 3 * width), &Device::Cpu).unwrap();
+        let (qkv, prefix) = (random(9, 3), random(5, 2));
         let segments = vec![
             Segment {
                 tokens: 0..4,
@@ -245,34 +328,40 @@ mod tests {
             },
         ];
         for causal in [false, true] {
-            let gather = Gather::new(&segments, causal, &placement).unwrap();
-            let expected = gather.forward(heads, &qkv, Some(&prefix)).unwrap();
-            let kernels = Attention::new(heads, segments.clone(), causal, &placement).unwrap();
+            let gather = Gather::new(&segments, causal, &CPU).unwrap();
+            let kernels = Attention::new(HEADS, segments.clone(), causal, &CPU).unwrap();
+            let expected = gather.forward(HEADS, &qkv, Some(&prefix)).unwrap();
             let got = kernels.forward(&qkv, Some(&prefix)).unwrap();
             assert!(difference(got, expected) < 1e-5, "causal {causal}");
+            let (queries, keys_values) = (random(3, 1), qkv.narrow(1, WIDTH, 2 * WIDTH).unwrap());
+            let expected = gather
+                .pooled(HEADS, &queries, &keys_values, Some(&prefix))
+                .unwrap();
+            let got = kernels.pooled(&queries, &keys_values, Some(&prefix)).unwrap();
+            assert!(difference(got, expected) < 1e-5, "pooled, causal {causal}");
         }
     }
 
     #[test]
     fn kernels_and_rectangles_agree() {
-        let placement = Placement {
-            device: Device::Cpu,
-            dtype: DType::F32,
-        };
         let segment = |i: usize| Segment {
             tokens: i * 4..(i + 1) * 4,
             prefix: 0..0,
         };
         let segments: Vec<_> = (0..3).map(segment).collect();
-        let qkv = Tensor::randn(0f32, 1.0, (12, 24), &Device::Cpu).unwrap();
+        let qkv = random(12, 3);
         for causal in [false, true] {
-            let even = Even::new(&segments, causal, &placement).unwrap().unwrap();
-            let kernels = Attention::new(2, segments.clone(), causal, &placement).unwrap();
+            let even = Even::new(&segments, causal, &CPU).unwrap().unwrap();
+            let kernels = Attention::new(HEADS, segments.clone(), causal, &CPU).unwrap();
             let got = kernels.forward(&qkv, None).unwrap();
             assert!(
-                difference(got, even.forward(2, &qkv).unwrap()) < 1e-5,
+                difference(got, even.forward(HEADS, &qkv).unwrap()) < 1e-5,
                 "causal {causal}"
             );
+            let (queries, keys_values) = (random(3, 1), random(12, 2));
+            let got = kernels.pooled(&queries, &keys_values, None).unwrap();
+            let expected = even.pooled(HEADS, &queries, &keys_values).unwrap();
+            assert!(difference(got, expected) < 1e-5, "pooled, causal {causal}");
         }
         let ragged = [
             segment(0),
@@ -281,12 +370,12 @@ mod tests {
                 prefix: 0..0,
             },
         ];
-        assert!(Even::new(&ragged, false, &placement).unwrap().is_none());
+        assert!(Even::new(&ragged, false, &CPU).unwrap().is_none());
         let prefixed = [Segment {
             tokens: 0..4,
             prefix: 0..2,
         }];
-        assert!(Even::new(&prefixed, false, &placement).unwrap().is_none());
+        assert!(Even::new(&prefixed, false, &CPU).unwrap().is_none());
     }
 
     fn difference(a: Tensor, b: Tensor) -> f32 {

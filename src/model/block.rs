@@ -53,7 +53,8 @@ impl LayerNorm {
 /// Pre-norm block: attention and a two-layer MLP, each added to what came in.
 pub struct Block {
     norm1: LayerNorm,
-    qkv: Linear,
+    /// To queries, keys and values side by side; of a tower's last block to keys and values.
+    projection: Linear,
     out: Linear,
     norm2: LayerNorm,
     fc1: Linear,
@@ -62,13 +63,13 @@ pub struct Block {
 }
 
 impl Block {
-    fn load(weights: &mut Weights, name: &str, config: &TowerConfig) -> Result<Self> {
+    fn load(weights: &mut Weights, name: &str, projection: &str, config: &TowerConfig) -> Result<Self> {
         let norm = |weights: &mut Weights, part: &str| {
             LayerNorm::load(weights, &format!("{name}.{part}"), config.layer_norm_eps)
         };
         let mut linear = |part: &str| Linear::load(weights, &format!("{name}.{part}"), true);
         Ok(Self {
-            qkv: linear("self_attn.qkv_proj")?,
+            projection: linear(&format!("self_attn.{projection}"))?,
             out: linear("self_attn.out_proj")?,
             fc1: linear("mlp.fc1")?,
             fc2: linear("mlp.fc2")?,
@@ -76,11 +77,6 @@ impl Block {
             norm2: norm(weights, "layer_norm2")?,
             activation: config.activation,
         })
-    }
-
-    /// Queries, keys and values of `x`: `[tokens, width]` to `[tokens, 3 width]`.
-    fn qkv(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.qkv.forward(&self.norm1.forward(x)?, Then::Nothing)
     }
 
     /// What follows attention: `x` before the block and what its tokens `seen`, row by row.
@@ -93,23 +89,31 @@ impl Block {
     }
 }
 
-/// A stack of blocks.
+/// A stack of blocks. Of the last one nothing is computed but what the pooled tokens come out as: keys and
+/// values of all tokens, and their own queries.
 pub struct Tower {
     blocks: Vec<Block>,
+    last: Block,
+    /// To the queries of the last block.
+    query: Linear,
 }
 
 impl Tower {
     /// Takes `model.encoder.layers.*` out of `weights`.
     pub fn load(weights: &mut Weights, model: &str, config: &TowerConfig) -> Result<Self> {
-        let block = |i| Block::load(weights, &format!("{model}.encoder.layers.{i}"), config);
+        let name = |i: usize| format!("{model}.encoder.layers.{i}");
+        let last = config.layers - 1;
+        let block = |i| Block::load(weights, &name(i), "qkv_proj", config);
         Ok(Self {
-            blocks: (0..config.layers).map(block).collect::<Result<_>>()?,
+            blocks: (0..last).map(block).collect::<Result<_>>()?,
+            last: Block::load(weights, &name(last), "kv_proj", config)?,
+            query: Linear::load(weights, &format!("{}.self_attn.q_proj", name(last)), true)?,
         })
     }
 
-    /// Runs all tokens, `[tokens, width]`, and gives the rows `pooled` (indices on the device),
-    /// `[pooled, width]`: nothing else of the last block is computed but its keys and values.
-    /// `prefix` holds keys and values of the shared prefix, a tensor a block.
+    /// Runs all tokens, `[tokens, width]`, and gives the rows `pooled` (indices on the device), one for each
+    /// segment, which sees the whole of it: `[pooled, width]`. `prefix` holds keys and values of the shared
+    /// prefix, a tensor a block.
     pub fn forward(
         &self,
         x: Tensor,
@@ -119,28 +123,40 @@ impl Tower {
     ) -> candle_core::Result<Tensor> {
         let mut x = x;
         for (i, block) in self.blocks.iter().enumerate() {
-            let seen = attention.forward(&block.qkv(&x)?, prefix.map(|p| &p[i]))?;
-            if i + 1 < self.blocks.len() {
-                x = block.finish(&x, &seen)?;
-            } else {
-                x = block.finish(&x.index_select(pooled, 0)?, &seen.index_select(pooled, 0)?)?;
-            }
+            let qkv = block
+                .projection
+                .forward(&block.norm1.forward(&x)?, Then::Nothing)?;
+            let seen = attention.forward(&qkv, prefix.map(|p| &p[i]))?;
+            x = block.finish(&x, &seen)?;
         }
-        Ok(x)
+        let normed = self.last.norm1.forward(&x)?;
+        let keys_values = self.last.projection.forward(&normed, Then::Nothing)?;
+        let queries = self
+            .query
+            .forward(&normed.index_select(pooled, 0)?, Then::Nothing)?;
+        let prefix = prefix.and_then(<[_]>::last);
+        let seen = attention.pooled(&queries, &keys_values, prefix)?;
+        self.last.finish(&x.index_select(pooled, 0)?, &seen)
     }
 
-    /// Runs tokens that others will share as their prefix and gives their queries, keys and values,
-    /// `[tokens, 3 width]` a block.
+    /// Runs tokens that others will share as their prefix and gives their keys and values,
+    /// `[tokens, 2 width]` a block.
     pub fn prefix(&self, x: Tensor, attention: &Attention) -> candle_core::Result<Vec<Tensor>> {
         let mut x = x;
-        let mut kept = Vec::with_capacity(self.blocks.len());
-        for (i, block) in self.blocks.iter().enumerate() {
-            let qkv = block.qkv(&x)?;
-            if i + 1 < self.blocks.len() {
-                x = block.finish(&x, &attention.forward(&qkv, None)?)?;
-            }
-            kept.push(qkv);
+        let mut kept = Vec::with_capacity(self.blocks.len() + 1);
+        for block in &self.blocks {
+            let qkv = block
+                .projection
+                .forward(&block.norm1.forward(&x)?, Then::Nothing)?;
+            let width = qkv.dim(1)? / 3;
+            x = block.finish(&x, &attention.forward(&qkv, None)?)?;
+            kept.push(qkv.narrow(1, width, 2 * width)?);
         }
+        kept.push(
+            self.last
+                .projection
+                .forward(&self.last.norm1.forward(&x)?, Then::Nothing)?,
+        );
         Ok(kept)
     }
 }

@@ -4,9 +4,11 @@
 //! run ragged attention without padding, and multiply quantized weights. Elsewhere candle's own
 //! operations run, so the model is written once.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, Layout, Result, Shape, Tensor, bail,
+};
 
-use crate::kernels::{self, Activation, Epilogue, PackedMatrix, Segment};
+use crate::kernels::{self, Activation, Epilogue, PackedMatrix, Queries, Rows, Segment};
 
 /// The values of a contiguous f32 tensor.
 fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -115,64 +117,84 @@ impl InplaceOp1 for BiasActivation<'_> {
     }
 }
 
-/// Attention within segments of `[tokens, 3 width]`; with a second tensor, to its rows too.
+/// The rows of a matrix, perhaps a view of some columns of another.
+fn rows<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<Rows<'a>> {
+    let &[stride, 1] = layout.stride() else {
+        bail!("kernels take rows, not {layout:?}");
+    };
+    let values = &storage.as_slice::<f32>()?[layout.start_offset()..];
+    Ok(Rows::new(values, stride))
+}
+
+/// Attention of queries, `[queries, width]`, to keys and values side by side, `[tokens, 2 width]`; with a third
+/// tensor, to those of prefixes too.
 pub struct Attention<'a> {
     pub heads: usize,
     pub segments: &'a [Segment],
-    pub causal: bool,
+    pub asking: Queries,
 }
 
 impl Attention<'_> {
-    fn run(&self, qkv: &[f32], prefix_qkv: &[f32], layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (tokens, qkv_width) = layout.shape().dims2()?;
-        let width = qkv_width / 3;
-        let &Self {
-            heads,
-            segments,
-            causal,
-        } = self;
-        let mut out = vec![0.0; tokens * width];
-        kernels::attention(
-            &kernels::Attention {
-                qkv,
-                prefix_qkv,
-                segments,
-                heads,
-                width,
-                causal,
-            },
-            &mut out,
-        );
-        Ok((CpuStorage::F32(out), (tokens, width).into()))
-    }
-}
-
-impl CustomOp1 for Attention<'_> {
-    fn name(&self) -> &'static str {
-        "attention"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.run(values(storage, layout)?, &[], layout)
+    fn run(
+        &self,
+        queries: Rows,
+        keys_values: Rows,
+        prefix: Rows,
+        layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (count, width) = layout.shape().dims2()?;
+        let mut out = vec![0.0; count * width];
+        let of = kernels::Attention {
+            queries,
+            keys_values,
+            prefix,
+            segments: self.segments,
+            heads: self.heads,
+            width,
+            asking: self.asking,
+        };
+        kernels::attention(&of, &mut out);
+        Ok((CpuStorage::F32(out), (count, width).into()))
     }
 }
 
 impl CustomOp2 for Attention<'_> {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        queries: &CpuStorage,
+        layout: &Layout,
+        keys_values: &CpuStorage,
+        keys_values_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let keys_values = rows(keys_values, keys_values_layout)?;
+        self.run(rows(queries, layout)?, keys_values, Rows::new(&[], 0), layout)
+    }
+}
+
+impl CustomOp3 for Attention<'_> {
     fn name(&self) -> &'static str {
         "attention-with-prefix"
     }
 
     fn cpu_fwd(
         &self,
-        qkv: &CpuStorage,
-        qkv_layout: &Layout,
+        queries: &CpuStorage,
+        layout: &Layout,
+        keys_values: &CpuStorage,
+        keys_values_layout: &Layout,
         prefix: &CpuStorage,
         prefix_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
+        let keys_values = rows(keys_values, keys_values_layout)?;
         self.run(
-            values(qkv, qkv_layout)?,
-            values(prefix, prefix_layout)?,
-            qkv_layout,
+            rows(queries, layout)?,
+            keys_values,
+            rows(prefix, prefix_layout)?,
+            layout,
         )
     }
 }

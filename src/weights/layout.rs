@@ -132,8 +132,19 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
             ));
             out.push(Slot::new(format!("{block}.{norm}.bias"), Kind::Vector, &[width]));
         }
-        out.push(qkv(&block, "bias", Kind::Vector, &[width]));
-        out.push(qkv(&block, "weight", Kind::Matrix, &[width, width]));
+        // One product projects to queries, keys and values; of the last block, most queries are not wanted.
+        let together: &[&str] = if layer + 1 < tower.layers {
+            &["qkv"]
+        } else {
+            &["q", "kv"]
+        };
+        for (what, kind) in [("bias", Kind::Vector), ("weight", Kind::Matrix)] {
+            out.extend(
+                together
+                    .iter()
+                    .map(|joined| projection(&block, joined, what, kind, width)),
+            );
+        }
         for (linear, outputs, inputs) in [
             ("self_attn.out_proj", width, width),
             ("mlp.fc1", mlp, width),
@@ -153,23 +164,25 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
     }
 }
 
-/// Queries, keys and values are projected by one product.
-fn qkv(block: &str, what: &str, kind: Kind, shape: &[usize]) -> Slot {
-    let part = |p: &str| Part {
-        name: format!("{block}.self_attn.{p}_proj.{what}"),
-        shape: shape.to_vec(),
-    };
-    let parts: Vec<Part> = ["q", "k", "v"].map(part).into();
-    let cols = if kind == Kind::Vector {
-        3 * shape[0]
-    } else {
-        shape[1]
+/// What projects to `joined`: queries, keys, values, by their letters.
+fn projection(block: &str, joined: &str, what: &str, kind: Kind, width: usize) -> Slot {
+    let part = |letter: char| Part {
+        name: format!("{block}.self_attn.{letter}_proj.{what}"),
+        shape: if kind == Kind::Vector {
+            vec![width]
+        } else {
+            vec![width, width]
+        },
     };
     Slot {
-        name: format!("{block}.self_attn.qkv_proj.{what}"),
+        name: format!("{block}.self_attn.{joined}_proj.{what}"),
         kind,
-        parts,
-        cols,
+        parts: joined.chars().map(part).collect(),
+        cols: if kind == Kind::Vector {
+            joined.len() * width
+        } else {
+            width
+        },
     }
 }
 
@@ -183,10 +196,15 @@ mod tests {
         let parts: Vec<&Part> = slots.iter().flat_map(|s| &s.parts).collect();
         assert_eq!(parts.len(), 398);
         assert_eq!(parts.iter().map(|p| p.values()).sum::<usize>(), 151_277_313);
-        let qkv = slots
-            .iter()
-            .find(|s| s.name.ends_with("layers.11.self_attn.qkv_proj.weight"))
-            .unwrap();
-        assert_eq!((qkv.rows(), qkv.cols), (3 * 768, 768));
+        let shape = |name: &str| {
+            let slot = slots
+                .iter()
+                .find(|s| s.name == format!("vision_model.encoder.layers.{name}_proj.weight"));
+            slot.map(|slot| (slot.rows(), slot.cols))
+        };
+        assert_eq!(shape("10.self_attn.qkv"), Some((3 * 768, 768)));
+        assert_eq!(shape("11.self_attn.qkv"), None);
+        assert_eq!(shape("11.self_attn.q"), Some((768, 768)));
+        assert_eq!(shape("11.self_attn.kv"), Some((2 * 768, 768)));
     }
 }
