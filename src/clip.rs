@@ -18,8 +18,8 @@ use crate::weights::{
 use crate::weights::{Snapshot, report};
 
 /// Tokens of images run at a time on a CPU: enough to keep the products busy, few enough that their
-/// activations stay in the cache.
-const CPU_TOKENS: usize = 1024;
+/// activations stay in the cache. Ten pictures of ViT-B/32, two of L/14.
+const CPU_TOKENS: usize = 520;
 /// Tokens of images run at a time on a GPU.
 const GPU_TOKENS: usize = 1 << 15;
 /// Texts run at a time.

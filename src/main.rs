@@ -4,6 +4,10 @@
 mod cli;
 
 #[cfg(not(target_family = "wasm"))]
+#[global_allocator]
+static ALLOCATOR: cliplet::kernels::LineAligned = cliplet::kernels::LineAligned;
+
+#[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
     cli::run()
 }

@@ -9,10 +9,14 @@ use crate::classify::{LabelCache, LabelSet, Template, logits, rank};
 use crate::clip::{self, Clip};
 use crate::error::Error;
 use crate::image::PixelValues;
+use crate::kernels::LineAligned;
 use crate::weights::{self, Quant};
 
 #[cfg(feature = "threads")]
 pub use wasm_bindgen_rayon::init_thread_pool;
+
+#[global_allocator]
+static ALLOCATOR: LineAligned = LineAligned;
 
 type JsResult<T> = Result<T, JsValue>;
 

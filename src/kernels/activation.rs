@@ -1,6 +1,6 @@
 //! The activation functions of CLIP's perceptrons.
 
-use super::lanes::{Function, Lanes, exp, map};
+use super::lanes::{Function, Lanes, exp, exp2, map};
 use super::vector::vectorized;
 
 /// An activation function, as `hidden_act` in `config.json` names it.
@@ -41,7 +41,8 @@ vectorized! {
 /// [`Activation::QuickGelu`] of each lane.
 #[inline(always)]
 fn quick_gelu<V: Lanes>(x: V) -> V {
-    x / (V::splat(1.0) + exp(V::splat(-1.702) * x))
+    const SLOPE: f32 = -1.702 * std::f32::consts::LOG2_E;
+    x / (V::splat(1.0) + exp2(x * V::splat(SLOPE)))
 }
 
 /// [`Activation::Gelu`] of each lane.

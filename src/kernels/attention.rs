@@ -130,7 +130,7 @@ impl Head {
             seen.next_multiple_of(V::COLUMNS),
             dim.next_multiple_of(V::COLUMNS),
         );
-        self.gather(a, segment, head, V::COLUMNS);
+        self.gather::<V>(a, segment, head);
         self.scores.resize(ROWS * seen_columns, 0.0);
         self.mixed.resize(ROWS * dim_columns, 0.0);
         for first in queries.clone().step_by(ROWS) {
@@ -143,28 +143,32 @@ impl Head {
                     Queries::Each | Queries::Pooled => seen,
                     Queries::Causal => prefix + first - queries.start + row + 1,
                 };
-                let (scores, hidden) = scores.split_at_mut(visible.min(seen));
+                let visible = visible.min(seen);
+                // What pads the row or may not be seen becomes next to nothing, and nothing where it is read.
+                scores[visible..]
+                    .iter_mut()
+                    .for_each(|hidden| *hidden = f32::NEG_INFINITY);
                 softmax_lanes::<V>(scores);
-                hidden.fill(0.0);
+                scores[visible..seen].fill(0.0);
             }
             let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
             multiply::<V>(shares, &self.values, &mut self.mixed);
+            // SAFETY: a head's columns of a segment's queries belong to this task alone.
+            let mut columns = unsafe { out.columns(first * a.width + head * dim, a.width, rows, dim) };
             for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
-                // SAFETY: a head's columns of a segment's queries belong to this task alone.
-                unsafe { out.write((first + row) * a.width + head * dim, &mixed[..dim]) };
+                columns.write(row, &mixed[..dim]);
             }
         }
     }
 
     /// Copies the keys, transposed, and the values that the segment sees.
     #[inline(always)]
-    fn gather(&mut self, a: &Attention, segment: &Segment, head: usize, columns: usize) {
-        let dim = a.width / a.heads;
+    fn gather<V: Lanes>(&mut self, a: &Attention, segment: &Segment, head: usize) {
+        let (dim, columns) = (a.width / a.heads, V::COLUMNS);
         let scale = 1.0 / (dim as f32).sqrt();
         let seen = segment.prefix.len() + segment.tokens.len();
-        self.keys.clear();
+        // What another head left between the columns is not read.
         self.keys.resize(seen.next_multiple_of(columns) * dim, 0.0);
-        self.values.clear();
         self.values.resize(dim.next_multiple_of(columns) * seen, 0.0);
         let prefix = segment.prefix.clone().map(|t| (a.prefix, t));
         let own = segment.tokens.clone().map(|t| (a.keys_values, t));
@@ -174,7 +178,15 @@ impl Head {
             let column = tile[i % columns..].iter_mut().step_by(columns);
             column.zip(k).for_each(|(to, k)| *to = k * scale);
             for (tile, v) in v.chunks(columns).enumerate() {
-                self.values[(tile * seen + i) * columns..][..v.len()].copy_from_slice(v);
+                let place = &mut self.values[(tile * seen + i) * columns..][..columns];
+                if v.len() == columns {
+                    // A few vectors: for a length that is not known, wasm's engines call a function.
+                    for j in (0..columns).step_by(V::COUNT) {
+                        V::load(&v[j..]).store(&mut place[j..]);
+                    }
+                } else {
+                    place[..v.len()].copy_from_slice(v);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::arch::{Code, Kernel};
 use super::pack::GROUP;
 use super::parallel;
-use super::quantize::{RowCode, quantize_row};
+use super::quantize::{CODES, RowCode};
 use super::vector::vectorized;
 
 /// The codes of some rows of activations.
@@ -55,14 +55,27 @@ impl Codes {
 vectorized! {
     /// Quantizes the rows of one tile and lays their codes side by side.
     fn quantize_tile<V>(x: &[f32], k: usize, kernel: &Kernel, codes: &mut [Code], rows: &mut [RowCode]) {
-        let mut row_codes = vec![0; k.next_multiple_of(GROUP)];
         let (groups, _) = codes.as_chunks_mut::<GROUP>();
         let height = rows.len();
         for (row, (x, coded)) in x.chunks_exact(k).zip(rows).enumerate() {
-            *coded = quantize_row::<V>(x, kernel.range, &mut row_codes);
-            let places = groups[row..].iter_mut().step_by(height);
-            for (place, group) in places.zip(row_codes.as_chunks::<GROUP>().0) {
-                *place = *group;
+            *coded = RowCode::of::<V>(x, kernel.range);
+            let mut place = row;
+            let (whole, rest) = x.as_chunks::<CODES>();
+            for x in whole {
+                for group in coded.encode(x, kernel.range).as_chunks().0 {
+                    groups[place] = *group;
+                    place += height;
+                }
+            }
+            if !rest.is_empty() {
+                // What fills up the last group meets weights of zero.
+                let mut last = [0.0; CODES];
+                last[..rest.len()].copy_from_slice(rest);
+                let codes = coded.encode(&last, kernel.range);
+                for group in codes.as_chunks().0.iter().take(rest.len().div_ceil(GROUP)) {
+                    groups[place] = *group;
+                    place += height;
+                }
             }
         }
     }

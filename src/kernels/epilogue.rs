@@ -68,43 +68,45 @@ impl Finisher<'_> {
     #[inline(always)]
     fn panels<V: Lanes>(&self, sums: &Sums, epilogue: Epilogue) {
         for (i, panel) in sums.panels.clone().enumerate() {
-            let rows = sums.sums[i..].iter().step_by(sums.panels.len());
-            let rows = sums.rows.clone().zip(rows);
+            let dots = sums.sums[i..].iter().step_by(sums.panels.len());
             if (panel + 1) * PANEL <= self.w.n() {
-                self.panel::<V>(panel, PANEL, rows, epilogue);
+                self.panel::<V>(panel, PANEL, sums.rows.clone(), dots, epilogue);
             } else {
-                self.panel::<f32>(panel, self.w.n() - panel * PANEL, rows, epilogue);
+                let width = self.w.n() - panel * PANEL;
+                self.panel::<f32>(panel, width, sums.rows.clone(), dots, epilogue);
             }
         }
     }
 
-    /// The first `width` outputs of a panel for some rows.
+    /// The first `width` outputs of a panel for some rows, whose sums are `dots`.
     #[inline(always)]
     fn panel<'s, V: Lanes>(
         &self,
         panel: usize,
         width: usize,
-        rows: impl Iterator<Item = (usize, &'s [i32; PANEL])>,
+        rows: Range<usize>,
+        dots: impl Iterator<Item = &'s [i32; PANEL]>,
         epilogue: Epilogue,
     ) {
-        let (scales, totals) = (self.w.scales(panel), self.w.sums(panel));
-        let start = panel * PANEL;
+        // Copies, so that they can stay in registers: no output that is written could be one of them.
+        let (scales, totals) = (*self.w.scales(panel), *self.w.sums(panel));
+        let (n, start) = (self.w.n(), panel * PANEL);
         let mut bias = [0.0; PANEL];
         if let Some(all) = self.bias {
             bias[..width].copy_from_slice(&all[start..][..width]);
         }
-        for (row, dots) in rows {
-            let RowCode { scale, zero } = self.coded[row];
-            let at = row * self.w.n() + start;
+        let first = rows.start * n + start;
+        // SAFETY: the caller's panels are its own, so no other thread writes these columns.
+        let mut columns = unsafe { self.out.columns(first, n, rows.len(), width) };
+        for (row, (code, dots)) in self.coded[rows].iter().zip(dots).enumerate() {
             let mut y = [0.0; PANEL];
             for j in (0..width).step_by(V::COUNT) {
-                let dots = V::corrected(&dots[j..], zero, &totals[j..]);
-                let scale = V::splat(scale) * V::load(&scales[j..]);
+                let dots = V::corrected(&dots[j..], code.zero, &totals[j..]);
+                let scale = V::splat(code.scale) * V::load(&scales[j..]);
                 let dots = dots.times_plus(scale, V::load(&bias[j..]));
-                epilogue.of(dots, at + j).store(&mut y[j..]);
+                epilogue.of(dots, first + row * n + j).store(&mut y[j..]);
             }
-            // SAFETY: the caller's panels are its own, so no other thread writes these columns.
-            unsafe { self.out.write(at, &y[..width]) };
+            columns.write(row, &y[..width]);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! nothing of tensors, files or models. This module and those below it hold the crate's only `unsafe`.
 
 mod activation;
+mod allocator;
 mod arch;
 mod attention;
 mod codes;
@@ -19,6 +20,7 @@ mod quantize;
 mod vector;
 
 pub use activation::Activation;
+pub use allocator::LineAligned;
 pub use arch::{Kernel, available};
 pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
 pub use epilogue::Epilogue;

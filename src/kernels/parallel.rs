@@ -6,15 +6,16 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::Yield;
+use rayon::prelude::*;
 
 /// Multiply-accumulates below which handing work to another thread costs more than it saves.
 const WORTH_SPLITTING: usize = 1 << 19;
-/// Parts a thread: so many that a slow thread does not hold up the rest.
-const PARTS_A_THREAD: usize = 16;
+/// Ranges a thread: a few, so that a slow thread does not hold up the rest.
+const RANGES_A_THREAD: usize = 4;
 
 /// How often a thread without work looks for some before it goes to sleep, while more is expected: some
 /// milliseconds. In a browser longer, since every part costs tenths of a millisecond once it sleeps.
@@ -84,47 +85,22 @@ impl Drop for Awake {
 /// multiply-accumulates.
 pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
     let threads = threads();
-    let parts = (threads * PARTS_A_THREAD).min(count);
+    let parts = (threads * RANGES_A_THREAD).min(count);
     if threads == 1 || parts < 2 || count.saturating_mul(cost) < WORTH_SPLITTING {
         return work(0..count);
     }
-    let next = AtomicUsize::new(0);
-    on_each_thread(threads.min(parts), || {
-        loop {
-            let part = next.fetch_add(1, Ordering::Relaxed);
-            if part >= parts {
-                return;
-            }
-            work(part * count / parts..(part + 1) * count / parts);
-        }
-    });
+    (0..parts)
+        .into_par_iter()
+        .for_each(|part| work(part * count / parts..(part + 1) * count / parts));
 }
 
 /// Calls `work` with each job; `cost` is what one takes, in values looked at.
 pub fn each<J: Send>(jobs: Vec<J>, cost: usize, work: impl Fn(J) + Send + Sync) {
-    let threads = threads().min(jobs.len());
-    if threads < 2 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 32 {
-        return jobs.into_iter().for_each(work);
+    if threads() == 1 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 32 {
+        jobs.into_iter().for_each(work);
+    } else {
+        jobs.into_par_iter().for_each(work);
     }
-    let jobs = Mutex::new(jobs.into_iter());
-    let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).next();
-    on_each_thread(threads, || {
-        while let Some(job) = next() {
-            work(job);
-        }
-    });
-}
-
-/// Calls `work` on this thread and on others as soon as they are free, `threads` in all. Each takes the next
-/// part when it has done one, so that none waits for a slower one's last parts: rayon's own splitting makes
-/// few large pieces as long as nobody steals.
-fn on_each_thread(threads: usize, work: impl Fn() + Sync) {
-    rayon::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|_| work());
-        }
-        work();
-    });
 }
 
 /// A row-major matrix whose columns several threads write.
@@ -134,7 +110,7 @@ pub struct SharedRows<'a> {
     borrowed: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: the only access is `write`, whose callers keep to places that no other thread touches.
+// SAFETY: the only access is by `columns`, whose callers keep to places that no other thread touches.
 unsafe impl Sync for SharedRows<'_> {}
 
 impl<'a> SharedRows<'a> {
@@ -160,18 +136,47 @@ impl<'a> SharedRows<'a> {
         }
     }
 
-    /// Writes `values` from the place `at` on.
+    /// The first `width` values from the place `at` on and those under them, in `count` rows `stride` apart.
     ///
     /// # Safety
-    /// No other thread may write the same places at the same time.
+    /// No other thread may write the same places as long as this is used.
     ///
     /// # Panics
-    /// Where the values would lie outside the matrix.
+    /// Where a place would lie outside the matrix.
     #[inline(always)]
-    pub unsafe fn write(&self, at: usize, values: &[f32]) {
-        assert!(at + values.len() <= self.length);
-        // SAFETY: the range was just checked to lie in the borrowed slice, and the caller promises
-        // that nobody else writes it.
-        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(at), values.len()) };
+    pub unsafe fn columns(&self, at: usize, stride: usize, count: usize, width: usize) -> Columns<'a> {
+        assert!(count == 0 || at + (count - 1) * stride + width <= self.length);
+        Columns {
+            // SAFETY: `at` was just checked to lie in the borrowed slice, or at its end where nothing is written.
+            data: unsafe { self.data.add(at.min(self.length)) },
+            stride,
+            count,
+            width,
+            borrowed: PhantomData,
+        }
+    }
+}
+
+/// Some columns of some rows, which are one thread's to write.
+pub struct Columns<'a> {
+    data: *mut f32,
+    stride: usize,
+    count: usize,
+    width: usize,
+    borrowed: PhantomData<&'a mut [f32]>,
+}
+
+impl Columns<'_> {
+    /// Writes a row.
+    ///
+    /// # Panics
+    /// Where there is no such row, or it has another width.
+    #[inline(always)]
+    pub fn write(&mut self, row: usize, values: &[f32]) {
+        assert!(row < self.count && values.len() == self.width);
+        // SAFETY: every row was checked to lie in the borrowed slice when this was made, and is this thread's.
+        unsafe {
+            std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(row * self.stride), values.len());
+        }
     }
 }

@@ -31,25 +31,8 @@ impl CodeRange {
     };
 }
 
-/// What codes can be stored as.
-trait Truncate {
-    /// The low bits of `value`.
-    fn truncate(value: i32) -> Self;
-}
-
-impl Truncate for u8 {
-    #[inline(always)]
-    fn truncate(value: i32) -> Self {
-        value as u8
-    }
-}
-
-impl Truncate for i16 {
-    #[inline(always)]
-    fn truncate(value: i32) -> Self {
-        value as i16
-    }
-}
+/// Values that are encoded at a time; a multiple of every group.
+pub const CODES: usize = 16;
 
 /// How a row was quantized: `x ≈ scale * (code - zero)`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -61,9 +44,10 @@ pub struct RowCode {
 }
 
 impl RowCode {
-    /// The code that spans values from `min` (at most zero) to `max` (at least zero).
+    /// The code that spans the values of a row; those that are NaN are passed over.
     #[inline(always)]
-    fn spanning(min: f32, max: f32, range: CodeRange) -> Self {
+    pub fn of<V: Lanes>(x: &[f32], range: CodeRange) -> Self {
+        let (min, max) = span_with_zero::<V>(x);
         let scale = (max - min) / (range.high - range.low) as f32;
         if scale > 0.0 {
             let zero = range.low.wrapping_sub(round_to_i32(min / scale));
@@ -75,46 +59,18 @@ impl RowCode {
             Self { scale: 1.0, zero: 0 }
         }
     }
-}
 
-/// Quantizes one row into `codes`, rounding to nearest, ties to even. Values that are not finite get
-/// some code in the range.
-#[inline(always)]
-pub fn quantize_row<V: Lanes>(x: &[f32], range: CodeRange, codes: &mut [Code]) -> RowCode {
-    let (min, max) = span_with_zero::<V>(x);
-    let code = RowCode::spanning(min, max, range);
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    let (x, codes) = encode_vectors(x, code, range, codes);
-    encode(x, code, range, codes);
-    code
-}
-
-/// Codes of as many whole vectors as there are; gives what is left.
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-#[inline(always)]
-fn encode_vectors<'a, 'b>(
-    x: &'a [f32],
-    code: RowCode,
-    range: CodeRange,
-    codes: &'b mut [Code],
-) -> (&'a [f32], &'b mut [Code]) {
-    use super::arch::wasm_lanes::{CODES, encode};
-    let inverse = 1.0 / code.scale;
-    let (vectors, rest) = x.as_chunks::<CODES>();
-    let (coded, left) = codes.split_at_mut(CODES * vectors.len());
-    for (x, codes) in vectors.iter().zip(coded.as_chunks_mut().0) {
-        encode(x, inverse, code.zero, range, codes);
-    }
-    (rest, left)
-}
-
-/// Codes of values one by one.
-#[inline(always)]
-fn encode<C: Truncate>(x: &[f32], code: RowCode, range: CodeRange, codes: &mut [C]) {
-    let inverse = 1.0 / code.scale;
-    for (q, &x) in codes.iter_mut().zip(x) {
-        let value = round_to_i32(x * inverse).wrapping_add(code.zero);
-        *q = C::truncate(value.clamp(range.low, range.high));
+    /// Codes of values, rounded to nearest, ties to even. Values that are not finite get some code in the range.
+    #[inline(always)]
+    pub fn encode(self, x: &[f32; CODES], range: CodeRange) -> [Code; CODES] {
+        let inverse = 1.0 / self.scale;
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        return super::arch::wasm_lanes::encode(x, inverse, self.zero, range);
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        x.map(|x| {
+            let value = round_to_i32(x * inverse).wrapping_add(self.zero);
+            value.clamp(range.low, range.high) as Code
+        })
     }
 }
 
@@ -122,38 +78,56 @@ fn encode<C: Truncate>(x: &[f32], code: RowCode, range: CodeRange, codes: &mut [
 mod tests {
     use super::*;
 
+    /// Codes of a few values.
+    fn codes(x: &[f32], code: RowCode, range: CodeRange) -> Vec<i32> {
+        let mut all = [0.0; CODES];
+        all[..x.len()].copy_from_slice(x);
+        code.encode(&all, range)[..x.len()]
+            .iter()
+            .map(|&q| i32::from(q))
+            .collect()
+    }
+
+    /// Ranges whose codes fit what codes are stored as.
+    fn ranges() -> Vec<CodeRange> {
+        let wide = size_of::<Code>() > 1;
+        let all = [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11];
+        all.into_iter()
+            .filter(|range| wide || range.high < 256 && range.low >= 0)
+            .collect()
+    }
+
     #[test]
     fn codes_reproduce_values_to_a_step() {
-        let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
-        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
-            let mut codes = vec![0i16; x.len()];
-            let (min, max) = span_with_zero::<f32>(&x);
-            let code = RowCode::spanning(min, max, range);
-            encode(&x, code, range, &mut codes);
-            for (&x, &q) in x.iter().zip(&codes) {
-                let back = code.scale * (i32::from(q) - code.zero) as f32;
-                assert!(
-                    (back - x).abs() <= code.scale * 1.01,
-                    "{x} became {back} with step {}",
-                    code.scale
-                );
+        let x: Vec<f32> = (0..96).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
+        for range in ranges() {
+            let code = RowCode::of::<f32>(&x, range);
+            for x in x.chunks(CODES) {
+                for (&x, q) in x.iter().zip(codes(x, code, range)) {
+                    let back = code.scale * (q - code.zero) as f32;
+                    assert!(
+                        (back - x).abs() <= code.scale * 1.01,
+                        "{x} became {back} with step {}",
+                        code.scale
+                    );
+                }
             }
         }
     }
 
     #[test]
     fn zeros_and_non_finite_values_do_no_harm() {
-        let mut codes = [0; 3];
-        let code = quantize_row::<f32>(&[0.0; 3], CodeRange::U7, &mut codes);
-        assert!(codes.iter().all(|&q| i32::from(q) == code.zero));
+        let range = CodeRange::U7;
+        let code = RowCode::of::<f32>(&[0.0; 3], range);
+        assert!(codes(&[0.0; 3], code, range).iter().all(|&q| q == code.zero));
         for x in [
             [f32::NAN, f32::INFINITY, -1.0],
             [f32::NAN; 3],
             [f32::NEG_INFINITY, 1e38, -1e38],
         ] {
-            quantize_row::<f32>(&x, CodeRange::U7, &mut codes);
+            let codes = codes(&x, RowCode::of::<f32>(&x, range), range);
             assert!(
-                codes.iter().all(|&q| i32::from(q) <= 127),
+                codes.iter().all(|q| (0..=127).contains(q)),
                 "{x:?} became {codes:?}"
             );
         }

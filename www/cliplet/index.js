@@ -88,10 +88,10 @@ function drawn(image, width, height) {
   return context.getImageData(0, 0, width, height);
 }
 
-/** A picture in a form that crosses to the worker: a Blob, or raw pixels. */
+/** A picture in a form that crosses to the worker: a Blob, or raw pixels that are nobody else's. */
 function sendable(image) {
   if (image instanceof Blob) return image;
-  if (image instanceof ImageData) return { width: image.width, height: image.height, data: image.data };
+  if (image instanceof ImageData) return { width: image.width, height: image.height, data: image.data.slice() };
   const size = image?.videoWidth ?? image?.naturalWidth ?? image?.width;
   if (typeof size !== "number") {
     throw new ClipletError(
@@ -102,6 +102,9 @@ function sendable(image) {
   const { width, height, data } = drawn(image, size, image.videoHeight ?? image.naturalHeight ?? image.height);
   return { width, height, data };
 }
+
+/** What of such pictures is moved and not copied again. */
+const moved = (pictures) => pictures.flatMap(({ data }) => (data ? [data.buffer] : []));
 
 const unit = (x) => {
   const norm = Math.hypot(...x);
@@ -185,15 +188,15 @@ export class Cliplet {
       templates: strings(templates ?? template ?? DEFAULT_TEMPLATE, "templates"),
       topK,
     };
-    const picture = image instanceof Float32Array ? { embedding: image } : { picture: sendable(image) };
-    const ranked = await this.#door.ask("classify", { ...given, ...picture }, { signal });
-    return ranked;
+    if (image instanceof Float32Array) return this.#door.ask("classify", { ...given, embedding: image }, { signal });
+    const picture = sendable(image);
+    return this.#door.ask("classify", { ...given, picture }, { signal, transfer: moved([picture]) });
   }
 
   async embedImage(image, { normalize = false, signal } = {}) {
     const many = Array.isArray(image);
     const pictures = (many ? image : [image]).map(sendable);
-    const embeddings = pictures.length ? await this.#door.ask("embedImages", { pictures }, { signal }) : [];
+    const embeddings = pictures.length ? await this.#door.ask("embedImages", { pictures }, { signal, transfer: moved(pictures) }) : [];
     const done = normalize ? embeddings.map(unit) : embeddings;
     return many ? done : done[0];
   }

@@ -3,7 +3,7 @@
 use core::arch::aarch64::*;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-use super::super::lanes::{Lanes, MAGIC_BITS};
+use super::super::lanes::Lanes;
 use super::vector::vector;
 
 /// `a * b + c`, rounded once.

@@ -83,9 +83,9 @@ macro_rules! vector {
             }
 
             #[inline(always)]
-            fn power_of_two(self) -> Self {
+            fn times_power(self, n: Self) -> Self {
                 // SAFETY: the machine has the vector (see the module).
-                Self(unsafe { $to_f($shift_i::<23>($add_i($to_i(self.0), $splat_i(127 - MAGIC_BITS)))) })
+                Self(unsafe { $to_f($add_i($to_i(self.0), $shift_i::<23>($to_i(n.0)))) })
             }
 
             #[inline(always)]

@@ -7,7 +7,7 @@ use core::arch::wasm32::*;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use super::super::lanes::{Lanes, MAGIC, MAGIC_BITS};
-use super::super::quantize::CodeRange;
+use super::super::quantize::{CODES, CodeRange};
 use super::Code;
 
 /// Four floats.
@@ -94,8 +94,8 @@ impl Lanes for F32x4 {
     }
 
     #[inline(always)]
-    fn power_of_two(self) -> Self {
-        Self(i32x4_shl(i32x4_add(self.0, i32x4_splat(127 - MAGIC_BITS)), 23))
+    fn times_power(self, n: Self) -> Self {
+        Self(i32x4_add(self.0, i32x4_shl(n.0, 23)))
     }
 
     #[inline(always)]
@@ -116,12 +116,9 @@ impl Lanes for F32x4 {
     }
 }
 
-/// Values that [`encode`] takes at a time.
-pub const CODES: usize = 16;
-
 /// Codes of [`CODES`] values: `x * inverse` rounded to nearest, plus `zero`, clamped to the range.
 #[inline(always)]
-pub fn encode(x: &[f32; CODES], inverse: f32, zero: i32, range: CodeRange, codes: &mut [Code; CODES]) {
+pub fn encode(x: &[f32; CODES], inverse: f32, zero: i32, range: CodeRange) -> [Code; CODES] {
     let offset = i32x4_splat(zero.wrapping_sub(MAGIC_BITS));
     let code = |i: usize| {
         let rounded = f32x4_add(
@@ -134,13 +131,14 @@ pub fn encode(x: &[f32; CODES], inverse: f32, zero: i32, range: CodeRange, codes
         i16x8_narrow_i32x4(code(0), code(4)),
         i16x8_narrow_i32x4(code(8), code(12)),
     ];
-    store(words, range, codes);
+    clamped(words, range)
 }
 
-/// Clamps and stores codes.
+/// Words as codes of the range.
 #[cfg(feature = "relaxed-simd")]
 #[inline(always)]
-fn store([low, high]: [v128; 2], range: CodeRange, codes: &mut [Code; CODES]) {
+fn clamped([low, high]: [v128; 2], range: CodeRange) -> [Code; CODES] {
+    let mut codes = [0; CODES];
     let bytes = if range.low < 0 {
         i8x16_narrow_i16x8(low, high)
     } else {
@@ -148,12 +146,14 @@ fn store([low, high]: [v128; 2], range: CodeRange, codes: &mut [Code; CODES]) {
     };
     // SAFETY: sixteen codes of a byte are a vector; stores need no alignment.
     unsafe { v128_store(codes.as_mut_ptr().cast(), bytes) }
+    codes
 }
 
-/// Clamps and stores codes.
+/// Words as codes of the range.
 #[cfg(not(feature = "relaxed-simd"))]
 #[inline(always)]
-fn store(words: [v128; 2], range: CodeRange, codes: &mut [Code; CODES]) {
+fn clamped(words: [v128; 2], range: CodeRange) -> [Code; CODES] {
+    let mut codes = [0; CODES];
     let (least, most) = (i16x8_splat(range.low as i16), i16x8_splat(range.high as i16));
     for (words, codes) in words.into_iter().zip(codes.chunks_exact_mut(8)) {
         // SAFETY: eight codes of two bytes are a vector; stores need no alignment.
@@ -164,4 +164,5 @@ fn store(words: [v128; 2], range: CodeRange, codes: &mut [Code; CODES]) {
             )
         }
     }
+    codes
 }
