@@ -197,6 +197,8 @@ build_dist() {
   build_variant relaxed-threads threads threads,relaxed-simd
   cp -R www/. dist/ && rm -rf dist/tools
   cp models/*.gguf dist/cliplet/models/ && cp LICENSE dist/cliplet/
+  (cd www/tools && npm install --silent --no-save --no-audit --no-fund)
+  node www/tools/bundle.mjs dist
   node www/tools/precache.mjs dist
   say "Built dist/: plain static files for any host"
 }

@@ -34,13 +34,13 @@ async function withThreads(start, bytes) {
 }
 
 /** One of our own files where it is kept whole: read straight into the room that the loader has for it. */
-async function loadKept(start, { name, file }, step) {
-  const source = await file();
+async function loadKept(start, { name, kept, file }, step) {
+  const opening = file();
   try {
-    const total = source.getSize();
-    const { wasm, memory, pool } = await start(total);
+    const [{ wasm, memory, pool }, source] = await Promise.all([start(kept.bytes), opening]);
     // It is told below.
     pool?.catch(() => {});
+    const total = source.getSize();
     const loader = new wasm.Loader(name, total, true);
     for (let [done, count] = [0, 1]; count > 0; done += count) {
       const [address, length] = loader.room();
@@ -52,7 +52,10 @@ async function loadKept(start, { name, file }, step) {
     await pool;
     return loader.finish();
   } finally {
-    source.close();
+    await opening.then(
+      (source) => source.close(),
+      () => {},
+    );
   }
 }
 
