@@ -198,7 +198,9 @@ impl Clip {
     pub fn embed_images(&self, images: &[PixelValues]) -> Result<Vec<Vec<f32>>> {
         let size = self.info.image_size;
         let mut embeddings = Vec::with_capacity(images.len());
-        for batch in images.chunks(self.images_at_once) {
+        // As many batches as there must be, of one size as far as possible.
+        let batches = images.len().div_ceil(self.images_at_once).max(1);
+        for batch in images.chunks(images.len().div_ceil(batches).max(1)) {
             let mut pixels = Vec::with_capacity(batch.len() * 3 * size * size);
             for image in batch {
                 if image.size != size || image.data.len() != 3 * size * size {

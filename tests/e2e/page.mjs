@@ -69,11 +69,11 @@ export async function isolated(page) {
   await ready(page);
 }
 
-/** Puts code before that of the engine's worker, under the same headers. */
+/** Puts code before that of the engine's worker, with names of its own, under the same headers. */
 export const beforeEngine = (page, code) =>
   page.route("**/cliplet/worker.js", async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: `${code}\n${await response.text()}` });
+    await route.fulfill({ response, body: `{ ${code} }\n${await response.text()}` });
   });
 
 /** A PNG drawn in the browser by `paint(context, side, argument)`. */
