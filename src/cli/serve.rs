@@ -9,7 +9,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use cliplet::Error;
 use cliplet::classify::{DEFAULT_TEMPLATE, Template};
-use cliplet::device::DeviceName;
 use cliplet::server::{Batching, EngineSettings, FetchSettings, Limits, Server, Settings, Task};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -108,9 +107,9 @@ struct UrlArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Batching")]
 struct BatchArgs {
-    /// Largest batch of pictures; 8 on a CPU and 32 on a GPU by default.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    batch_images: Option<u32>,
+    /// Largest batch of pictures.
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    batch_images: u32,
     /// Largest batch of texts.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     batch_texts: u32,
@@ -166,13 +165,6 @@ impl Serve {
             wait,
             places: places as usize,
         };
-        // On a CPU more are no faster, and pictures for the next batch are decoded meanwhile.
-        let by_device = if self.model.place.device() == DeviceName::Cpu {
-            8
-        } else {
-            32
-        };
-        let batch_images = batching.batch_images.unwrap_or(by_device);
         let fetch = FetchSettings {
             bytes: (urls.url_max_mb as usize) << 20,
             time: Duration::from_secs(urls.url_timeout.into()),
@@ -190,7 +182,7 @@ impl Serve {
                 ..Limits::default()
             },
             engine: EngineSettings {
-                images: batches(batch_images, batching.queue_images),
+                images: batches(batching.batch_images, batching.queue_images),
                 texts: batches(batching.batch_texts, batching.queue_texts),
                 picture_threads: batching.picture_threads.into(),
                 picture_pixels: u64::from(limits.max_megapixels) * 1_000_000,
