@@ -86,7 +86,7 @@ impl Vision {
             .patches
             .forward(&patches, Then::Nothing)?
             .reshape((batch, grid * grid, width))?;
-        let class = self.class.expand((batch, 1, width))?;
+        let class = self.class.expand((batch, 1, width))?.contiguous()?;
         let x = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.positions)?;
         self.pre_norm.forward(&x.reshape(((), width))?)
     }

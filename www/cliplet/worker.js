@@ -11,7 +11,7 @@ import { joinPool } from "./pool.js";
 import { KEPT, open } from "./source.js";
 import { find, forget, join, list } from "./store.js";
 
-/** Milliseconds of loading between two looks at the mailbox. */
+/** Milliseconds of loading, or of reading pictures, between two looks at the mailbox. */
 const LOOK_EVERY = 30;
 /** Prompts embedded between two looks at the mailbox. */
 const PROMPTS_A_STEP = 32;
@@ -167,9 +167,14 @@ const operations = {
 
   async embedImages(id, { pictures }) {
     const ready = [];
+    // What comes alone cannot have been cancelled since.
+    if (controllers.size > 1) await checkpoint(id);
+    let looked = performance.now();
     for (const picture of pictures) {
-      // One alone cannot have been cancelled since it came.
-      if (ready.length > 0 || controllers.size > 1) await checkpoint(id);
+      if (performance.now() - looked > LOOK_EVERY) {
+        await checkpoint(id);
+        looked = performance.now();
+      }
       ready.push(await pixels(picture));
     }
     return rows(loaded().embedImages(ready), pictures.length);
