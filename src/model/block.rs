@@ -79,6 +79,11 @@ impl Block {
         })
     }
 
+    /// What its `projection` makes of every token of `x`.
+    fn project(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        self.projection.forward(&self.norm1.forward(x)?, Then::Nothing)
+    }
+
     /// What follows attention: `x` before the block and what its tokens `seen`, row by row.
     fn finish(&self, x: &Tensor, seen: &Tensor) -> candle_core::Result<Tensor> {
         let x = self.out.forward(seen, Then::Add(x))?;
@@ -123,9 +128,7 @@ impl Tower {
     ) -> candle_core::Result<Tensor> {
         let mut x = x;
         for (i, block) in self.blocks.iter().enumerate() {
-            let qkv = block
-                .projection
-                .forward(&block.norm1.forward(&x)?, Then::Nothing)?;
+            let qkv = block.project(&x)?;
             let seen = attention.forward(&qkv, prefix.map(|p| &p[i]))?;
             x = block.finish(&x, &seen)?;
         }
@@ -145,18 +148,12 @@ impl Tower {
         let mut x = x;
         let mut kept = Vec::with_capacity(self.blocks.len() + 1);
         for block in &self.blocks {
-            let qkv = block
-                .projection
-                .forward(&block.norm1.forward(&x)?, Then::Nothing)?;
+            let qkv = block.project(&x)?;
             let width = qkv.dim(1)? / 3;
             x = block.finish(&x, &attention.forward(&qkv, None)?)?;
             kept.push(qkv.narrow(1, width, 2 * width)?);
         }
-        kept.push(
-            self.last
-                .projection
-                .forward(&self.last.norm1.forward(&x)?, Then::Nothing)?,
-        );
+        kept.push(self.last.project(&x)?);
         Ok(kept)
     }
 }
