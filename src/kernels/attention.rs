@@ -268,7 +268,7 @@ mod tests {
             .collect()
     }
 
-    /// Attention of one segment to rows of `q | k | v`, the last `asking` of them.
+    /// Attention of one segment whose rows are `q | k | v`; pooled, it is the last one's.
     fn of_one(qkv: &[f32], prefix: &[f32], width: usize, asking: Queries) -> Vec<f32> {
         let stride = 3 * width;
         let tokens = qkv.len() / stride;
