@@ -116,6 +116,19 @@ test("labels written as text outlast a template that is asked while the focus le
   await expect(chips(page)).toHaveText(["fox", "hare"]);
 });
 
+test("a template is asked as soon as its field is left", async ({ page, site }) => {
+  await open(page, site);
+  const link = await page.locator("#template").evaluate((field) => {
+    field.focus();
+    field.value = "one {}";
+    field.dispatchEvent(new Event("input"));
+    document.querySelector("#label-input").focus();
+    document.querySelector("#out-open").click();
+    return document.querySelector("#out-link").value;
+  });
+  expect(new URLSearchParams(new URL(link).hash.slice(1)).get("template")).toBe("one {}");
+});
+
 test("a label of any signs stands in the prompt as it is", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "$$ and $& cash");

@@ -27,6 +27,8 @@ export class Templates {
         this.#settling = setTimeout(() => this.#ask(), SETTLE);
         this.#preview();
       });
+      // Whoever leaves the field means what is written in it, however soon.
+      $(id).addEventListener("blur", () => this.#ask());
     }
     $("template-kind").addEventListener("change", () => this.#ask());
     question.addEventListener("asked", () => this.#follow());
