@@ -222,6 +222,34 @@ fn extremes_neither_saturate_nor_overflow() {
 }
 
 #[run]
+fn rows_laid_together_are_as_laid_one_by_one() {
+    let shapes = (
+        1usize..35,
+        prop_oneof![1usize..70, (1usize..9).prop_map(|k| 16 * k)],
+    );
+    let large = (Just(16usize), Just(8192usize));
+    let filled = prop_oneof![Just(None), Just(Some(i8::MIN)), Just(Some(i8::MAX))];
+    property(
+        60,
+        (prop_oneof![9 => shapes, 1 => large], filled, any::<u64>()),
+        |((n, k), filled, seed)| {
+            let noise = noise(seed, n * k).map(|x| filled.unwrap_or((x * 128.0) as i8));
+            let (codes, scales) = (noise.collect::<Vec<_>>(), vec![1.0; n]);
+            let mut together = PackedMatrix::builder(n, k, Bits::Q8).unwrap();
+            together.push_q8(&codes, &scales).unwrap();
+            let mut single = PackedMatrix::builder(n, k, Bits::Q8).unwrap();
+            for row in codes.chunks_exact(k) {
+                single.push_q8(row, &[1.0]).unwrap();
+            }
+            let least = codes.iter().fold(0, |least, &code| least.min(code));
+            prop_assert_eq!((together.least_code(), single.least_code()), (least, least));
+            prop_assert_eq!(together.finish().unwrap(), single.finish().unwrap());
+            Ok(())
+        },
+    );
+}
+
+#[run]
 fn values_that_are_not_finite_do_no_harm() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
         let mut case = eight_bits(7, 17, 65, 5);

@@ -309,6 +309,37 @@ fn a_forged_header_is_refused_by_name() {
 }
 
 #[test]
+fn a_code_outside_its_range_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    convert(&tiny(), &path, Quant::Q8, None).unwrap();
+    let clean = std::fs::read(path).unwrap();
+    let end = header_end(&clean);
+    // One that is packed, and a table.
+    for name in [
+        "text_model.encoder.layers.1.mlp.fc2.weight",
+        "text_model.embeddings.token_embedding.weight",
+    ] {
+        let mut bytes = clean.clone();
+        let text = [&name.len().to_le_bytes(), name.as_bytes()].concat();
+        let info = find(&bytes, &text) + text.len() + 4;
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+        let start = end.next_multiple_of(32) + number(info + 8 * 2 + 4);
+        let codes = start..start + number(info) * number(info + 8);
+        let sum = find(&bytes, &xxh3_64(&bytes[codes.clone()]).to_le_bytes());
+        bytes[codes.start + 3] = i8::MIN as u8;
+        let right = xxh3_64(&bytes[codes]);
+        bytes[sum..sum + 8].copy_from_slice(&right.to_le_bytes());
+        forge(&mut bytes, end);
+        let refused = refusal(&bytes).to_string();
+        assert!(
+            refused.contains(name) && refused.contains("the code -128"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn a_tokenizer_that_does_not_fit_is_refused() {
     let end = header_end(file());
     let mut bytes = file().to_vec();

@@ -12,6 +12,7 @@ mod attention;
 mod codes;
 mod epilogue;
 mod lanes;
+mod lay;
 mod linear;
 mod norm;
 mod pack;

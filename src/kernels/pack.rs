@@ -4,6 +4,8 @@
 //! bytes run `[k / GROUP][output][GROUP inputs]`, so that one load gives several outputs their next few
 //! inputs and meets one splatted group of activations. Outputs and inputs are padded with zeros.
 
+use super::arch::lay;
+use super::lay::{Laid, lay_row, least, sum};
 use crate::error::{Error, Result};
 
 /// Outputs in a panel.
@@ -29,7 +31,7 @@ pub enum Bits {
 }
 
 /// A quantized matrix `[n, k]` in panels.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PackedMatrix {
     n: usize,
     k: usize,
@@ -89,6 +91,7 @@ impl PackedMatrix {
                 sums: vec![0; panels * PANEL],
             },
             rows: 0,
+            least: 0,
         })
     }
 
@@ -178,38 +181,12 @@ impl PackedMatrix {
     }
 }
 
-/// Lays all rows of a panel into it, group by group.
-fn lay_panel(rows: &[[i8; GROUP]], panel: &mut [u8]) {
-    let groups = rows.len() / PANEL;
-    let rows: [&[[i8; GROUP]]; PANEL] = std::array::from_fn(|row| &rows[row * groups..][..groups]);
-    let (blocks, _) = panel.as_chunks_mut::<GROUP>();
-    for (group, block) in blocks.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-        for (row, place) in rows.iter().zip(block) {
-            *place = row[group].map(|w| w as u8);
-        }
-    }
-}
-
-/// Lays one row into a panel as its given output; inputs that fill up the last group stay zero.
-fn lay_row(row: &[i8], output: usize, panel: &mut [u8]) {
-    for (weights, block) in row.chunks(GROUP).zip(panel.chunks_exact_mut(PANEL * GROUP)) {
-        for (&w, byte) in weights.iter().zip(&mut block[output * GROUP..]) {
-            *byte = w as u8;
-        }
-    }
-}
-
-/// Sum of 8-bit codes: in 16 bits as long as those cannot overflow, which takes half the instructions.
-fn sum_of_codes(row: &[i8]) -> i32 {
-    let part = |codes: &[i8]| codes.iter().fold(0i16, |sum, &code| sum + i16::from(code));
-    row.chunks(256).map(|codes| i32::from(part(codes))).sum()
-}
-
 /// Takes rows of weights in order and lays them into panels. See [`PackedMatrix::builder`].
 #[derive(Debug)]
 pub struct PackedMatrixBuilder {
     matrix: PackedMatrix,
     rows: usize,
+    least: i8,
 }
 
 impl PackedMatrixBuilder {
@@ -262,17 +239,20 @@ impl PackedMatrixBuilder {
             let count = (PANEL - output).min(left.len() / k);
             let (rows, rest) = left.split_at(count * k);
             let panel = self.panel(panel, bytes);
-            match rows.as_chunks::<GROUP>() {
-                (groups, []) if count == PANEL && k.is_multiple_of(GROUP) => lay_panel(groups, panel),
-                _ => rows
-                    .chunks_exact(k)
-                    .enumerate()
-                    .for_each(|(i, row)| lay_row(row, output + i, panel)),
-            }
-            for row in rows.chunks_exact(k) {
-                self.matrix.sums[self.rows] = sum_of_codes(row);
-                self.rows += 1;
-            }
+            let laid = if count == PANEL && k.is_multiple_of(GROUP) {
+                lay(rows, panel)
+            } else {
+                let mut sums = [0; PANEL];
+                for (i, row) in rows.chunks_exact(k).enumerate() {
+                    lay_row(row, output + i, panel);
+                    sums[i] = sum(row);
+                }
+                let least = least(rows);
+                Laid { sums, least }
+            };
+            self.least = self.least.min(laid.least);
+            self.matrix.sums[self.rows..][..count].copy_from_slice(&laid.sums[..count]);
+            self.rows += count;
             left = rest;
         }
         let first = self.rows - scales.len();
@@ -330,6 +310,11 @@ impl PackedMatrixBuilder {
             self.rows += 1;
         }
         Ok(())
+    }
+
+    /// Smallest 8-bit code of those pushed, or zero.
+    pub fn least_code(&self) -> i8 {
+        self.least
     }
 
     /// The packed matrix, once every row is in.

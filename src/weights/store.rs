@@ -139,6 +139,10 @@ impl Form {
     /// Joins the values of the next part; `packs` where quantized ones are to stay so. Memory that is
     /// left over comes back.
     fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<Vec<u8>> {
+        let packed = packs && slot.kind != Kind::Table;
+        if !packed && values.strays() {
+            return Err(stray());
+        }
         let values = if packs {
             values
         } else {
@@ -158,7 +162,11 @@ impl Form {
             }
             (Self::Dense(joined), Values::Dense(values)) => joined.extend_from_slice(&values),
             (Self::Packed(builder), Values::Q8 { codes, scales }) => {
+                // They are looked at on the way.
                 builder.push_q8(&codes, &scales)?;
+                if builder.least_code() == i8::MIN {
+                    return Err(stray());
+                }
                 return Ok(bytemuck::cast_vec(codes));
             }
             (
@@ -283,6 +291,10 @@ impl Assembler {
             stored: self.stored,
         })
     }
+}
+
+fn stray() -> Error {
+    Error::Input("it has the code -128; codes are -127 to 127".into())
 }
 
 fn malformed(reason: String) -> Error {

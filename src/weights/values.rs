@@ -37,19 +37,19 @@ impl Values {
         }
     }
 
-    /// What is wrong with quantized values of rows of `cols`, if anything is: counts that do not
-    /// match, or codes outside their range.
+    /// Whether an 8-bit code is outside its range.
+    pub fn strays(&self) -> bool {
+        // Every code is looked at, so that many are at a time.
+        matches!(self, Self::Q8 { codes, .. } if codes.iter().fold(false, |found, &code| found | (code == i8::MIN)))
+    }
+
+    /// What else is wrong with quantized values of rows of `cols`, if anything is: counts that do not
+    /// match, or multipliers and scales outside their range.
     pub fn fault(&self, cols: usize) -> Option<String> {
         let (rows, groups) = (self.count() / cols, cols / Q4_GROUP);
         let scales = match self {
             Self::Dense(_) => return None,
-            Self::Q8 { codes, scales } => {
-                // Every code is looked at, so that many are at a time.
-                if codes.iter().fold(false, |found, &code| found | (code == i8::MIN)) {
-                    return Some("has the code -128; codes are -127 to 127".into());
-                }
-                scales
-            }
+            Self::Q8 { scales, .. } => scales,
             Self::Q4 {
                 multipliers, scales, ..
             } => {
@@ -196,7 +196,8 @@ mod tests {
             scales: scales.into(),
         };
         assert_eq!(q8(&[1, -127], &[1.0]).fault(2), None);
-        assert!(q8(&[1, -128], &[1.0]).fault(2).unwrap().contains("-128"));
+        assert!(!q8(&[1, -127], &[1.0]).strays());
+        assert!(q8(&[1, -128], &[1.0]).strays());
         assert!(q8(&[1, 2], &[1.0, 1.0]).fault(2).unwrap().contains("2 scales"));
         assert!(q8(&[1, 2], &[f32::NAN]).fault(2).unwrap().contains("NaN"));
         let q4 = |multiplier| Values::Q4 {

@@ -19,6 +19,8 @@ pub mod aarch64_lanes;
 mod vector;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm_lanes;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm_lay;
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 mod wasm_relaxed;
 #[cfg(all(
@@ -31,6 +33,11 @@ mod wasm_simd128;
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64_lanes;
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+pub use super::lay::lay;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use wasm_lay::lay;
 
 /// What an activation's code is stored as: without a byte product, 16 bits.
 #[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]

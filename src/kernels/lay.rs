@@ -1,0 +1,50 @@
+//! Rows of 8-bit codes laid into a panel: transposed, summed and looked through in one pass, since loading a
+//! model is little else.
+
+use super::pack::{GROUP, PANEL};
+
+/// What is found in rows on the way.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Laid {
+    /// Sum of each row's codes.
+    pub sums: [i32; PANEL],
+    /// Smallest code, or zero.
+    pub least: i8,
+}
+
+/// Lays [`PANEL`] `rows` of a whole number of groups into a `panel` of their size, in plain Rust.
+pub fn lay(rows: &[i8], panel: &mut [u8]) -> Laid {
+    let k = rows.len() / PANEL;
+    let (groups, _) = rows.as_chunks::<GROUP>();
+    let groups: [&[[i8; GROUP]]; PANEL] = std::array::from_fn(|row| &groups[row * k / GROUP..][..k / GROUP]);
+    let (blocks, _) = panel.as_chunks_mut::<GROUP>();
+    for (group, block) in blocks.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+        for (row, place) in groups.iter().zip(block) {
+            *place = row[group].map(|code| code as u8);
+        }
+    }
+    Laid {
+        sums: std::array::from_fn(|row| sum(&rows[row * k..][..k])),
+        least: least(rows),
+    }
+}
+
+/// Lays one row into a panel as its given output; inputs that fill up the last group stay as they are.
+pub fn lay_row(row: &[i8], output: usize, panel: &mut [u8]) {
+    for (codes, block) in row.chunks(GROUP).zip(panel.chunks_exact_mut(PANEL * GROUP)) {
+        for (&code, byte) in codes.iter().zip(&mut block[output * GROUP..]) {
+            *byte = code as u8;
+        }
+    }
+}
+
+/// Sum of codes: in 16 bits as long as those cannot overflow, which takes half the instructions.
+pub fn sum(row: &[i8]) -> i32 {
+    let part = |codes: &[i8]| codes.iter().fold(0i16, |sum, &code| sum + i16::from(code));
+    row.chunks(256).map(|codes| i32::from(part(codes))).sum()
+}
+
+/// Smallest of codes and zero. (All are looked at, so that many are at a time.)
+pub fn least(codes: &[i8]) -> i8 {
+    codes.iter().fold(0, |least, &code| least.min(code))
+}
