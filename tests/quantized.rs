@@ -57,6 +57,33 @@ fn the_converted_fixture_is_what_convert_gives() {
     );
 }
 
+/// Batches are run side by side; what a picture becomes is the same whichever it falls into, to the bit.
+#[test]
+fn pictures_together_are_embedded_as_each_alone() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cliplet-small.gguf");
+    let clip = Clip::open(&file, &LoadOptions::default()).unwrap();
+    let processor = clip.image_processor();
+    let picture = |i: usize| {
+        let rgba: Vec<u8> = (0..4 * 40 * 30)
+            .map(|at| (at * (i + 3) / 7 + i * 31) as u8)
+            .collect();
+        processor.preprocess_rgba(40, 30, &rgba).unwrap()
+    };
+    let pictures: Vec<_> = (0..37).map(picture).collect();
+    let alone: Vec<_> = pictures
+        .iter()
+        .map(|picture| {
+            clip.embed_images(std::slice::from_ref(picture))
+                .unwrap()
+                .remove(0)
+        })
+        .collect();
+    assert!(alone[0] != alone[1]);
+    for count in [0, 2, 3, 16, 37] {
+        assert_eq!(clip.embed_images(&pictures[..count]).unwrap(), alone[..count]);
+    }
+}
+
 #[test]
 fn a_snapshot_named_by_the_environment_survives_quantization() {
     match std::env::var_os("CLIPLET_SNAPSHOT") {

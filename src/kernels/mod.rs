@@ -28,7 +28,7 @@ pub use epilogue::Epilogue;
 pub use linear::{linear, linear_with};
 pub use norm::layer_norm;
 pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder, Q4_GROUP};
-pub use parallel::on_pool;
+pub use parallel::{map_on_pool, on_pool, threads};
 pub use quantize::CodeRange;
 
 /// Name of the implementation in use, such as `avx512-vnni` or `relaxed-simd`.

@@ -48,6 +48,16 @@ pub fn on_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     }
 }
 
+/// What `work` makes of each job, in their order, side by side as far as there are threads. What a job splits
+/// over threads itself is then split only where one has nothing else to do.
+pub fn map_on_pool<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Send + Sync) -> Vec<R> {
+    if threads() == 1 {
+        jobs.into_iter().map(work).collect()
+    } else {
+        on_pool(|| jobs.into_par_iter().with_max_len(1).map(work).collect())
+    }
+}
+
 /// Keeps the pool's other threads from sleeping between the parts of one computation, as they would
 /// after less than a microsecond: a hundred times an image, and where the machine is a virtual one it
 /// takes longer to wake them than to compute their part.
