@@ -178,15 +178,11 @@ build_variant() (
   wasm_env "$2"
   say "Building the $1 variant"
   cargo rustc --release --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
-  local wasm="$CARGO_TARGET_DIR/$WASM/release/cliplet.wasm" kept="$CARGO_TARGET_DIR/$1.wasm"
-  if ! cmp -s "$wasm" "$kept" || [ ! -f "dist/cliplet/wasm/$1/cliplet_bg.wasm" ]; then
-    wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$wasm"
-    # Threads start by our own script, which needs no blob: worker and survives bundlers.
-    find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' | while read -r starter; do
-      printf 'import { startPool } from "../../../../../pool.js";\n\nexport const startWorkers = (...given) => startPool("%s", ...given);\n' "$1" >"$starter"
-    done
-    cp "$wasm" "$kept"
-  fi
+  wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$CARGO_TARGET_DIR/$WASM/release/cliplet.wasm"
+  # Threads start by our own script, which needs no blob: worker and survives bundlers.
+  find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' | while read -r starter; do
+    printf 'import { startPool } from "../../../../../pool.js";\n\nexport const startWorkers = (...given) => startPool("%s", ...given);\n' "$1" >"$starter"
+  done
 )
 
 build_dist() {

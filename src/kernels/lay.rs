@@ -1,6 +1,8 @@
 //! Rows of 8-bit codes laid into a panel: transposed, summed and looked through in one pass, since loading a
 //! model is little else.
 
+use std::mem::MaybeUninit;
+
 use super::pack::{GROUP, PANEL};
 
 /// What is found in rows on the way.
@@ -12,15 +14,20 @@ pub struct Laid {
     pub least: i8,
 }
 
-/// Lays [`PANEL`] `rows` of a whole number of groups into a `panel` of their size, in plain Rust.
-pub fn lay(rows: &[i8], panel: &mut [u8]) -> Laid {
+/// Lays [`PANEL`] `rows` of a whole number of groups into a `panel` of their size, every byte of which is
+/// written, in plain Rust.
+///
+/// # Panics
+/// Where it has another size.
+pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
+    assert!(rows.len() == panel.len() && rows.len().is_multiple_of(PANEL * GROUP));
     let k = rows.len() / PANEL;
     let (groups, _) = rows.as_chunks::<GROUP>();
     let groups: [&[[i8; GROUP]]; PANEL] = std::array::from_fn(|row| &groups[row * k / GROUP..][..k / GROUP]);
     let (blocks, _) = panel.as_chunks_mut::<GROUP>();
     for (group, block) in blocks.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
         for (row, place) in groups.iter().zip(block) {
-            *place = row[group].map(|code| code as u8);
+            *place = row[group].map(|code| MaybeUninit::new(code as u8));
         }
     }
     Laid {

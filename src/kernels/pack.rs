@@ -238,10 +238,14 @@ impl PackedMatrixBuilder {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
             let count = (PANEL - output).min(left.len() / k);
             let (rows, rest) = left.split_at(count * k);
-            let panel = self.panel(panel, bytes);
             let laid = if count == PANEL && k.is_multiple_of(GROUP) {
-                lay(rows, panel)
+                let data = &mut self.matrix.data;
+                let laid = lay(rows, &mut data.spare_capacity_mut()[..bytes]);
+                // SAFETY: there is room for the panel, which comes next, and all of it was just written.
+                unsafe { data.set_len(data.len() + bytes) };
+                laid
             } else {
+                let panel = self.panel(panel, bytes);
                 let mut sums = [0; PANEL];
                 for (i, row) in rows.chunks_exact(k).enumerate() {
                     lay_row(row, output + i, panel);

@@ -30,10 +30,8 @@ test("npm pack takes what is needed and nothing else", async () => {
   for (const needed of ["LICENSE", "README.md", "element.d.ts", "element.js", "index.d.ts", "index.js", "package.json", "worker.js", "models/cliplet-small.gguf"]) {
     expect(files).toContain(needed);
   }
-  for (const variant of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
-    expect(files).toEqual(expect.arrayContaining([`wasm/${variant}/cliplet.js`, `wasm/${variant}/cliplet_bg.wasm`]));
-  }
-  const strange = files.filter((file) => !/^(LICENSE|README\.md|package\.json|[\w.-]+\.(js|d\.ts)|models\/cliplet-small\.gguf|wasm\/[\w/.-]+\.(js|wasm))$/.test(file));
+  for (const variant of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) expect(files).toContain(`wasm/${variant}/cliplet_bg.wasm`);
+  const strange = files.filter((file) => !/^(LICENSE|README\.md|package\.json|[\w.-]+\.(js|d\.ts)|models\/cliplet-small\.gguf|wasm\/[\w-]+\/cliplet_bg\.wasm)$/.test(file));
   expect(strange).toEqual([]);
   // Every script that another imports is there.
   for (const file of files.filter((name) => /^[^/]+\.js$/.test(name))) {

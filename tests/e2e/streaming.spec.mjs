@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { startHub } from "./hub.mjs";
-import { beforeEngine, expect, test } from "./page.mjs";
+import { beforeEngine, expect, MODEL, test } from "./page.mjs";
 
 /** The stand-in listens where the page's guard against foreign requests knows it. */
 const PORT = 18_443;
@@ -108,6 +108,35 @@ test("a kept file that is damaged is fetched anew", { tag: "@engines" }, async (
     return { expected, found: await embeds() };`);
   expect(found).toEqual(expected);
   expect(hub.served).toBe(2 * hub.size);
+});
+
+test("what is kept of an address loads without it, and anew once the server has another version", { tag: "@engines" }, async ({ page, site }) => {
+  const versions = await Promise.all([new URL("../parity/tiny-q8.gguf", import.meta.url), MODEL].map((file) => readFile(file)));
+  const asked = { HEAD: 0, GET: 0 };
+  let now = 0;
+  await page.route("**/ours.gguf", (route) => {
+    const method = route.request().method();
+    asked[method] += 1;
+    if (now === null) return route.abort();
+    return route.fulfill({ headers: { etag: `"${now}"`, "content-length": String(versions[now].length) }, body: method === "GET" ? versions[now] : "" });
+  });
+  const load = () =>
+    run(page, site, `
+      const clip = await cliplet.Cliplet.load("ours.gguf");
+      while (!(await cliplet.Cliplet.kept()).every(({ joined }) => joined)) await new Promise((resume) => setTimeout(resume, 20));
+      const { kept } = await cliplet.Cliplet.inspect("ours.gguf");
+      const { bytes } = clip.info;
+      clip.dispose();
+      return { bytes, kept };`);
+  const [first, second] = versions.map(({ length }) => ({ bytes: length, kept: true }));
+  expect([await load(), await load()]).toEqual([first, first]);
+  expect(asked.GET).toBe(1);
+  now = 1;
+  expect([await load(), await load()]).toEqual([second, second]);
+  expect(asked.GET).toBe(2);
+  now = null;
+  expect(await load()).toEqual(second);
+  expect(asked.GET).toBe(2);
 });
 
 test("a kept file that another tab has is waited for", { tag: "@engines" }, async ({ page, site }) => {

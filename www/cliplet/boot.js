@@ -48,6 +48,12 @@ export async function boot(options) {
   return running;
 }
 
+/** Starts what it takes no model's size to start: a module without threads. What is wrong is told by {@link boot}. */
+export function startEarly(options) {
+  const [best] = variants(options.threads, options.variant);
+  if (best && !best.endsWith("-threads")) boot({ ...options, bytes: 0 }).catch(() => {});
+}
+
 /** Starts the threads of a module; nothing may be computed before. Where there are none to be had, the next start has none. */
 async function pool(wasm, threads) {
   try {

@@ -42,11 +42,13 @@ async function loadKept(start, { name, kept, file }, step) {
     pool?.catch(() => {});
     const total = source.getSize();
     const loader = new wasm.Loader(name, total, true);
-    for (let [done, count] = [0, 1]; count > 0; done += count) {
+    for (let done = 0; done < total; ) {
       const [address, length] = loader.room();
-      count = source.read(new Uint8Array(memory.buffer, address, length), { at: done });
+      const count = source.read(new Uint8Array(memory.buffer, address, length), { at: done });
+      if (count === 0) break;
       loader.filled(count);
-      await step(done + count, total);
+      done += count;
+      await step(done, total);
     }
     // Threads start while the file is read.
     await pool;

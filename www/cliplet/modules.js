@@ -1,4 +1,4 @@
-// The four WebAssembly modules, each named in full so that bundlers find it.
+// The four WebAssembly modules' JavaScript, each named in full so that it is found when the worker is bundled.
 
 const MODULES = {
   simd: () => import("./wasm/simd/cliplet.js"),

@@ -15,6 +15,7 @@ export const KEPT = "kept:";
  * @property {string} name
  * @property {boolean} keeps whether it is to be kept on this device
  * @property {object} [kept] its record, where it is kept whole
+ * @property {Promise<boolean>} [same] whether what is kept is still what the server has, as far as that tells
  * @property {object} [resumed] its record, where a part of it is kept
  * @property {object} [texts] of a snapshot: `config`, `tokenizer`, `preprocessor`, `card`
  * @property {(from: number, version?: object) => Promise<{version: object, total?: number, chunks: AsyncIterable<Uint8Array>}>} [read]
@@ -55,14 +56,21 @@ function fromStore(kept) {
 /** What can be gone on with of a record: a file that no mark tells from its next version begins anew. */
 const resumable = (record) => (record && (record.version.etag || record.version.modified) ? record : undefined);
 
-async function fromAddress(address, signal) {
+/** Whether the server still has the version that is kept; it has where it cannot be asked. */
+async function unchanged({ version }, address, signal) {
+  const now = await look(address, signal);
+  return !(now?.found && !sameVersion(version, now.version));
+}
+
+async function fromAddress(address, { signal, anew }) {
   const name = nameOf(address);
-  const record = await store.find(address);
-  const now = record && (await look(address, signal));
-  const same = record && !(now?.found && !sameVersion(record.version, now.version));
-  if (same && record.complete) return { ...fromStore(record), name };
+  const record = anew ? undefined : await store.find(address);
+  const same = record && unchanged(record, address, signal);
+  // What is kept whole is read while the server is asked.
+  same?.catch(() => {});
+  if (record?.complete) return { ...fromStore(record), name, same };
   const read = (from, version) => begun(download(address, { from, version, signal }));
-  return { key: address, source: address, name, keeps: true, resumed: same ? resumable(record) : undefined, read };
+  return { key: address, source: address, name, keeps: true, resumed: (await same) ? resumable(record) : undefined, read };
 }
 
 /** The files of a snapshot, chosen together. */
@@ -103,7 +111,7 @@ async function packed(opened) {
  * Opens a model to be read.
  * @param {string | Blob | Blob[]} source an absolute address, `hf:owner/name`, `kept:` and the key of a
  *   kept model, a file, or the files of a snapshot
- * @param {{quant: string, hub?: string, signal: AbortSignal}} options
+ * @param {{quant: string, hub?: string, signal: AbortSignal, anew?: boolean}} options `anew` passes over what is kept of an address
  * @returns {Promise<Opened>}
  */
 export async function open(source, options) {
@@ -113,7 +121,7 @@ export async function open(source, options) {
     return packed(await fromFiles(files, options.quant));
   }
   if (source.startsWith("hf:")) return fromHub(source, options);
-  if (!source.startsWith(KEPT)) return fromAddress(source, options.signal);
+  if (!source.startsWith(KEPT)) return fromAddress(source, options);
   const record = await store.find(source.slice(KEPT.length));
   if (!record?.complete) throw failure("input", "this model is no longer kept on this device; load it from where it came");
   return fromStore(record);

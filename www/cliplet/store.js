@@ -23,6 +23,9 @@ export async function storage(name = CACHE) {
   }
 }
 
+/** Begins to look for what every load wants first. */
+export const lookEarly = () => void whole.folder();
+
 /** The record of a kept model, whole or not, or undefined. */
 export async function find(key) {
   const cache = await storage();

@@ -7,13 +7,18 @@ const TRIES = 50;
 const PAUSE = 100;
 
 /** The folder, or undefined where there is none (some private modes, plain http). */
-async function folder() {
+async function find() {
   try {
     return await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
   } catch {
     return undefined;
   }
 }
+
+let found;
+
+/** What {@link find} finds, looked for once. */
+export const folder = () => (found ??= find());
 
 /** A file's name has fewer letters than a key may have. */
 async function nameOf(key) {
@@ -62,7 +67,8 @@ export async function write(key, chunks, total) {
 
 /** A file to be read: `read(view, { at })` fills a view and gives the count of bytes, `close()` ends it. */
 export async function open(key) {
-  const handle = await (await folder()).getFileHandle(await nameOf(key));
+  const [inside, name] = await Promise.all([folder(), nameOf(key)]);
+  const handle = await inside.getFileHandle(name);
   return once(() => handle.createSyncAccessHandle({ mode: "read-only" }));
 }
 

@@ -3,16 +3,16 @@
 // on the way { id, progress }, and { compiled } for other engines. { id, op: "abort" } cancels what is
 // queued or between two steps.
 
-import { boot } from "./boot.js";
+import { boot, startEarly } from "./boot.js";
 import { failure } from "./download.js";
 import { forgetLabels, LabelStore } from "./label-store.js";
 import { load } from "./loading.js";
 import { joinPool } from "./pool.js";
 import { KEPT, open } from "./source.js";
-import { find, forget, join, list } from "./store.js";
+import { find, forget, join, list, lookEarly } from "./store.js";
 
 /** Milliseconds of loading, or of reading pictures, between two looks at the mailbox. */
-const LOOK_EVERY = 30;
+const LOOK_EVERY = 50;
 /** Prompts embedded between two looks at the mailbox. */
 const PROMPTS_A_STEP = 32;
 
@@ -79,7 +79,10 @@ function rows(flat, count) {
   return Array.from({ length: count }, (_, i) => flat.slice(i * width, (i + 1) * width));
 }
 
-/** Streams an opened model into a new engine, which takes the place of the old one when it is whole. */
+/**
+ * Streams an opened model into a new engine, which takes the place of the old one when it is whole; nothing where
+ * the server has another by now.
+ */
 async function take(id, opened, { threads, variant, compiled, report }) {
   let running;
   const start = async (bytes) => (running = await boot({ threads, variant, bytes, compiled }));
@@ -91,6 +94,7 @@ async function take(id, opened, { threads, variant, compiled, report }) {
     await checkpoint(id);
     if (report) postMessage({ id, progress: { loaded, total: total ?? null } });
   });
+  if (opened.same && !(await opened.same)) return void next.free();
   engine?.free();
   engine = next;
   const { checksum, dimension } = JSON.parse(engine.info());
@@ -110,10 +114,15 @@ const SPOILT = ["model", "tokenizer", "unsupported", "changed"];
 const operations = {
   async load(id, { source, quant, hub, keep, ...options }) {
     const { signal } = controllers.get(id);
+    lookEarly();
+    startEarly(options);
+    let anew = false;
     for (let again = false; ; again = true) {
-      const opened = await open(source, { quant, hub, signal });
+      const opened = await open(source, { quant, hub, signal, anew });
       try {
-        return await take(id, { ...opened, keeps: opened.keeps && keep }, options);
+        const taken = await take(id, { ...opened, keeps: opened.keeps && keep }, options);
+        if (taken) return taken;
+        anew = true;
       } catch (error) {
         if (error.threads && options.threads > 1 && !options.variant) {
           options.threads = 1;
@@ -130,7 +139,8 @@ const operations = {
   /** What loading a source would bring and keep. */
   async inspect(id, { source, quant, hub }) {
     const { signal } = controllers.get(id);
-    const opened = await open(source, { quant, hub, signal });
+    let opened = await open(source, { quant, hub, signal });
+    if (opened.same && !(await opened.same)) opened = await open(source, { quant, hub, signal, anew: true });
     const { name, kept, texts } = opened;
     const about = { name, source: opened.source, kept: Boolean(kept) };
     if (kept) return { ...about, download: 0, bytes: kept.bytes, quantization: kept.quantization };

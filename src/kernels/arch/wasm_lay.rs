@@ -1,6 +1,7 @@
 //! Rows laid into a panel by squares of sixteen bytes a row, which shuffles transpose in the registers.
 
 use core::arch::wasm32::*;
+use std::mem::MaybeUninit;
 
 use super::super::lay::{self, Laid};
 use super::super::pack::{GROUP, PANEL};
@@ -38,7 +39,7 @@ fn transposed(mut square: [v128; SIDE]) -> [v128; SIDE] {
 }
 
 /// [`lay::lay`]; rows that are not whole vectors are left to it.
-pub fn lay(rows: &[i8], panel: &mut [u8]) -> Laid {
+pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
     assert_eq!(rows.len(), panel.len());
     let k = rows.len() / PANEL;
     if !k.is_multiple_of(16) {
@@ -63,7 +64,7 @@ pub fn lay(rows: &[i8], panel: &mut [u8]) -> Laid {
                 }
                 for (group, codes) in transposed(square).into_iter().enumerate() {
                     let place = (at / GROUP + group) * PANEL * GROUP + columns;
-                    let place: &mut [u8; 16] = panel[place..].first_chunk_mut().expect("a block's vector");
+                    let place: &mut [_; 16] = panel[place..].first_chunk_mut().expect("a block's vector");
                     // SAFETY: they are a vector's sixteen bytes; stores need no alignment.
                     unsafe { v128_store(place.as_mut_ptr().cast(), codes) }
                 }

@@ -21,9 +21,15 @@ use crate::weights::{About, ModelFile};
 /// The header is looked at in pieces of this many bytes, so that tensors that come in the same
 /// chunk are not copied with it.
 const HEADER_PIECE: usize = 64 << 10;
-/// Room is made for this many bytes of a tensor at a time, so that a size that is not true takes no
-/// more memory than comes.
+/// Of a file of known size there is room for a header of such a share, and at most so many bytes, beforehand:
+/// most then need not move while they grow.
+const HEADER_SHARE: u64 = 32;
+const HEADER_MOST: u64 = 4 << 20;
+/// Memory is asked for this many bytes of a tensor at a time, so that a size that is not true takes no
+/// more than comes.
 const RESERVE: usize = 64 << 20;
+/// Room is made for so many of them, which are then written while they are in the cache.
+const ROOM: usize = 256 << 10;
 
 /// A model file being read.
 pub struct GgufStream {
@@ -82,7 +88,7 @@ impl GgufStream {
         let state = State::Header {
             placement,
             parser: HeaderParser::default(),
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity((total.unwrap_or(0) / HEADER_SHARE).min(HEADER_MOST) as usize),
         };
         Self {
             total,
@@ -277,16 +283,20 @@ impl Tensors {
 
     /// Room for the next of the `missing` bytes of the tensor at the front.
     fn room(&mut self, missing: usize) -> Result<&mut [u8]> {
-        let size = self.filled + missing.min(RESERVE);
-        if self.current.len() < size {
-            let more = size - self.current.len();
-            self.current.try_reserve_exact(more).map_err(|_| Error::Io {
-                file: "model.gguf".into(),
-                source: std::io::ErrorKind::OutOfMemory.into(),
-            })?;
+        let most = self.filled + missing;
+        if self.current.len() == self.filled {
+            let size = self.filled + missing.min(ROOM);
+            if self.current.capacity() < size {
+                let more = missing.min(RESERVE);
+                self.current.try_reserve_exact(more).map_err(|_| Error::Io {
+                    file: "model.gguf".into(),
+                    source: std::io::ErrorKind::OutOfMemory.into(),
+                })?;
+            }
             self.current.resize(size, 0);
         }
-        Ok(&mut self.current[self.filled..size])
+        let end = self.current.len().min(most);
+        Ok(&mut self.current[self.filled..end])
     }
 
     /// Takes `count` bytes that were written to where there was room.
