@@ -116,17 +116,28 @@ test("labels written as text outlast a template that is asked while the focus le
   await expect(chips(page)).toHaveText(["fox", "hare"]);
 });
 
-test("a template is asked as soon as its field is left", async ({ page, site }) => {
+test("a template is asked as soon as something is clicked", async ({ page, site }) => {
   await open(page, site);
   const link = await page.locator("#template").evaluate((field) => {
-    field.focus();
     field.value = "one {}";
     field.dispatchEvent(new Event("input"));
-    document.querySelector("#label-input").focus();
     document.querySelector("#out-open").click();
     return document.querySelector("#out-link").value;
   });
   expect(new URLSearchParams(new URL(link).hash.slice(1)).get("template")).toBe("one {}");
+});
+
+test("nothing moves under the pointer while labels are read", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 1));
+  await expect(page.getByRole("status")).toContainText("red circle");
+  await page.getByRole("button", { name: "Edit as text" }).click();
+  await page.getByLabel("All labels").fill(Array.from({ length: 3000 }, (_, i) => `label ${i}`).join("\n"));
+  const places = () => Promise.all(["#labels-as-text", "#label-set"].map(async (id) => (await page.locator(id).boundingBox()).y));
+  const before = await places();
+  await page.getByLabel("All labels").blur();
+  await expect(page.locator("#labels-progress")).toContainText(/Reading new labels: [\d,]+ of 3,000/);
+  expect(await places()).toEqual(before);
 });
 
 test("a label of any signs stands in the prompt as it is", async ({ page, site }) => {

@@ -27,9 +27,10 @@ export class Templates {
         this.#settling = setTimeout(() => this.#ask(), SETTLE);
         this.#preview();
       });
-      // Whoever leaves the field means what is written in it, however soon.
-      $(id).addEventListener("blur", () => this.#ask());
     }
+    // Whoever goes on elsewhere means what is written, however soon. Not when the field is left: what then moves,
+    // between a press and its release, would lose the click.
+    document.addEventListener("click", () => this.#settling !== null && this.#ask(), { capture: true });
     $("template-kind").addEventListener("change", () => this.#ask());
     question.addEventListener("asked", () => this.#follow());
     this.#preview();
