@@ -74,7 +74,7 @@ fn is_sensitive(name: &str) -> bool {
 
 impl Encoding {
     /// Rows of `cols` values in this encoding.
-    pub fn encode(self, values: Vec<f32>, cols: usize) -> Values {
+    pub fn encode(self, values: Vec<f32>, cols: usize) -> Values<'static> {
         match self {
             Self::F32 | Self::F16 => Values::Dense(values),
             Self::Q8 => quantize_q8(&values, cols),
@@ -84,7 +84,7 @@ impl Encoding {
 }
 
 /// Quantizes rows of `cols` to 8 bits with one scale a row.
-fn quantize_q8(values: &[f32], cols: usize) -> Values {
+fn quantize_q8(values: &[f32], cols: usize) -> Values<'static> {
     let scales: Vec<f32> = values
         .par_chunks_exact(cols)
         .map(|row| largest(row) / 127.0)
@@ -101,12 +101,15 @@ fn quantize_q8(values: &[f32], cols: usize) -> Values {
             .zip(row)
             .for_each(|(code, v)| *code = (v * inverse).round().clamp(-127.0, 127.0) as i8);
     });
-    Values::Q8 { codes, scales }
+    Values::Q8 {
+        codes: codes.into(),
+        scales,
+    }
 }
 
 /// Quantizes rows of `cols`, a multiple of 32, to 4 bits: a scale a row and a multiplier of it a
 /// group, both those of the least squared error among those tried.
-fn quantize_q4(values: &[f32], cols: usize) -> Values {
+fn quantize_q4(values: &[f32], cols: usize) -> Values<'static> {
     let rows: Vec<Q4Row> = values.par_chunks_exact(cols).map(quantize_q4_row).collect();
     let mut nibbles = Vec::with_capacity(values.len() / 2);
     let mut multipliers = Vec::with_capacity(values.len() / Q4_GROUP);
@@ -122,7 +125,7 @@ fn quantize_q4(values: &[f32], cols: usize) -> Values {
         multipliers.extend_from_slice(&row.multipliers);
     }
     Values::Q4 {
-        nibbles,
+        nibbles: nibbles.into(),
         multipliers,
         scales: rows.iter().map(|row| row.scale).collect(),
     }

@@ -61,7 +61,7 @@ pub enum Stored {
 
 /// A quantized table.
 pub struct Rows {
-    values: Values,
+    values: Values<'static>,
     width: usize,
 }
 
@@ -122,7 +122,7 @@ struct Building {
     form: Form,
     joined: usize,
     /// Parts that came before one that precedes them.
-    early: HashMap<usize, Values>,
+    early: HashMap<usize, Values<'static>>,
 }
 
 /// The parts joined so far.
@@ -132,13 +132,12 @@ enum Form {
     Empty,
     Dense(Vec<f32>),
     Packed(PackedMatrixBuilder),
-    Rows(Values),
+    Rows(Values<'static>),
 }
 
 impl Form {
-    /// Joins the values of the next part; `packs` where quantized ones are to stay so. Memory that is
-    /// left over comes back.
-    fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<Vec<u8>> {
+    /// Joins the values of the next part; `packs` where quantized ones are to stay so.
+    fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<()> {
         let packed = packs && slot.kind != Kind::Table;
         if !packed && values.strays() {
             return Err(stray());
@@ -150,7 +149,7 @@ impl Form {
         };
         match (&mut *self, values) {
             (Self::Empty, Values::Dense(values)) => *self = Self::Dense(values),
-            (Self::Empty, values) if slot.kind == Kind::Table => *self = Self::Rows(values),
+            (Self::Empty, values) if slot.kind == Kind::Table => *self = Self::Rows(values.into_owned()),
             (Self::Empty, values) => {
                 let bits = if matches!(values, Values::Q8 { .. }) {
                     Bits::Q8
@@ -167,7 +166,6 @@ impl Form {
                 if builder.least_code() == i8::MIN {
                     return Err(stray());
                 }
-                return Ok(bytemuck::cast_vec(codes));
             }
             (
                 Self::Packed(builder),
@@ -178,7 +176,6 @@ impl Form {
                 },
             ) => {
                 builder.push_q4(&nibbles, &multipliers, &scales)?;
-                return Ok(nibbles);
             }
             _ => {
                 return Err(malformed(format!(
@@ -187,7 +184,7 @@ impl Form {
                 )));
             }
         }
-        Ok(Vec::new())
+        Ok(())
     }
 }
 
@@ -229,9 +226,8 @@ impl Assembler {
         self.slots.iter().flat_map(|slot| &slot.parts)
     }
 
-    /// Takes the values of one published tensor, as many as its shape has. Gives back memory that is
-    /// left over once they are packed, to be used for the next.
-    pub fn accept(&mut self, name: &str, values: Values) -> Result<Vec<u8>> {
+    /// Takes the values of one published tensor, as many as its shape has.
+    pub fn accept(&mut self, name: &str, values: Values) -> Result<()> {
         let &(index, part) = self
             .places
             .get(name)
@@ -251,14 +247,18 @@ impl Assembler {
             return Err(malformed(format!("tensor {name} appears twice")));
         }
         let packs = self.placement.has_kernels() && slot.kind != Kind::Projection;
-        building.early.insert(part, values);
-        let mut left = Vec::new();
-        while let Some(values) = building.early.remove(&building.joined) {
-            left = building
+        if part > building.joined {
+            building.early.insert(part, values.into_owned());
+            return Ok(());
+        }
+        let mut next = Some(values);
+        while let Some(values) = next {
+            building
                 .form
                 .join(slot, values, packs)
                 .map_err(|e| malformed(format!("tensor {name}: {e}")))?;
             building.joined += 1;
+            next = building.early.remove(&building.joined);
         }
         if building.joined == slot.parts.len() {
             let stored = match std::mem::take(&mut building.form) {
@@ -272,7 +272,7 @@ impl Assembler {
             };
             self.stored.insert(slot.name.clone(), stored);
         }
-        Ok(left)
+        Ok(())
     }
 
     /// The weights, once every tensor has come.

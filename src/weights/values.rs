@@ -1,25 +1,26 @@
 //! The values of one published tensor as a file stores them, and what they stand for.
 
+use std::borrow::Cow;
 use std::collections::TryReserveError;
 
 use crate::kernels::Q4_GROUP;
 
-/// Values of a tensor, row by row.
+/// Values of a tensor, row by row; codes may be borrowed from what a file brought.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Values {
+pub enum Values<'a> {
     /// Floating point.
     Dense(Vec<f32>),
     /// 8-bit: `scales[row] * code`, codes in -127..=127.
     Q8 {
         /// Codes, row-major.
-        codes: Vec<i8>,
+        codes: Cow<'a, [i8]>,
         /// One a row.
         scales: Vec<f32>,
     },
     /// 4-bit in groups of 32: `scales[row] * multipliers[row][column / 32] * (nibble - 8)`.
     Q4 {
         /// Row-major; the even column in the low half of a byte.
-        nibbles: Vec<u8>,
+        nibbles: Cow<'a, [u8]>,
         /// 0..=15, row-major.
         multipliers: Vec<u8>,
         /// One a row.
@@ -27,7 +28,27 @@ pub enum Values {
     },
 }
 
-impl Values {
+impl Values<'_> {
+    /// The same, borrowed from nothing.
+    pub fn into_owned(self) -> Values<'static> {
+        match self {
+            Self::Dense(values) => Values::Dense(values),
+            Self::Q8 { codes, scales } => Values::Q8 {
+                codes: Cow::Owned(codes.into_owned()),
+                scales,
+            },
+            Self::Q4 {
+                nibbles,
+                multipliers,
+                scales,
+            } => Values::Q4 {
+                nibbles: Cow::Owned(nibbles.into_owned()),
+                multipliers,
+                scales,
+            },
+        }
+    }
+
     /// Number of values.
     pub fn count(&self) -> usize {
         match self {
@@ -89,7 +110,7 @@ impl Values {
                     scales: more_scales,
                 },
             ) => {
-                codes.extend(more);
+                codes.to_mut().extend_from_slice(&more);
                 scales.extend(more_scales);
             }
             (
@@ -104,7 +125,7 @@ impl Values {
                     scales: more_scales,
                 },
             ) => {
-                nibbles.extend(more);
+                nibbles.to_mut().extend_from_slice(&more);
                 multipliers.extend(more_multipliers);
                 scales.extend(more_scales);
             }
@@ -116,8 +137,14 @@ impl Values {
     pub fn reserve(&mut self, count: usize) -> Result<(), TryReserveError> {
         match self {
             Self::Dense(values) => values.try_reserve_exact(count.saturating_sub(values.len())),
-            Self::Q8 { codes, .. } => codes.try_reserve_exact(count.saturating_sub(codes.len())),
-            Self::Q4 { nibbles, .. } => nibbles.try_reserve_exact((count / 2).saturating_sub(nibbles.len())),
+            Self::Q8 { codes, .. } => {
+                let more = count.saturating_sub(codes.len());
+                codes.to_mut().try_reserve_exact(more)
+            }
+            Self::Q4 { nibbles, .. } => {
+                let more = (count / 2).saturating_sub(nibbles.len());
+                nibbles.to_mut().try_reserve_exact(more)
+            }
         }
     }
 
@@ -180,7 +207,7 @@ mod tests {
         nibbles[0] = 0xf0;
         nibbles[16] = 0x09;
         let values = Values::Q4 {
-            nibbles,
+            nibbles: nibbles.into(),
             multipliers: vec![2, 3],
             scales: vec![0.5],
         };
@@ -192,7 +219,7 @@ mod tests {
     #[test]
     fn codes_and_counts_are_checked() {
         let q8 = |codes: &[i8], scales: &[f32]| Values::Q8 {
-            codes: codes.into(),
+            codes: codes.to_vec().into(),
             scales: scales.into(),
         };
         assert_eq!(q8(&[1, -127], &[1.0]).fault(2), None);
@@ -201,7 +228,7 @@ mod tests {
         assert!(q8(&[1, 2], &[1.0, 1.0]).fault(2).unwrap().contains("2 scales"));
         assert!(q8(&[1, 2], &[f32::NAN]).fault(2).unwrap().contains("NaN"));
         let q4 = |multiplier| Values::Q4 {
-            nibbles: vec![0; 16],
+            nibbles: vec![0; 16].into(),
             multipliers: vec![multiplier],
             scales: vec![1.0],
         };

@@ -57,17 +57,14 @@ pub fn announce(part: &Part, encoding: Encoding) -> Vec<Announced> {
 }
 
 /// The bytes of the tensors that [`announce`] names, in its order.
-pub fn pieces(values: &Values, encoding: Encoding) -> Vec<Cow<'_, [u8]>> {
+pub fn pieces<'a>(values: &'a Values, encoding: Encoding) -> Vec<Cow<'a, [u8]>> {
     let f32s = |values: &[f32]| Cow::Owned(FloatType::F32.to_bytes(values));
     match values {
         Values::Dense(values) if encoding == Encoding::F16 => {
             vec![Cow::Owned(FloatType::F16.to_bytes(values))]
         }
         Values::Dense(values) => vec![f32s(values)],
-        Values::Q8 { codes, scales } => {
-            let codes = codes.iter().map(|code| *code as u8).collect();
-            vec![f32s(scales), Cow::Owned(codes)]
-        }
+        Values::Q8 { codes, scales } => vec![f32s(scales), Cow::Borrowed(bytemuck::cast_slice(codes))],
         Values::Q4 {
             nibbles,
             multipliers,
@@ -77,16 +74,16 @@ pub fn pieces(values: &Values, encoding: Encoding) -> Vec<Cow<'_, [u8]>> {
 }
 
 /// The values whose [`pieces`] these are.
-pub fn from_pieces(pieces: &[&[u8]], encoding: Encoding) -> Option<Values> {
+pub fn from_pieces<'a>(pieces: &[&'a [u8]], encoding: Encoding) -> Option<Values<'a>> {
     match (encoding, pieces) {
         (Encoding::F32, [bytes]) => Some(Values::Dense(FloatType::F32.to_f32(bytes))),
         (Encoding::F16, [bytes]) => Some(Values::Dense(FloatType::F16.to_f32(bytes))),
         (Encoding::Q8, [scales, codes]) => Some(Values::Q8 {
-            codes: codes.iter().map(|code| *code as i8).collect(),
+            codes: Cow::Borrowed(bytemuck::cast_slice(codes)),
             scales: FloatType::F32.to_f32(scales),
         }),
         (Encoding::Q4, [scales, multipliers, nibbles]) => Some(Values::Q4 {
-            nibbles: nibbles.to_vec(),
+            nibbles: Cow::Borrowed(nibbles),
             multipliers: multipliers.to_vec(),
             scales: FloatType::F32.to_f32(scales),
         }),

@@ -81,8 +81,8 @@ enum Value {
 }
 
 impl HeaderParser {
-    /// Parses on, given all bytes of the file so far. Gives the header once it is complete.
-    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<Header>> {
+    /// Parses on, given all bytes of the file so far. Gives the header's length once it is complete.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<usize>> {
         if bytes.len() < self.needs {
             return Ok(None);
         }
@@ -99,7 +99,7 @@ impl HeaderParser {
                 Some((tensors, _)) if (self.tensors.len() as u64) < tensors => {
                     cursor.tensor().map(|tensor| self.tensors.push(tensor))
                 }
-                Some(_) => return self.finish(bytes).map(Some),
+                Some(_) => return Ok(Some(self.position)),
             };
             match step {
                 Ok(()) => self.position = cursor.position,
@@ -112,15 +112,15 @@ impl HeaderParser {
         }
     }
 
-    fn finish(&mut self, bytes: &[u8]) -> Result<Header> {
+    /// The complete header of these bytes, as many as it is long. Its longest text, the tokenizer's, keeps their memory.
+    pub fn finish(&mut self, mut bytes: Vec<u8>) -> Result<Header> {
         let (mut strings, mut numbers, mut lists) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (mut checksum, mut other_keys) = (None, Vec::new());
+        let (mut texts, mut checksum, mut other_keys) = (Vec::new(), None, Vec::new());
         for (key, value) in std::mem::take(&mut self.values) {
             let known = match value {
                 Value::String(range) => {
-                    let text = std::str::from_utf8(&bytes[range])
-                        .map_err(|e| malformed(format!("metadata {key} is not text: {e}")))?;
-                    strings.insert(key.clone(), text.to_string()).is_none()
+                    texts.push((key.clone(), range));
+                    strings.insert(key.clone(), String::new()).is_none()
                 }
                 Value::Number(number, at) => {
                     if key == keys::HEADER_CHECKSUM {
@@ -147,12 +147,26 @@ impl HeaderParser {
             }
         }
         if let Some((given, at)) = checksum {
-            let actual = header_checksum(&bytes[..self.position], at);
+            let actual = header_checksum(&bytes, at);
             if given != actual {
                 return Err(malformed(format!(
                     "header is corrupted: its checksum is {actual:016x}, not {given:016x}"
                 )));
             }
+        }
+        texts.sort_by_key(|(_, range)| range.len());
+        let longest = texts.pop();
+        for (key, range) in texts {
+            let text = text(&key, bytes[range].to_vec())?;
+            strings.insert(key, text);
+        }
+        let length = bytes.len();
+        if let Some((key, range)) = longest {
+            bytes.truncate(range.end);
+            bytes.drain(..range.start);
+            bytes.shrink_to_fit();
+            let text = text(&key, bytes)?;
+            strings.insert(key, text);
         }
         let alignment = numbers
             .get(keys::ALIGNMENT)
@@ -172,9 +186,13 @@ impl HeaderParser {
             other_keys,
             tensors,
             alignment,
-            bytes: self.position,
+            bytes: length,
         })
     }
+}
+
+fn text(key: &str, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|e| malformed(format!("metadata {key} is not text: {e}")))
 }
 
 /// Reads items of the bytes that have come.

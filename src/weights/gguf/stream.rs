@@ -14,6 +14,7 @@ use super::plan::{Plan, Role, Step, plan};
 use super::{TensorType, align, malformed};
 use crate::error::{Error, Result};
 use crate::weights::floats::FloatType;
+use crate::weights::layout::Kind;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
 use crate::weights::{About, ModelFile};
@@ -62,7 +63,7 @@ struct Tensors {
     /// Bytes of the tensor at the front, `filled` of them so far, and room for its next.
     current: Vec<u8>,
     filled: usize,
-    pieces: HashMap<String, Pieces>,
+    pieces: HashMap<String, Pieces<'static>>,
 }
 
 struct Texts {
@@ -75,11 +76,22 @@ struct Texts {
 
 /// What has come of a quantized tensor.
 #[derive(Default)]
-struct Pieces {
-    codes: Option<Vec<u8>>,
-    nibbles: Option<Vec<u8>>,
+struct Pieces<'a> {
+    codes: Option<Cow<'a, [u8]>>,
+    nibbles: Option<Cow<'a, [u8]>>,
     multipliers: Option<Vec<u8>>,
     scales: Option<Vec<f32>>,
+}
+
+impl Pieces<'_> {
+    fn into_owned(self) -> Pieces<'static> {
+        let owned = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
+        Pieces {
+            codes: self.codes.map(owned),
+            nibbles: self.nibbles.map(owned),
+            ..self
+        }
+    }
 }
 
 impl GgufStream {
@@ -170,8 +182,9 @@ impl GgufStream {
                     let (piece, rest) = bytes.split_at(bytes.len().min(HEADER_PIECE));
                     header.extend_from_slice(piece);
                     bytes = rest;
-                    if let Some(parsed) = parser.advance(header)? {
-                        let early = header.split_off(parsed.bytes);
+                    if let Some(length) = parser.advance(header)? {
+                        let early = header.split_off(length);
+                        let parsed = parser.finish(std::mem::take(header))?;
                         let mut tensors = Tensors::new(parsed, placement.clone(), self.total)?;
                         tensors.take(&early)?;
                         self.state = State::Tensors(Box::new(tensors));
@@ -281,6 +294,15 @@ impl Tensors {
         Some((step.end - self.position) as usize).filter(|missing| *missing > 0)
     }
 
+    /// Whether the bytes of the tensor at the front are held as they come: those of a table.
+    fn stays(&self) -> bool {
+        let part = self
+            .steps
+            .front()
+            .and_then(|step| self.assembler.part(&step.part));
+        part.is_some_and(|(_, kind)| kind == Kind::Table)
+    }
+
     /// Room for the next of the `missing` bytes of the tensor at the front.
     fn room(&mut self, missing: usize) -> Result<&mut [u8]> {
         let most = self.filled + missing;
@@ -312,13 +334,13 @@ impl Tensors {
                 std::mem::take(&mut self.current),
                 std::mem::take(&mut self.filled),
             );
-            if 2 * size < whole.capacity() {
-                // Small tensors do not take the room of large ones with them.
+            if self.stays() {
+                whole.truncate(size);
+                whole.shrink_to_fit();
+                self.complete(Cow::Owned(whole))?;
+            } else {
                 self.complete(Cow::Borrowed(&whole[..size]))?;
                 self.current = whole;
-            } else {
-                whole.truncate(size);
-                self.complete(Cow::Owned(whole))?;
             }
         }
         Ok(())
@@ -368,12 +390,10 @@ impl Tensors {
                     TensorType::BF16 => FloatType::BF16,
                     TensorType::F32 | TensorType::I8 => FloatType::F32,
                 };
-                self.assembler
-                    .accept(&part, Values::Dense(float.to_f32(&bytes)))?;
-                return Ok(());
+                return self.assembler.accept(&part, Values::Dense(float.to_f32(&bytes)));
             }
-            Role::Codes => pieces.codes = Some(bytes.into_owned()),
-            Role::Nibbles => pieces.nibbles = Some(bytes.into_owned()),
+            Role::Codes => pieces.codes = Some(bytes),
+            Role::Nibbles => pieces.nibbles = Some(bytes),
             Role::Multipliers => pieces.multipliers = Some(bytes.into_owned()),
             Role::Scales => pieces.scales = Some(FloatType::F32.to_f32(&bytes)),
         }
@@ -383,7 +403,7 @@ impl Tensors {
                 scales: Some(scales),
                 ..
             } => Values::Q8 {
-                codes: bytemuck::cast_vec(codes),
+                codes: signed(codes),
                 scales,
             },
             Pieces {
@@ -397,12 +417,11 @@ impl Tensors {
                 scales,
             },
             pieces => {
-                self.pieces.insert(part, pieces);
+                self.pieces.insert(part, pieces.into_owned());
                 return Ok(());
             }
         };
-        self.current = self.assembler.accept(&part, values)?;
-        Ok(())
+        self.assembler.accept(&part, values)
     }
 
     fn finish(self, bytes: u64) -> Result<ModelFile> {
@@ -423,6 +442,13 @@ impl Tensors {
             bytes,
             checksum,
         })
+    }
+}
+
+fn signed(bytes: Cow<[u8]>) -> Cow<[i8]> {
+    match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(bytemuck::cast_slice(bytes)),
+        Cow::Owned(bytes) => Cow::Owned(bytemuck::cast_vec(bytes)),
     }
 }
 

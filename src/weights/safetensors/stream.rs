@@ -57,7 +57,7 @@ struct Tensors {
     /// Bytes of the current tensor that do not make enough rows yet.
     bytes: Vec<u8>,
     /// Rows of the current tensor quantized so far.
-    rows: Option<Values>,
+    rows: Option<Values<'static>>,
     packed: Vec<u8>,
     packed_bytes: u64,
 }
