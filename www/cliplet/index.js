@@ -1,6 +1,8 @@
 // cliplet: OpenAI's CLIP in the browser. The engine runs in a worker; nothing leaves the machine.
 // Types and documentation of everything exported here: index.d.ts.
 
+import { lookUp } from "./kept.js";
+
 /** The small demonstration model that comes with the package. */
 export const DEFAULT_MODEL = new URL("./models/cliplet-small.gguf", import.meta.url).href;
 export const DEFAULT_TEMPLATE = "a photo of a {}";
@@ -165,7 +167,10 @@ export class Cliplet {
     // An engine of its own: its memory is sized to the model, and the old one's is given back whole.
     const door = new Door();
     try {
-      const given = { source: sourceOf(source), threads, variant, quant, keep, hub, compiled, report: Boolean(onProgress) };
+      const named = sourceOf(source);
+      // While the worker starts.
+      const found = typeof named === "string" ? await lookUp(named, quant) : undefined;
+      const given = { source: named, found, threads, variant, quant, keep, hub, compiled, report: Boolean(onProgress) };
       const info = await door.ask("load", given, { signal, onProgress });
       const previous = this.#door;
       this.#door = door;

@@ -1,7 +1,7 @@
 // Embeddings of labels, by model and templates: in memory while the engine runs, and in the browser's
 // Cache storage, so that a list of labels is embedded once and not at every visit.
 
-import { ROOT, storage } from "./store.js";
+import { ROOT, storage } from "./kept.js";
 
 const CACHE = "cliplet-labels";
 /** Labels written of one list of templates; in memory all are kept. */

@@ -2,11 +2,9 @@
 // this device), or a snapshot (a Hub id, or its files chosen together).
 
 import { chunksOf, download, failure, look, nameOf, sameVersion } from "./download.js";
+import { find, KEPT, keyOf } from "./kept.js";
 import { repository } from "./repository.js";
 import * as store from "./store.js";
-
-/** What marks the key of a kept model as a source. */
-export const KEPT = "kept:";
 
 /**
  * @typedef {object} Opened
@@ -47,14 +45,17 @@ function fromFile(file, quant) {
   return { key, source: KEPT + key, name, keeps: Boolean(file.name), read };
 }
 
-function fromStore(kept) {
+function fromStore(kept, handle) {
   const { key, source, name, version, bytes: total } = kept;
-  if (kept.joined) return { key, source, name, keeps: false, kept, file: () => store.file(kept) };
+  if (kept.joined) return { key, source, name, keeps: false, kept, file: () => store.file(kept, handle) };
   return { key, source, name, keeps: false, kept, read: async () => ({ version, total, chunks: store.bytes(key) }) };
 }
 
 /** What can be gone on with of a record: a file that no mark tells from its next version begins anew. */
 const resumable = (record) => (record && (record.version.etag || record.version.modified) ? record : undefined);
+
+/** What is kept of a model, as it was found before or by looking now. */
+const known = async (key, found) => found ?? { record: await find(key) };
 
 /** Whether the server still has the version that is kept; it has where it cannot be asked. */
 async function unchanged({ version }, address, signal) {
@@ -62,13 +63,13 @@ async function unchanged({ version }, address, signal) {
   return !(now?.found && !sameVersion(version, now.version));
 }
 
-async function fromAddress(address, { signal, anew }) {
+async function fromAddress(address, { signal, anew, found }) {
   const name = nameOf(address);
-  const record = anew ? undefined : await store.find(address);
+  const { record, handle } = anew ? {} : await known(address, found);
   const same = record && unchanged(record, address, signal);
   // What is kept whole is read while the server is asked.
   same?.catch(() => {});
-  if (record?.complete) return { ...fromStore(record), name, same };
+  if (record?.complete) return { ...fromStore(record, handle), name, same };
   const read = (from, version) => begun(download(address, { from, version, signal }));
   return { key: address, source: address, name, keeps: true, resumed: (await same) ? resumable(record) : undefined, read };
 }
@@ -91,11 +92,11 @@ async function fromFiles(files, quant) {
   return { ...fromFile(file, quant), name: file.name, texts: { config, tokenizer, preprocessor, card }, quant };
 }
 
-async function fromHub(source, { quant, hub, signal }) {
-  const key = `${source} ${quant}`;
-  const record = await store.find(key);
+async function fromHub(source, { quant, hub, signal, found }) {
+  const key = keyOf(source, quant);
+  const { record, handle } = await known(key, found);
   // What is kept whole is not asked for again, so that it works without a network.
-  if (record?.complete) return fromStore(record);
+  if (record?.complete) return fromStore(record, handle);
   const { id, texts, weights } = await repository(source, { hub, signal });
   const read = (from, version) => begun(weights({ from, version, signal }));
   return { key, source, name: id, id, keeps: true, resumed: resumable(record), texts, quant, read };
@@ -103,7 +104,7 @@ async function fromHub(source, { quant, hub, signal }) {
 
 /** A snapshot that is already kept packed is one of our files. */
 async function packed(opened) {
-  const record = await store.find(opened.key);
+  const record = await find(opened.key);
   return record?.complete ? fromStore(record) : { ...opened, resumed: resumable(record) };
 }
 
@@ -111,7 +112,8 @@ async function packed(opened) {
  * Opens a model to be read.
  * @param {string | Blob | Blob[]} source an absolute address, `hf:owner/name`, `kept:` and the key of a
  *   kept model, a file, or the files of a snapshot
- * @param {{quant: string, hub?: string, signal: AbortSignal, anew?: boolean}} options `anew` passes over what is kept of an address
+ * @param {{quant: string, hub?: string, signal: AbortSignal, anew?: boolean, found?: object}} options `anew` passes
+ *   over what is kept of an address; `found` is what `lookUp` of kept.js found of the source
  * @returns {Promise<Opened>}
  */
 export async function open(source, options) {
@@ -122,7 +124,7 @@ export async function open(source, options) {
   }
   if (source.startsWith("hf:")) return fromHub(source, options);
   if (!source.startsWith(KEPT)) return fromAddress(source, options);
-  const record = await store.find(source.slice(KEPT.length));
+  const { record, handle } = await known(keyOf(source), options.found);
   if (!record?.complete) throw failure("input", "this model is no longer kept on this device; load it from where it came");
-  return fromStore(record);
+  return fromStore(record, handle);
 }

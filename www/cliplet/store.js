@@ -4,34 +4,11 @@
 // plain http).
 
 import { failure } from "./download.js";
+import { addressOf, find, ROOT, storage } from "./kept.js";
 import * as whole from "./whole.js";
 
-const CACHE = "cliplet-models";
 /** Bytes gathered before a part is written. */
 const PART = 4 << 20;
-
-/** Where everything that is kept has its addresses; nothing is ever fetched from them. */
-export const ROOT = new URL("/.cliplet/", globalThis.location.origin === "null" ? "http://localhost" : globalThis.location.origin).href;
-const folder = (key) => `${ROOT}${encodeURIComponent(key)}/`;
-
-/** A cache by name, or undefined where there is no such storage. */
-export async function storage(name = CACHE) {
-  try {
-    return await globalThis.caches?.open(name);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Begins to look for what every load wants first. */
-export const lookEarly = () => void whole.folder();
-
-/** The record of a kept model, whole or not, or undefined. */
-export async function find(key) {
-  const cache = await storage();
-  const kept = await cache?.match(`${folder(key)}record`).catch(() => undefined);
-  return kept?.json();
-}
 
 /** Records of all kept models, the latest first. */
 export async function list() {
@@ -48,7 +25,7 @@ export async function forget(key) {
   const cache = await storage();
   const requests = (await cache?.keys().catch(() => [])) ?? [];
   // The record goes last: what is left of a model can then still be seen and deleted.
-  const own = requests.filter(({ url }) => url.startsWith(folder(key)));
+  const own = requests.filter(({ url }) => url.startsWith(addressOf(key)));
   own.sort((a, b) => Number(a.url.endsWith("/record")) - Number(b.url.endsWith("/record")));
   for (const request of own) await cache.delete(request);
 }
@@ -56,7 +33,7 @@ export async function forget(key) {
 /** One piece of a kept model as a chunk of bytes: a part by its number, or by name. */
 export async function piece(key, name) {
   const cache = await storage();
-  const kept = await cache?.match(`${folder(key)}${name}`);
+  const kept = await cache?.match(`${addressOf(key)}${name}`);
   return kept && new Uint8Array(await kept.arrayBuffer());
 }
 
@@ -76,10 +53,10 @@ export async function* bytes(key) {
   yield* parts(key);
 }
 
-/** The file of a model whose record says that it is `joined`. */
-export async function file({ key, name }) {
+/** The file of a model whose record says that it is `joined`; `handle` where that has been looked up. */
+export async function file({ key, name }, handle) {
   try {
-    return await whole.open(key);
+    return await whole.open(key, handle);
   } catch (error) {
     if (error.name === "NotFoundError") throw failure("model", `${name}: it is no longer on this device`);
     throw failure("io", `${name}: it could not be read; is another tab busy with it?`);
@@ -97,8 +74,8 @@ export async function join(key) {
   const now = await find(key);
   if (!now) return whole.remove(key);
   if (now.owner !== record.owner) return join(key);
-  await cache.put(`${folder(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
-  const kept = (await cache.keys()).filter(({ url }) => url.startsWith(folder(key)) && !url.endsWith("/record"));
+  await cache.put(`${addressOf(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
+  const kept = (await cache.keys()).filter(({ url }) => url.startsWith(addressOf(key)) && !url.endsWith("/record"));
   for (const request of kept) await cache.delete(request);
 }
 
@@ -133,7 +110,7 @@ export class Keeper {
   async #put(name, body) {
     if (this.problem) return;
     try {
-      await this.#cache.put(folder(this.#record.key) + name, new Response(body));
+      await this.#cache.put(addressOf(this.#record.key) + name, new Response(body));
     } catch (error) {
       this.problem = error.name === "QuotaExceededError" ? "full" : "unavailable";
       await forget(this.#record.key).catch(() => {});

@@ -1,30 +1,11 @@
 // Whole kept models as files of the origin's private file system: a worker reads those straight into
 // the engine's memory, many times as fast as a stream from Cache storage.
 
-const FOLDER = "cliplet-models";
+import { folder, handleOf, nameOf } from "./kept.js";
+
 /** How often a file that another tab has is asked for again, and the pause between in milliseconds. */
 const TRIES = 50;
 const PAUSE = 100;
-
-/** The folder, or undefined where there is none (some private modes, plain http). */
-async function find() {
-  try {
-    return await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
-  } catch {
-    return undefined;
-  }
-}
-
-let found;
-
-/** What {@link find} finds, looked for once. */
-export const folder = () => (found ??= find());
-
-/** A file's name has fewer letters than a key may have. */
-async function nameOf(key) {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
 
 /** Does `work` once no other tab has the file; each has it only while it reads or writes. */
 async function once(work) {
@@ -42,8 +23,7 @@ async function once(work) {
 export async function write(key, chunks, total) {
   let file;
   try {
-    const handle = await (await folder()).getFileHandle(await nameOf(key), { create: true });
-    file = await handle.createSyncAccessHandle();
+    file = await (await handleOf(key, { create: true })).createSyncAccessHandle();
   } catch {
     return false;
   }
@@ -65,16 +45,18 @@ export async function write(key, chunks, total) {
   }
 }
 
-/** A file to be read: `read(view, { at })` fills a view and gives the count of bytes, `close()` ends it. */
-export async function open(key) {
-  const [inside, name] = await Promise.all([folder(), nameOf(key)]);
-  const handle = await inside.getFileHandle(name);
+/**
+ * A file to be read: `read(view, { at })` fills a view and gives the count of bytes, `close()` ends it.
+ * @param {FileSystemFileHandle} [known] its handle, where that has been looked up
+ */
+export async function open(key, known) {
+  const handle = known ?? (await handleOf(key));
   return once(() => handle.createSyncAccessHandle({ mode: "read-only" }));
 }
 
 /** Deletes a file, if there is one. */
 export async function remove(key) {
-  const inside = await folder();
+  const inside = await folder().catch(() => undefined);
   try {
     await once(async () => inside?.removeEntry(await nameOf(key)));
   } catch (error) {

@@ -5,11 +5,12 @@
 
 import { boot, startEarly } from "./boot.js";
 import { failure } from "./download.js";
+import { find, KEPT } from "./kept.js";
 import { forgetLabels, LabelStore } from "./label-store.js";
 import { load } from "./loading.js";
 import { joinPool } from "./pool.js";
-import { KEPT, open } from "./source.js";
-import { find, forget, join, list, lookEarly } from "./store.js";
+import { open } from "./source.js";
+import { forget, join, list } from "./store.js";
 
 /** Milliseconds of loading, or of reading pictures, between two looks at the mailbox. */
 const LOOK_EVERY = 50;
@@ -112,13 +113,13 @@ async function take(id, opened, { threads, variant, compiled, report }) {
 const SPOILT = ["model", "tokenizer", "unsupported", "changed"];
 
 const operations = {
-  async load(id, { source, quant, hub, keep, ...options }) {
+  async load(id, { source, quant, hub, keep, found, ...options }) {
     const { signal } = controllers.get(id);
-    lookEarly();
     startEarly(options);
     let anew = false;
     for (let again = false; ; again = true) {
-      const opened = await open(source, { quant, hub, signal, anew });
+      const opened = await open(source, { quant, hub, signal, anew, found });
+      found = undefined;
       try {
         const taken = await take(id, { ...opened, keeps: opened.keeps && keep }, options);
         if (taken) return taken;

@@ -22,10 +22,10 @@ const binaries = {
       return { contents: contents.replace("'cliplet_bg.wasm'", JSON.stringify(`./wasm/${basename(dirname(path))}/cliplet_bg.wasm`)) };
     }),
 };
-const common = { absWorkingDir: resolve(dist), bundle: true, format: "esm", target: "es2022", metafile: true, plugins: [binaries], minifyWhitespace: true };
+const common = { absWorkingDir: resolve(dist), bundle: true, format: "esm", target: "es2022", metafile: true, plugins: [binaries] };
 
 const others = await build({ ...common, entryPoints: OTHERS, outdir: "unused", write: false });
-const worker = await build({ ...common, entryPoints: ["cliplet/worker.js"], outfile: "cliplet/worker.js", allowOverwrite: true });
+const worker = await build({ ...common, entryPoints: ["cliplet/worker.js"], outfile: "cliplet/worker.js", allowOverwrite: true, minify: true });
 const wanted = new Set([...Object.keys(others.metafile.inputs), "cliplet/worker.js"]);
 for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input));
 for (const variant of await readdir(join(dist, "cliplet/wasm"))) await rm(join(dist, "cliplet/wasm", variant, "snippets"), { recursive: true, force: true });
