@@ -1,7 +1,7 @@
 // What runs in the page: one row of the table, both engines in turn.
 
 /**
- * @param {{what: "images" | "labels" | "load", variant: string, threads: number, count: number, pad?: number, repeats: number, rest: number}} row
+ * @param {{what: "images" | "labels", variant: string, threads: number, count: number, pad?: number, repeats: number, rest: number}} row
  *   `rest` is the pause before each timed run, in milliseconds
  * @returns times of both in milliseconds, smallest cosines with float32, and bytes of wasm memory
  */
@@ -44,24 +44,8 @@ export async function measure({ what, variant, threads, count, pad, repeats, res
   };
   const split = (flat, rows) => Array.from({ length: rows }, (_, i) => flat.slice((i * flat.length) / rows, ((i + 1) * flat.length) / rows));
 
-  // After a first load the engine writes what it keeps, for seconds: done, or left, before anything is measured.
-  const clip = await Cliplet.load("model.gguf", { variant, threads, keep: what === "load" });
-  while (!(await Cliplet.kept()).every(({ joined }) => joined)) await new Promise((resume) => setTimeout(resume, rest));
+  const clip = await Cliplet.load("model.gguf", { variant, threads, keep: false });
   const session = (name) => ort.InferenceSession.create(`peer/${name}.onnx`, { executionProviders: ["wasm"] });
-
-  if (what === "load") {
-    // The peer's files lie in Cache storage too, as a page would keep them.
-    const cache = await caches.open("peer");
-    await cache.addAll(["peer/vision.onnx", "peer/text.onnx"]);
-    const load = async () => {
-      for (const name of ["vision", "text"]) {
-        const kept = await cache.match(`peer/${name}.onnx`);
-        const made = await ort.InferenceSession.create(new Uint8Array(await kept.arrayBuffer()), { executionProviders: ["wasm"] });
-        await made.release();
-      }
-    };
-    return alternate(() => clip.replace("model.gguf", { variant, threads }), load);
-  }
 
   if (what === "labels") {
     const { labels, template, ids, end } = await (await fetch("peer/prompts.json")).json();

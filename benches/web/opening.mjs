@@ -1,0 +1,47 @@
+// What runs in a page just opened, as by somebody who comes back: one engine, from nothing to a kept model that is ready.
+
+/**
+ * @param {{engine: "cliplet" | "peer", variant: string, threads: number, rest: number}} row
+ *   `rest` is the pause before each timed run, in milliseconds
+ * @returns milliseconds to a model that is ready: with the engine's own start, and again in the same page
+ */
+export async function opening({ engine, variant, threads, rest }) {
+  const pause = () => new Promise((resume) => setTimeout(resume, rest));
+  let clip = null;
+  /** Each loads, and gives what is to be done before the next load. */
+  const loads = {
+    async cliplet() {
+      const { Cliplet } = await import("./cliplet/index.js");
+      clip = await (clip ?? new Cliplet()).replace("model.gguf", { variant, threads });
+      // After a first load of all the engine writes what it keeps, for seconds.
+      return async () => {
+        while (!(await Cliplet.kept()).every(({ joined }) => joined)) await pause();
+      };
+    },
+    async peer() {
+      const ort = await import("./ort/ort.wasm.min.mjs");
+      ort.env.wasm.wasmPaths = new URL("./ort/", document.baseURI).href;
+      ort.env.wasm.numThreads = threads;
+      // Its files lie in Cache storage, as a page would keep them.
+      const cache = await caches.open("peer");
+      const read = async (name) => {
+        const kept = await cache.match(name);
+        if (!kept) await cache.add(name);
+        return new Uint8Array(await (kept ?? (await cache.match(name))).arrayBuffer());
+      };
+      const files = await Promise.all(["peer/vision.onnx", "peer/text.onnx"].map(read));
+      const sessions = [];
+      for (const file of files) sessions.push(await ort.InferenceSession.create(file, { executionProviders: ["wasm"] }));
+      return () => Promise.all(sessions.map((session) => session.release()));
+    },
+  };
+  const times = [];
+  for (let turn = 0; turn < 2; turn += 1) {
+    await pause();
+    const start = performance.now();
+    const done = await loads[engine]();
+    times.push(performance.now() - start);
+    await done();
+  }
+  return times;
+}
