@@ -202,8 +202,9 @@ impl Clip {
             .len()
             .div_ceil(self.images_at_once)
             .next_multiple_of(if on_cpu { threads() } else { 1 })
-            .max(1);
-        let batches = images.chunks(images.len().div_ceil(batches).max(1));
+            .min(images.len());
+        let bounds = |batch: usize| batch * images.len() / batches;
+        let batches = (0..batches).map(|batch| &images[bounds(batch)..bounds(batch + 1)]);
         let embeddings: Result<Vec<_>> = if on_cpu {
             map_on_pool(batches.collect(), |batch| self.embed_batch(batch))
                 .into_iter()
