@@ -5,11 +5,10 @@
 //! Only the taps of the crop's columns and rows are computed, and only the source rows they read.
 
 use super::picture::Picture;
+use crate::kernels::resample::{PRECISION, Taps, across, down};
 use std::f64::consts::PI;
 use std::ops::Range;
 
-/// Fraction bits of a weight: 8 bits of pixel and 2 of headroom remain in an `i32`.
-const PRECISION: u32 = 32 - 8 - 2;
 /// Source rows read at once: a cache line's worth of columns where the picture is turned.
 const BLOCK: usize = 16;
 
@@ -75,12 +74,6 @@ impl Filter {
 pub(super) struct Crop {
     pub columns: Range<usize>,
     pub rows: Range<usize>,
-}
-
-/// Which source pixels make one output pixel, and their weights.
-struct Taps {
-    first: usize,
-    weights: Vec<i32>,
 }
 
 impl Taps {
@@ -149,25 +142,17 @@ pub(super) fn resize_and_crop(
         picture.read(crop.rows.clone(), crop.columns.clone(), &mut out);
         return out;
     }
-    let across = Taps::of_each(filter, picture.width(), width, crop.columns.clone());
-    let down = Taps::of_each(filter, picture.height(), height, crop.rows.clone());
-    let rows = hull(&down);
-    let narrowed = horizontal(picture, rows.clone(), &across);
+    let columns = Taps::of_each(filter, picture.width(), width, crop.columns.clone());
+    let lines = Taps::of_each(filter, picture.height(), height, crop.rows.clone());
+    let rows = hull(&lines);
+    let narrowed = horizontal(picture, rows.clone(), &columns);
 
     let row_bytes = crop.columns.len() * 3;
     let mut out = vec![0; crop.rows.len() * row_bytes];
     let mut sums = vec![0i32; row_bytes];
-    for (taps, out) in down.iter().zip(out.chunks_exact_mut(row_bytes)) {
-        sums.fill(1 << (PRECISION - 1));
+    for (taps, out) in lines.iter().zip(out.chunks_exact_mut(row_bytes)) {
         let source = &narrowed[(taps.first - rows.start) * row_bytes..];
-        for (weight, source) in taps.weights.iter().zip(source.chunks_exact(row_bytes)) {
-            for (sum, byte) in sums.iter_mut().zip(source) {
-                *sum += weight * i32::from(*byte);
-            }
-        }
-        for (byte, sum) in out.iter_mut().zip(&sums) {
-            *byte = clip(*sum);
-        }
+        down(source, &taps.weights, &mut sums, out);
     }
     out
 }
@@ -182,46 +167,23 @@ fn hull(taps: &[Taps]) -> Range<usize> {
 /// The horizontal pass over `rows` of the picture: RGB bytes, a row as long as there are `taps`.
 fn horizontal(picture: &Picture, rows: Range<usize>, taps: &[Taps]) -> Vec<u8> {
     let columns = hull(taps);
-    let row_bytes = columns.len() * 3;
-    let mut block = vec![0; row_bytes * BLOCK.min(rows.len())];
-    let mut out = Vec::with_capacity(rows.len() * taps.len() * 3);
-    // Each weight thrice, so that weights and interleaved bytes run side by side.
-    let thrice: Vec<Vec<i32>> = taps
-        .iter()
-        .map(|taps| taps.weights.iter().flat_map(|weight| [*weight; 3]).collect())
-        .collect();
+    let (row_bytes, out_bytes) = (columns.len() * 3, taps.len() * 3);
+    // A byte more than there are, since pixels are read and written four bytes at a time.
+    let mut block = vec![0; row_bytes * BLOCK.min(rows.len()) + 1];
+    let mut out = vec![0; rows.len() * out_bytes + 1];
     for start in rows.clone().step_by(BLOCK) {
         let end = (start + BLOCK).min(rows.end);
-        let block = &mut block[..(end - start) * row_bytes];
-        picture.read(start..end, columns.clone(), block);
-        for row in block.chunks_exact(row_bytes) {
-            for (taps, weights) in taps.iter().zip(&thrice) {
-                let source = &row[(taps.first - columns.start) * 3..][..weights.len()];
-                out.extend(weighted_pixel(source, weights));
-            }
+        picture.read(
+            start..end,
+            columns.clone(),
+            &mut block[..(end - start) * row_bytes],
+        );
+        for row in start..end {
+            let source = &block[(row - start) * row_bytes..][..row_bytes + 1];
+            let out = &mut out[(row - rows.start) * out_bytes..][..out_bytes + 1];
+            across(source, columns.start, taps, out);
         }
     }
+    out.pop();
     out
-}
-
-/// One output pixel: `source` interleaved RGB, `weights` as long.
-fn weighted_pixel(source: &[u8], weights: &[i32]) -> [u8; 3] {
-    // Twelve sums, four pixels at a time: a shape that compilers turn into vectors.
-    let mut sums = [0i32; 12];
-    let (source_chunks, source_rest) = source.as_chunks::<12>();
-    let (weight_chunks, weight_rest) = weights.as_chunks::<12>();
-    for (source, weights) in source_chunks.iter().zip(weight_chunks) {
-        for ((sum, byte), weight) in sums.iter_mut().zip(source).zip(weights) {
-            *sum += i32::from(*byte) * weight;
-        }
-    }
-    for ((sum, byte), weight) in sums.iter_mut().zip(source_rest).zip(weight_rest) {
-        *sum += i32::from(*byte) * weight;
-    }
-    std::array::from_fn(|c| clip((1 << (PRECISION - 1)) + sums[c] + sums[c + 3] + sums[c + 6] + sums[c + 9]))
-}
-
-/// A fixed-point sum to the byte it means.
-fn clip(sum: i32) -> u8 {
-    (sum >> PRECISION).clamp(0, 255) as u8
 }

@@ -62,8 +62,10 @@ vectorized! {
             let mut place = row;
             let (whole, rest) = x.as_chunks::<CODES>();
             for x in whole {
-                for group in coded.encode(x, kernel.range).as_chunks().0 {
-                    groups[place] = *group;
+                // As words, which compilers move whole.
+                let words: [u32; CODES / GROUP] = bytemuck::cast(coded.encode::<V>(x, kernel.range));
+                for word in words {
+                    groups[place] = bytemuck::cast(word);
                     place += height;
                 }
             }
@@ -71,7 +73,7 @@ vectorized! {
                 // What fills up the last group meets weights of zero.
                 let mut last = [0.0; CODES];
                 last[..rest.len()].copy_from_slice(rest);
-                let codes = coded.encode(&last, kernel.range);
+                let codes = coded.encode::<V>(&last, kernel.range);
                 for group in codes.as_chunks().0.iter().take(rest.len().div_ceil(GROUP)) {
                     groups[place] = *group;
                     place += height;

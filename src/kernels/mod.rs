@@ -18,6 +18,7 @@ mod norm;
 mod pack;
 mod parallel;
 mod quantize;
+pub mod resample;
 mod vector;
 
 pub use activation::Activation;

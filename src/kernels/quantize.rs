@@ -5,6 +5,8 @@
 
 use super::arch::Code;
 use super::lanes::Lanes;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+use super::lanes::{MAGIC, MAGIC_BITS};
 use super::vector::{round_to_i32, span_with_zero};
 
 /// Integer codes that an implementation's dot product takes exactly.
@@ -62,20 +64,26 @@ impl RowCode {
 
     /// Codes of values, rounded to nearest, ties to even. Values that are not finite get some code in the range.
     #[inline(always)]
-    pub fn encode(self, x: &[f32; CODES], range: CodeRange) -> [Code; CODES] {
+    pub fn encode<V: Lanes>(self, x: &[f32; CODES], range: CodeRange) -> [Code; CODES] {
         let inverse = 1.0 / self.scale;
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         return super::arch::wasm_lanes::encode(x, inverse, self.zero, range);
         #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-        x.map(|x| self.code(x, inverse, range) as Code)
-    }
-
-    /// The code of one value, given one over the scale.
-    #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
-    #[inline(always)]
-    fn code(self, x: f32, inverse: f32, range: CodeRange) -> i32 {
-        let value = round_to_i32(x * inverse).wrapping_add(self.zero);
-        value.clamp(range.low, range.high)
+        {
+            let (magic, zero) = (V::splat(MAGIC), V::splat(self.zero as f32));
+            let (low, high) = (V::splat(range.low as f32), V::splat(range.high as f32));
+            let mut bits = [0.0; CODES];
+            for (x, bits) in x.chunks_exact(V::COUNT).zip(bits.chunks_exact_mut(V::COUNT)) {
+                let rounded = V::load(x) * V::splat(inverse) + magic - magic;
+                (high.least(low.greatest(rounded + zero)) + magic).store(bits);
+            }
+            // Not by an array's `map`: that is a function of its own, compiled for the oldest machine of the target.
+            let mut codes = [0; CODES];
+            for (code, bits) in codes.iter_mut().zip(bits) {
+                *code = (bits.to_bits() as i32).wrapping_sub(MAGIC_BITS) as Code;
+            }
+            codes
+        }
     }
 }
 
@@ -87,7 +95,7 @@ mod tests {
     fn codes(x: &[f32], code: RowCode, range: CodeRange) -> Vec<i32> {
         let mut all = [0.0; CODES];
         all[..x.len()].copy_from_slice(x);
-        code.encode(&all, range)[..x.len()]
+        code.encode::<f32>(&all, range)[..x.len()]
             .iter()
             .map(|&q| i32::from(q))
             .collect()
@@ -96,10 +104,16 @@ mod tests {
     #[test]
     fn codes_reproduce_values_to_a_step() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
-        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
+        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8] {
             let code = RowCode::of::<f32>(&x, range);
             for &x in &x {
-                let back = code.scale * (code.code(x, 1.0 / code.scale, range) - code.zero) as f32;
+                let byte = codes(&[x], code, range)[0];
+                let signed = if range.low < 0 {
+                    i32::from(byte as i8)
+                } else {
+                    byte
+                };
+                let back = code.scale * (signed - code.zero) as f32;
                 assert!(
                     (back - x).abs() <= code.scale * 1.01,
                     "{x} became {back} with step {}",
