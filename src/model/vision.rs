@@ -14,7 +14,9 @@ pub struct Vision {
     config: VisionConfig,
     placement: Placement,
     patches: Linear,
+    /// Class token at its position, `[width]`.
     class: Tensor,
+    /// Positions of the patches, `[patches, width]`.
     positions: Tensor,
     pre_norm: LayerNorm,
     tower: Tower,
@@ -27,11 +29,13 @@ impl Vision {
     pub fn load(weights: &mut Weights) -> Result<Self> {
         let config = weights.config.vision.clone();
         let eps = config.tower.layer_norm_eps;
+        let class = weights.take_dense("vision_model.embeddings.class_embedding")?;
+        let positions = weights.take_dense("vision_model.embeddings.position_embedding.weight")?;
         Ok(Self {
             placement: weights.placement.clone(),
             patches: Linear::load(weights, "vision_model.embeddings.patch_embedding", false)?,
-            class: weights.take_dense("vision_model.embeddings.class_embedding")?,
-            positions: weights.take_dense("vision_model.embeddings.position_embedding.weight")?,
+            class: (class + positions.get(0)?)?,
+            positions: positions.narrow(0, 1, config.tokens() - 1)?,
             // The published name is misspelt.
             pre_norm: LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)?,
             tower: Tower::load(weights, "vision_model", &config.tower)?,
@@ -82,12 +86,16 @@ impl Vision {
             .permute((0, 2, 4, 1, 3, 5))?
             .reshape((batch * grid * grid, self.config.patch_values()))?;
         let width = self.config.tower.width;
-        let patches = self
-            .patches
-            .forward(&patches, Then::Nothing)?
-            .reshape((batch, grid * grid, width))?;
+        let positions = self
+            .positions
+            .expand((batch, grid * grid, width))?
+            .reshape(((), width))?;
+        let patches =
+            self.patches
+                .forward(&patches, Then::Add(&positions))?
+                .reshape((batch, grid * grid, width))?;
         let class = self.class.expand((batch, 1, width))?.contiguous()?;
-        let x = Tensor::cat(&[&class, &patches], 1)?.broadcast_add(&self.positions)?;
+        let x = Tensor::cat(&[&class, &patches], 1)?;
         self.pre_norm.forward(&x.reshape(((), width))?)
     }
 }
