@@ -113,7 +113,8 @@ struct BatchArgs {
     /// Largest batch of texts.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     batch_texts: u32,
-    /// Longest time that a picture or text waits for others to share its batch, in milliseconds.
+    /// Longest time that a picture or text waits for others to share its batch, in milliseconds; three
+    /// times as long for those that are on their way.
     #[arg(long, value_name = "MS", default_value_t = 2)]
     batch_wait_ms: u32,
     /// Pictures that may be under way at a time; more are answered with 429.

@@ -3,7 +3,7 @@
 //! Knows neither HTTP nor pictures. A caller first takes [`Places`], so that a full queue is said
 //! before any work is done for it, then fills them; who goes away leaves the queue. One thread runs
 //! the batches: at most [`Batching::largest`] items, as soon as there are so many or the first has
-//! waited for [`Batching::wait`].
+//! waited for [`Batching::wait`]; for longer while items of other callers are on their way.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,11 +21,16 @@ use crate::error::Result as CoreResult;
 pub struct Batching {
     /// Items in the largest batch.
     pub largest: usize,
-    /// How long the first item of a batch may wait for others.
+    /// How long the first item of a batch may wait for others; [`PATIENCE`] times as long for those that have a
+    /// place and are on their way.
     pub wait: Duration,
     /// Items that may have a place at a time, waiting or running.
     pub places: usize,
 }
+
+/// So many times as long an item waits for others whose places are taken: run without them, they would wait for a
+/// whole batch.
+const PATIENCE: u32 = 3;
 
 /// Why a queue gives no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,14 +166,17 @@ impl<T, R> Places<T, R> {
     ///
     /// # Errors
     /// [`Refusal::Failed`] where a batch failed; [`Refusal::Closed`] where the queue is gone.
-    pub async fn run(self, items: Vec<T>) -> Result<Vec<R>, Refusal> {
+    pub async fn run(mut self, items: Vec<T>) -> Result<Vec<R>, Refusal> {
         debug_assert!(items.len() <= self.count);
         let mut answers = Vec::with_capacity(items.len());
         {
-            let mut state = self.shared.lock();
+            let shared = self.shared.clone();
+            let mut state = shared.lock();
             if state.closed {
                 return Err(Refusal::Closed);
             }
+            state.taken -= self.count - items.len();
+            self.count = items.len();
             let since = Instant::now();
             for item in items {
                 let (answer, result) = oneshot::channel();
@@ -203,6 +211,9 @@ impl<T, R> Drop for Places<T, R> {
         if left > 0 {
             counter!("cliplet_queue_cancelled_total", "tower" => self.shared.name).increment(left as u64);
         }
+        drop(state);
+        // Somebody may have waited for these.
+        self.shared.changed.notify_one();
     }
 }
 
@@ -275,6 +286,7 @@ impl<T, R> Shared<T, R> {
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                     continue;
                 }
+                Some(first) if state.taken > state.jobs.len() => first.since + PATIENCE * wait,
                 Some(first) => first.since + wait,
             };
             let left = due.saturating_duration_since(Instant::now());

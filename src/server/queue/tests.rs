@@ -70,6 +70,39 @@ async fn a_lone_item_waits_for_company_and_then_goes() {
 }
 
 #[tokio::test]
+async fn an_item_waits_longer_for_those_on_their_way() {
+    let wait = Duration::from_millis(200);
+    let (queue, batches, go) = held(Batching { wait, ..BATCHING });
+    let started = Instant::now();
+    let late = queue.reserve(1).unwrap();
+    let first = submit(&queue, vec![1]).await;
+    go.send(()).unwrap();
+    assert_eq!(first.await.unwrap().unwrap(), [2]);
+    assert!(started.elapsed() >= PATIENCE * wait);
+    drop(late);
+
+    // One of three could not be read, and another caller goes away: nobody else is waited for.
+    let wait = Duration::from_secs(3600);
+    let (queue, again, go) = held(Batching {
+        wait,
+        largest: 3,
+        ..BATCHING
+    });
+    let three = queue.reserve(3).unwrap();
+    let two = tokio::spawn(three.run(vec![1, 2]));
+    tokio::task::yield_now().await;
+    assert_eq!(queue.shared.lock().taken, 2);
+    let third = submit(&queue, vec![3]).await;
+    go.send(()).unwrap();
+    assert_eq!(two.await.unwrap().unwrap(), [2, 4]);
+    assert_eq!(third.await.unwrap().unwrap(), [6]);
+    assert_eq!(
+        batches.try_iter().chain(again.try_iter()).collect::<Vec<_>>(),
+        [vec![1], vec![1, 2, 3]]
+    );
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_and_says_when_to_come_back() {
     let (queue, batches, go) = held(BATCHING);
     let running = submit(&queue, (0..8).collect()).await;
