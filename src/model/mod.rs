@@ -6,8 +6,11 @@
 mod attention;
 mod block;
 mod cpu;
+#[cfg(feature = "flash-attn")]
+mod fused;
 mod linear;
 mod prompts;
+mod rectangles;
 mod text;
 mod vision;
 

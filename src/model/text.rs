@@ -105,7 +105,7 @@ impl Text {
     }
 
     fn attention(&self, segments: Vec<Segment>) -> candle_core::Result<Attention> {
-        Attention::new(self.config.tower.heads, segments, true, &self.placement)
+        Attention::new(&self.config.tower, segments, true, &self.placement)
     }
 
     /// The ids up to the one the prompt is pooled at.

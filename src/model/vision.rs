@@ -68,7 +68,7 @@ impl Vision {
                 prefix: 0..0,
             })
             .collect();
-        let attention = Attention::new(self.config.tower.heads, segments, false, &self.placement)?;
+        let attention = Attention::new(&self.config.tower, segments, false, &self.placement)?;
         let class: Vec<u32> = (0..batch).map(|i| (i * tokens) as u32).collect();
         let class = Tensor::from_vec(class, batch, device)?;
         let pooled = self.tower.forward(x, &attention, None, &class)?;
