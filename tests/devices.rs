@@ -79,6 +79,53 @@ fn a_snapshot_named_by_the_environment_on_every_device() {
     }
 }
 
+/// Texts whose attention differs: of one alone, of one length, of several, and behind two beginnings.
+const TEXTS: [&[&str]; 4] = [
+    &["a photo of a cat"],
+    &["dog", "owl", "fox"],
+    &["a photo of a cat", "", "x x x x x x x x"],
+    &[
+        "a photo of a cat",
+        "a photo of a dog",
+        "x x x x x y",
+        "x x x x x x z",
+    ],
+];
+
+#[test]
+fn batches_of_every_shape_agree_with_the_kernels() {
+    let dir = fixture("tiny");
+    let reference = Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap());
+    let pixels = reference.tensor("pixel_values");
+    let kernels = Clip::open(&dir, &LoadOptions::default()).unwrap();
+    let pictures = |clip: &Clip, count| {
+        let pixels = pixels.narrow(0, 0, count).unwrap();
+        clip.model().embed_pixels(&pixels).unwrap()
+    };
+    let texts = |clip: &Clip, batch| Tensor::new(clip.embed_texts(batch).unwrap(), &Device::Cpu).unwrap();
+    for (name, device) in devices() {
+        for (dtype, tolerance) in TYPES {
+            let options = LoadOptions {
+                device: device.clone(),
+                dtype: Some(dtype),
+                ..LoadOptions::default()
+            };
+            let clip = Clip::open(&dir, &options).unwrap();
+            let check = |what: &str, got, expected| {
+                let error = relative_error(&got, &expected);
+                assert!(error < tolerance, "{name} {dtype:?}: {what} differ by {error:e}");
+            };
+            for count in [1, 3] {
+                let what = format!("{count} pictures");
+                check(&what, pictures(&clip, count), pictures(&kernels, count));
+            }
+            for batch in TEXTS {
+                check(&format!("{batch:?}"), texts(&clip, batch), texts(&kernels, batch));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_quantized_file_is_run_in_floating_point_beside_the_kernels() {
     let file = fixture("tiny-q8.gguf");
