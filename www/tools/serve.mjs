@@ -50,9 +50,8 @@ export async function serve(folder, { port = 0, prefix = "/", isolated = true, h
       headers["Content-Type"] = TYPES[extname(file)] ?? "application/octet-stream";
       headers["Content-Length"] = found.size;
       headers.ETag = `"${found.size.toString(16)}-${Math.floor(found.mtimeMs).toString(16)}"`;
-      const known = request.headers["if-none-match"] === headers.ETag;
-      response.writeHead(known ? 304 : 200, headers);
-      if (known || request.method === "HEAD") response.end();
+      response.writeHead(200, headers);
+      if (request.method === "HEAD") response.end();
       else createReadStream(file).pipe(response);
     } catch {
       response.writeHead(404, { ...headers, "Content-Type": "text/plain" }).end("not found\n");
