@@ -13,6 +13,7 @@
 
 pub mod compose;
 mod header;
+mod pieces;
 mod plan;
 pub mod stream;
 #[cfg(not(target_family = "wasm"))]

@@ -10,13 +10,12 @@ use std::collections::{HashMap, VecDeque};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::header::{Header, HeaderParser};
-use super::plan::{Plan, Role, Step, plan};
-use super::{TensorType, align, malformed};
+use super::pieces::Pieces;
+use super::plan::{Plan, Step, plan};
+use super::{align, malformed};
 use crate::error::{Error, Result};
-use crate::weights::floats::FloatType;
 use crate::weights::layout::Kind;
 use crate::weights::store::{Assembler, Placement};
-use crate::weights::values::Values;
 use crate::weights::{About, ModelFile};
 
 /// The header is looked at in pieces of this many bytes, so that tensors that come in the same
@@ -63,6 +62,7 @@ struct Tensors {
     /// Bytes of the tensor at the front, `filled` of them so far, and room for its next.
     current: Vec<u8>,
     filled: usize,
+    /// What has come of tensors that are not whole, by name.
     pieces: HashMap<String, Pieces<'static>>,
 }
 
@@ -72,26 +72,6 @@ struct Texts {
     about: About,
     quantization: String,
     checksum: Option<u64>,
-}
-
-/// What has come of a quantized tensor.
-#[derive(Default)]
-struct Pieces<'a> {
-    codes: Option<Cow<'a, [u8]>>,
-    nibbles: Option<Cow<'a, [u8]>>,
-    multipliers: Option<Vec<u8>>,
-    scales: Option<Vec<f32>>,
-}
-
-impl Pieces<'_> {
-    fn into_owned(self) -> Pieces<'static> {
-        let owned = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
-        Pieces {
-            codes: self.codes.map(owned),
-            nibbles: self.nibbles.map(owned),
-            ..self
-        }
-    }
 }
 
 impl GgufStream {
@@ -382,46 +362,15 @@ impl Tensors {
                 "tensor {tensor} is corrupted: its checksum is {actual:016x}, not {checksum:016x}"
             )));
         }
-        let mut pieces = self.pieces.remove(&part).unwrap_or_default();
-        match role {
-            Role::Dense(kind) => {
-                let float = match kind {
-                    TensorType::F16 => FloatType::F16,
-                    TensorType::BF16 => FloatType::BF16,
-                    TensorType::F32 | TensorType::I8 => FloatType::F32,
-                };
-                return self.assembler.accept(&part, Values::Dense(float.to_f32(&bytes)));
-            }
-            Role::Codes => pieces.codes = Some(bytes),
-            Role::Nibbles => pieces.nibbles = Some(bytes),
-            Role::Multipliers => pieces.multipliers = Some(bytes.into_owned()),
-            Role::Scales => pieces.scales = Some(FloatType::F32.to_f32(&bytes)),
-        }
-        let values = match pieces {
-            Pieces {
-                codes: Some(codes),
-                scales: Some(scales),
-                ..
-            } => Values::Q8 {
-                codes: signed(codes),
-                scales,
-            },
-            Pieces {
-                nibbles: Some(nibbles),
-                multipliers: Some(multipliers),
-                scales: Some(scales),
-                ..
-            } => Values::Q4 {
-                nibbles,
-                multipliers,
-                scales,
-            },
-            pieces => {
+        let mut pieces: Pieces = self.pieces.remove(&part).unwrap_or_default();
+        pieces.add(role, bytes);
+        match pieces.values() {
+            Ok(values) => self.assembler.accept(&part, values),
+            Err(pieces) => {
                 self.pieces.insert(part, pieces.into_owned());
-                return Ok(());
+                Ok(())
             }
-        };
-        self.assembler.accept(&part, values)
+        }
     }
 
     fn finish(self, bytes: u64) -> Result<ModelFile> {
@@ -442,13 +391,6 @@ impl Tensors {
             bytes,
             checksum,
         })
-    }
-}
-
-fn signed(bytes: Cow<[u8]>) -> Cow<[i8]> {
-    match bytes {
-        Cow::Borrowed(bytes) => Cow::Borrowed(bytemuck::cast_slice(bytes)),
-        Cow::Owned(bytes) => Cow::Owned(bytemuck::cast_vec(bytes)),
     }
 }
 
