@@ -45,9 +45,9 @@ fn relative_error(got: &Tensor, expected: &Tensor) -> f32 {
     norm(&(got - &expected).unwrap()).unwrap() / norm(&expected).unwrap()
 }
 
-/// Checks the snapshot in `dir` on every device in every type.
-fn check_snapshot(dir: &Path) {
-    let reference = Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap());
+/// Calls `check` with the model in `dir` on every device in every type: what it is called, the relative error
+/// that it may have, and the model.
+fn on_every_device(dir: &Path, check: impl Fn(&str, f32, &Clip)) {
     for (name, device) in devices() {
         for (dtype, tolerance) in TYPES {
             let options = LoadOptions {
@@ -56,14 +56,26 @@ fn check_snapshot(dir: &Path) {
                 ..LoadOptions::default()
             };
             let clip = Clip::open(dir, &options).unwrap();
-            let (images, texts) = reference.embeddings(&clip);
-            for (what, got) in [("image_embeds", images), ("text_embeds", texts)] {
-                let error = relative_error(&got, reference.tensor(what));
-                println!("{name} {dtype:?}: {what} differ by {error:e}");
-                assert!(error < tolerance, "{name} {dtype:?}: {what} differ by {error:e}");
-            }
+            check(&format!("{name} {dtype:?}"), tolerance, &clip);
         }
     }
+}
+
+fn reference_in(dir: &Path) -> Reference {
+    Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap())
+}
+
+/// Checks the snapshot in `dir` on every device in every type.
+fn check_snapshot(dir: &Path) {
+    let reference = reference_in(dir);
+    on_every_device(dir, |name, tolerance, clip| {
+        let (images, texts) = reference.embeddings(clip);
+        for (what, got) in [("image_embeds", images), ("text_embeds", texts)] {
+            let error = relative_error(&got, reference.tensor(what));
+            println!("{name}: {what} differ by {error:e}");
+            assert!(error < tolerance, "{name}: {what} differ by {error:e}");
+        }
+    });
 }
 
 #[test]
@@ -95,7 +107,7 @@ const TEXTS: [&[&str]; 4] = [
 #[test]
 fn batches_of_every_shape_agree_with_the_kernels() {
     let dir = fixture("tiny");
-    let reference = Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap());
+    let reference = reference_in(&dir);
     let pixels = reference.tensor("pixel_values");
     let kernels = Clip::open(&dir, &LoadOptions::default()).unwrap();
     let pictures = |clip: &Clip, count| {
@@ -103,27 +115,19 @@ fn batches_of_every_shape_agree_with_the_kernels() {
         clip.model().embed_pixels(&pixels).unwrap()
     };
     let texts = |clip: &Clip, batch| Tensor::new(clip.embed_texts(batch).unwrap(), &Device::Cpu).unwrap();
-    for (name, device) in devices() {
-        for (dtype, tolerance) in TYPES {
-            let options = LoadOptions {
-                device: device.clone(),
-                dtype: Some(dtype),
-                ..LoadOptions::default()
-            };
-            let clip = Clip::open(&dir, &options).unwrap();
-            let check = |what: &str, got, expected| {
-                let error = relative_error(&got, &expected);
-                assert!(error < tolerance, "{name} {dtype:?}: {what} differ by {error:e}");
-            };
-            for count in [1, 3] {
-                let what = format!("{count} pictures");
-                check(&what, pictures(&clip, count), pictures(&kernels, count));
-            }
-            for batch in TEXTS {
-                check(&format!("{batch:?}"), texts(&clip, batch), texts(&kernels, batch));
-            }
+    on_every_device(&dir, |name, tolerance, clip| {
+        let check = |what: &str, got, expected| {
+            let error = relative_error(&got, &expected);
+            assert!(error < tolerance, "{name}: {what} differ by {error:e}");
+        };
+        for count in [1, 3] {
+            let what = format!("{count} pictures");
+            check(&what, pictures(clip, count), pictures(&kernels, count));
         }
-    }
+        for batch in TEXTS {
+            check(&format!("{batch:?}"), texts(clip, batch), texts(&kernels, batch));
+        }
+    });
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::arch::Code;
 use super::lanes::Lanes;
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 use super::lanes::{MAGIC, MAGIC_BITS};
 use super::vector::{round_to_i32, span_with_zero};
 
@@ -70,20 +70,31 @@ impl RowCode {
         return super::arch::wasm_lanes::encode(x, inverse, self.zero, range);
         #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         {
-            let (magic, zero) = (V::splat(MAGIC), V::splat(self.zero as f32));
-            let (low, high) = (V::splat(range.low as f32), V::splat(range.high as f32));
-            let mut bits = [0.0; CODES];
-            for (x, bits) in x.chunks_exact(V::COUNT).zip(bits.chunks_exact_mut(V::COUNT)) {
-                let rounded = V::load(x) * V::splat(inverse) + magic - magic;
-                (high.least(low.greatest(rounded + zero)) + magic).store(bits);
-            }
             // Not by an array's `map`: that is a function of its own, compiled for the oldest machine of the target.
             let mut codes = [0; CODES];
-            for (code, bits) in codes.iter_mut().zip(bits) {
-                *code = (bits.to_bits() as i32).wrapping_sub(MAGIC_BITS) as Code;
+            for (code, integer) in codes.iter_mut().zip(self.integers::<V>(x, inverse, range)) {
+                *code = integer as Code;
             }
             codes
         }
+    }
+
+    /// The codes as integers, whatever the range; `inverse` is one over the scale.
+    #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
+    #[inline(always)]
+    fn integers<V: Lanes>(self, x: &[f32; CODES], inverse: f32, range: CodeRange) -> [i32; CODES] {
+        let (magic, zero) = (V::splat(MAGIC), V::splat(self.zero as f32));
+        let (low, high) = (V::splat(range.low as f32), V::splat(range.high as f32));
+        let mut shifted = [0.0; CODES];
+        for (x, shifted) in x.chunks_exact(V::COUNT).zip(shifted.chunks_exact_mut(V::COUNT)) {
+            let rounded = V::load(x) * V::splat(inverse) + magic - magic;
+            (high.least(low.greatest(rounded + zero)) + magic).store(shifted);
+        }
+        let mut integers = [0; CODES];
+        for (integer, shifted) in integers.iter_mut().zip(shifted) {
+            *integer = (shifted.to_bits() as i32).wrapping_sub(MAGIC_BITS);
+        }
+        integers
     }
 }
 
@@ -104,16 +115,11 @@ mod tests {
     #[test]
     fn codes_reproduce_values_to_a_step() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin() * 3.0 + 1.0).collect();
-        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8] {
+        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
             let code = RowCode::of::<f32>(&x, range);
             for &x in &x {
-                let byte = codes(&[x], code, range)[0];
-                let signed = if range.low < 0 {
-                    i32::from(byte as i8)
-                } else {
-                    byte
-                };
-                let back = code.scale * (signed - code.zero) as f32;
+                let [integer, ..] = code.integers::<f32>(&[x; CODES], 1.0 / code.scale, range);
+                let back = code.scale * (integer - code.zero) as f32;
                 assert!(
                     (back - x).abs() <= code.scale * 1.01,
                     "{x} became {back} with step {}",
