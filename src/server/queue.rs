@@ -170,8 +170,7 @@ impl<T, R> Places<T, R> {
         debug_assert!(items.len() <= self.count);
         let mut answers = Vec::with_capacity(items.len());
         {
-            let shared = self.shared.clone();
-            let mut state = shared.lock();
+            let mut state = self.shared.lock();
             if state.closed {
                 return Err(Refusal::Closed);
             }
