@@ -162,6 +162,23 @@ test("two engines that load a model at once leave it whole", { tag: "@engines" }
   expect(hub.served).toBe(3 * hub.size);
 });
 
+test("a model that is forgotten while it is still being put together stays forgotten", async ({ page, site }) => {
+  await beforeEngine(page, `
+    const put = Cache.prototype.put;
+    Cache.prototype.put = async function (address, response) {
+      const late = address.endsWith("/record") && (await response.clone().json()).joined;
+      if (late) await new Promise((resume) => setTimeout(resume, 1000));
+      return put.call(this, address, response);
+    };`);
+  const left = await run(page, site, `
+    globalThis.held = await cliplet.Cliplet.load("hf:some/tiny", { hub });
+    const ours = async () => (await cliplet.Cliplet.kept()).filter(({ name }) => name === "some/tiny");
+    await cliplet.Cliplet.forget((await ours())[0].id);
+    await new Promise((resume) => setTimeout(resume, 1500));
+    return ours();`);
+  expect(left).toEqual([]);
+});
+
 test("a lost connection is taken up where it broke", async ({ page, site }) => {
   hub.lose = 50_000;
   const { embedding } = await run(page, site, LOAD);

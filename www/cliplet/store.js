@@ -19,8 +19,16 @@ export async function list() {
   return found.filter(Boolean).sort((a, b) => b.saved.localeCompare(a.saved));
 }
 
+/** Does `work` while no other engine, of whatever tab, changes what is kept of a model; one that ends lets go. */
+async function alone(key, work) {
+  return (await storage()) && navigator.locks ? navigator.locks.request(addressOf(key), work) : work();
+}
+
 /** Forgets a model. */
-export async function forget(key) {
+export const forget = (key) => alone(key, () => erase(key));
+
+/** As `forget`, where the model is this engine's alone. */
+async function erase(key) {
   await whole.remove(key);
   const cache = await storage();
   const requests = (await cache?.keys().catch(() => [])) ?? [];
@@ -67,17 +75,14 @@ export async function file({ key, name }, handle) {
  * Makes one file of the parts of a model that is kept whole: many are slow to read. It may stop at any
  * time, since the parts go last; without room for both, they stay.
  */
-export async function join(key) {
-  const [cache, record] = [await storage(), await find(key)];
-  if (!record?.complete || record.joined || !(await whole.write(key, bytes(key), record.bytes))) return;
-  // Meanwhile the model may have been deleted, or kept anew by an engine that found the file taken.
-  const now = await find(key);
-  if (!now) return whole.remove(key);
-  if (now.owner !== record.owner) return join(key);
-  await cache.put(`${addressOf(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
-  const kept = (await cache.keys()).filter(({ url }) => url.startsWith(addressOf(key)) && !url.endsWith("/record"));
-  for (const request of kept) await cache.delete(request);
-}
+export const join = (key) =>
+  alone(key, async () => {
+    const [cache, record] = [await storage(), await find(key)];
+    if (!record?.complete || record.joined || !(await whole.write(key, bytes(key), record.bytes))) return;
+    await cache.put(`${addressOf(key)}record`, new Response(JSON.stringify({ ...record, joined: true })));
+    const kept = (await cache.keys()).filter(({ url }) => url.startsWith(addressOf(key)) && !url.endsWith("/record"));
+    for (const request of kept) await cache.delete(request);
+  });
 
 /**
  * Writes a model while it arrives. A failure (the disk is full, say) ends the keeping, not the loading. Of
@@ -101,9 +106,11 @@ export class Keeper {
     keeper.#cache = await storage();
     if (!keeper.#cache) keeper.problem = "unavailable";
     keeper.#part = part;
-    if (part === 0) await forget(record.key);
     keeper.#record = { ...record, owner: crypto.randomUUID(), complete: false, bytes: 0, saved: new Date().toISOString() };
-    await keeper.#put("record", JSON.stringify(keeper.#record));
+    await alone(record.key, async () => {
+      if (part === 0) await erase(record.key);
+      await keeper.#put("record", JSON.stringify(keeper.#record));
+    });
     return keeper;
   }
 
@@ -113,14 +120,17 @@ export class Keeper {
       await this.#cache.put(addressOf(this.#record.key) + name, new Response(body));
     } catch (error) {
       this.problem = error.name === "QuotaExceededError" ? "full" : "unavailable";
-      await forget(this.#record.key).catch(() => {});
+      await erase(this.#record.key).catch(() => {});
     }
   }
 
   /** Puts what is said to be kept under the record, as long as that is this keeper's. */
   async #add(name, body) {
     const { key, owner } = this.#record;
-    if (!this.problem && (await find(key))?.owner === owner) await this.#put(name, body);
+    if (this.problem) return;
+    await alone(key, async () => {
+      if ((await find(key))?.owner === owner) await this.#put(name, body);
+    });
   }
 
   /** Keeps a piece by its name. */
