@@ -8,6 +8,7 @@
 #   ./build.sh check-deploy the Spark example on a cluster of processes, the Kubernetes manifests by schema
 #   ./build.sh check-cuda  compile the CUDA build without a CUDA install, and start it; test it where there is a GPU
 #                          (the first time a 1.2 GB download and fifteen minutes of processor time)
+#   ./build.sh check-cuda flash-attn  the same with fused attention: an hour of processor time
 #   ./build.sh check-api   schemathesis, and Triton's and OpenAI's clients, against the server
 #   ./build.sh check-processors  the kernels' tests on emulated processors: 64-bit Arm, x86-64 with AVX2 and without
 #   ./build.sh bench       cliplet beside ONNX Runtime and PyTorch; SNAPSHOT names a ViT-B/32 to compare on
@@ -317,17 +318,44 @@ cuda_stub() {
   ln -sf libcuda.so.1 "$stub/libcuda.so"
 }
 
+# The commit of CUTLASS that candle-flash-attn's build looks for, and the version that it is.
+readonly CUTLASS_COMMIT=7d49e6c7e2f8896c47f586706e67e1fb215529dc CUTLASS_VERSION=3.5.0
+
+# flash_env: sets what the feature flash-attn needs besides. Its build fetches CUTLASS's headers from GitHub; where
+# that is out of reach they come from PyPI, into a folder of our own that passes for the checkout.
+flash_env() {
+  local name="git/checkouts/cutlass-${CUTLASS_COMMIT:0:16}" source="$TOOLS/cutlass/cutlass_library/source" without
+  # Without the kernels for what CLIP's attention has not, in a tenth of the time. Of the others max would make
+  # more to assemble than it saves.
+  local flags=${NVCC_APPEND_FLAGS:-}
+  flags=${flags/-Ofc=max/-Ofc=mid}
+  for without in DROPOUT ALIBI SOFTCAP LOCAL; do flags+=" -DFLASHATTENTION_DISABLE_$without"; done
+  export NVCC_APPEND_FLAGS=$flags
+  [ -d "${CUDAFORGE_HOME:-$HOME/.cudaforge}/$name/include" ] && return
+  timeout 30 git ls-remote -q https://github.com/NVIDIA/cutlass.git HEAD >/dev/null 2>&1 && return
+  export CUDAFORGE_HOME="$TOOLS/cudaforge"
+  [ -d "$CUDAFORGE_HOME/$name" ] && return
+  say "GitHub is out of reach: CUTLASS $CUTLASS_VERSION from PyPI"
+  "$TOOLS/cuda-venv/bin/pip" install --quiet --no-deps --upgrade --target "$TOOLS/cutlass" "nvidia-cutlass==$CUTLASS_VERSION"
+  git init --quiet "$source"
+  echo "$CUTLASS_COMMIT" >"$source/.git/HEAD"
+  mkdir -p "$CUDAFORGE_HOME/${name%/*}"
+  mv "$source" "$CUDAFORGE_HOME/$name"
+}
+
+# check_cuda [FEATURE]: cuda or flash-attn.
 check_cuda() (
+  local feature=${1:-cuda} said
   cuda_env
-  say "Compiling with the feature cuda (compute capability $CUDA_COMPUTE_CAP)"
-  cargo build --lib --features cuda
+  [ "$feature" = cuda ] || flash_env
+  say "Compiling with the feature $feature (compute capability $CUDA_COMPUTE_CAP)"
+  cargo build --lib --features "$feature"
   cuda_stub
-  cargo build --features cuda
+  cargo build --features "$feature"
   say "Built $CARGO_TARGET_DIR/debug/cliplet"
   if nvidia-smi -L >/dev/null 2>&1; then
-    cargo test --features cuda --test devices -- --nocapture
+    cargo test --features "$feature" --test devices -- --nocapture
   else
-    local said
     said=$(LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$CARGO_TARGET_DIR/stub" "$CARGO_TARGET_DIR/debug/cliplet" embed --device cuda --text a 2>&1) &&
       die "it computed on a GPU that is not there"
     say "It starts, and says: $said"
@@ -367,7 +395,7 @@ case "${1:-serve}" in
   serve) setup_build; build_dist; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
   dist) setup_build; build_dist ;;
   setup) setup_test ;;
-  check-cuda) setup_rust; check_cuda ;;
+  check-cuda) setup_rust; check_cuda "${@:2}" ;;
   check-deploy) setup_rust; check_deploy ;;
   check-api) setup_rust; check_api ;;
   check-processors) setup_rust; check_processors ;;
@@ -378,6 +406,6 @@ case "${1:-serve}" in
       declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm, page or engines"
       say "== $part"; SECONDS=0; "test_$part"; say "== $part passed in ${SECONDS} s"
     done ;;
-  -h | --help | help) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
+  -h | --help | help) sed -n '2,15s/^# \{0,1\}//p' "$0" ;;
   *) die "unknown command '$1': see ./build.sh --help" ;;
 esac
