@@ -9,6 +9,9 @@ use super::pack::{PANEL, PackedMatrix};
 use super::parallel::{self, SharedRows};
 use super::vector::vectorized;
 
+/// Panels that stay together when a product is split over threads: some implementations multiply as many at once.
+const TOGETHER: usize = 4;
+
 /// `epilogue(x wᵀ + bias)`, `[rows, n]`, for `x` of `[rows, k]`.
 ///
 /// Each row of `x` is quantized (see [`super::quantize`]); products are summed exactly in 32 bits, so
@@ -43,30 +46,32 @@ pub fn linear_with(
         epilogue,
         out: SharedRows::uninit(&mut out.spare_capacity_mut()[..length]),
     };
-    let blocks = w.panels().div_ceil(kernel.panels);
-    let cost = codes.rows.len() * kernel.panels * PANEL * k;
-    parallel::ranges(blocks, cost, |blocks| multiply(kernel, &codes, blocks, &finisher));
-    // SAFETY: the blocks hold every panel, and each wrote its outputs of every row: all of `length`.
+    let units = w.panels().div_ceil(TOGETHER);
+    let cost = codes.rows.len() * TOGETHER * PANEL * k;
+    parallel::ranges(units, cost, |units| {
+        let end = w.panels().min(units.end * TOGETHER);
+        multiply(kernel, &codes, units.start * TOGETHER..end, &finisher);
+    });
+    // SAFETY: the ranges hold every panel, and each wrote its outputs of every row: all of `length`.
     unsafe { out.set_len(length) };
     out
 }
 
-/// Computes the outputs of some blocks of panels for all rows.
-fn multiply(kernel: &Kernel, codes: &Codes, blocks: Range<usize>, finisher: &Finisher) {
+/// Computes the outputs of some panels for all rows.
+fn multiply(kernel: &Kernel, codes: &Codes, panels: Range<usize>, finisher: &Finisher) {
     let w = finisher.w;
     let mut scratch = Vec::new();
     let mut sums = [[0; PANEL]; MOST_SUMS];
-    for block in blocks {
-        let first = block * kernel.panels;
-        let panels = kernel.panels.min(w.panels() - first);
-        let weights = w.expanded(first, panels, &mut scratch);
+    for first in panels.clone().step_by(kernel.panels) {
+        let panels = first..panels.end.min(first + kernel.panels);
+        let weights = w.expanded(first, panels.len(), &mut scratch);
         for (rows, codes) in codes.tiles() {
-            let tile = Tile::new(codes, weights, rows.len(), panels, w.groups());
+            let tile = Tile::new(codes, weights, rows.len(), panels.len(), w.groups());
             kernel.dot(&tile, &mut sums);
             let sums = Sums {
                 sums: &sums,
                 rows,
-                panels: first..first + panels,
+                panels: panels.clone(),
             };
             store(finisher, &sums);
         }

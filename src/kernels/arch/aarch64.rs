@@ -16,7 +16,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
         name: "neon-dotprod",
         range: CodeRange::S8,
         rows: ROWS,
-        panels: 1,
+        panels: 16,
         dot,
     };
     std::arch::is_aarch64_feature_detected!("dotprod")
@@ -60,28 +60,31 @@ fn sdot(mut sums: int32x4_t, weights: int8x16_t, codes: int8x16_t) -> int32x4_t 
 #[target_feature(enable = "neon,dotprod")]
 fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let stride = tile.groups * 4;
-    assert!(tile.codes.len() == R * stride && tile.weights.len() == 8 * stride && sums.len() >= R);
-    let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
-    let mut acc = [[vdupq_n_s32(0); 2]; R];
-    for group in 0..tile.groups {
-        // SAFETY: a group is 32 bytes of weights and 4 bytes of codes a row; the lengths of both
-        // were checked above, and group < tile.groups, row < R.
-        unsafe {
-            let first = vld1q_s8(weights.add(group * 32));
-            let second = vld1q_s8(weights.add(group * 32 + 16));
-            for (row, acc) in acc.iter_mut().enumerate() {
-                let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
-                let code = vreinterpretq_s8_s32(vdupq_n_s32(code));
-                acc[0] = sdot(acc[0], first, code);
-                acc[1] = sdot(acc[1], second, code);
+    assert!(tile.codes.len() == R * stride);
+    let codes = tile.codes.as_ptr();
+    for (panel, weights) in tile.weights.chunks_exact(8 * stride).enumerate() {
+        let mut acc = [[vdupq_n_s32(0); 2]; R];
+        for group in 0..tile.groups {
+            // SAFETY: a group is 32 bytes of a panel's 8 * stride and 4 bytes of codes a row, whose length was
+            // checked above; group < tile.groups, row < R.
+            unsafe {
+                let weights = weights.as_ptr().add(group * 32);
+                let (first, second) = (vld1q_s8(weights), vld1q_s8(weights.add(16)));
+                for (row, acc) in acc.iter_mut().enumerate() {
+                    let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
+                    let code = vreinterpretq_s8_s32(vdupq_n_s32(code));
+                    acc[0] = sdot(acc[0], first, code);
+                    acc[1] = sdot(acc[1], second, code);
+                }
             }
         }
-    }
-    for (sums, acc) in sums.iter_mut().zip(acc) {
-        // SAFETY: eight i32 are two vectors.
-        unsafe {
-            vst1q_s32(sums.as_mut_ptr(), acc[0]);
-            vst1q_s32(sums.as_mut_ptr().add(4), acc[1]);
+        for (row, acc) in acc.into_iter().enumerate() {
+            let sums = &mut sums[row * tile.panels + panel];
+            // SAFETY: eight i32 are two vectors.
+            unsafe {
+                vst1q_s32(sums.as_mut_ptr(), acc[0]);
+                vst1q_s32(sums.as_mut_ptr().add(4), acc[1]);
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ pub type Code = i16;
 pub type Code = u8;
 
 /// Most rows times panels of any implementation's tile.
-pub const MOST_SUMS: usize = 48;
+pub const MOST_SUMS: usize = 144;
 
 /// A few rows of codes and a few panels of weights to be multiplied.
 pub struct Tile<'a> {
@@ -85,7 +85,8 @@ pub struct Kernel {
     pub range: CodeRange,
     /// Most rows of a tile.
     pub rows: usize,
-    /// Most panels of a tile.
+    /// Most panels of a tile. With many the codes of its rows come from the first-level cache for all but the
+    /// first, and its outputs, whole cache lines, follow one another.
     pub panels: usize,
     /// Writes the sums `[rows, panels]` of [`PANEL`] outputs each.
     dot: fn(&Tile, CodeRange, &mut [[i32; PANEL]]),

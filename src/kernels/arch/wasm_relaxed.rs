@@ -15,9 +15,6 @@ use super::{Kernel, Tile};
 /// an engine has on x86-64. That needs the loads where they stand: `build.sh` has the compiler keep the
 /// order of the source, since its own scheduler loads the codes of all rows first.
 const ROWS: usize = 6;
-/// Panels of a tile: two, so that codes are read from the second-level cache half as often and outputs
-/// are written by whole cache lines.
-const PANELS: usize = 2;
 
 /// The kernel with the widest codes that this engine multiplies exactly.
 pub fn kernel() -> Kernel {
@@ -25,7 +22,7 @@ pub fn kernel() -> Kernel {
         name: "relaxed-simd",
         range: probe(),
         rows: ROWS,
-        panels: PANELS,
+        panels: 24,
         dot,
     }
 }
@@ -62,10 +59,11 @@ fn relaxed_dot(weights: v128, codes: v128, sums: v128) -> v128 {
 }
 
 fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
-    match (tile.rows, tile.panels) {
-        (1, 2) => dot_rows::<1, 2>(tile, sums),
-        (2, 2) => dot_rows::<2, 2>(tile, sums),
-        (3, 2) => dot_rows::<3, 2>(tile, sums),
+    let pairs = tile.panels.is_multiple_of(2);
+    match (tile.rows, pairs) {
+        (1, true) => dot_rows::<1, 2>(tile, sums),
+        (2, true) => dot_rows::<2, 2>(tile, sums),
+        (3, true) => dot_rows::<3, 2>(tile, sums),
         (1, _) => dot_rows::<1, 1>(tile, sums),
         (2, _) => dot_rows::<2, 1>(tile, sums),
         (3, _) => dot_rows::<3, 1>(tile, sums),

@@ -16,7 +16,7 @@ pub const KERNEL: Kernel = Kernel {
     name: "simd128",
     range: CodeRange::S11,
     rows: ROWS,
-    panels: 1,
+    panels: 24,
     dot,
 };
 
@@ -32,12 +32,24 @@ fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
 
 fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let stride = tile.groups * 2;
-    assert!(tile.codes.len() == R * stride && tile.weights.len() == 8 * stride && sums.len() >= R);
-    let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
+    for (panel, weights) in tile.weights.chunks_exact(8 * stride).enumerate() {
+        let rows = panel_rows::<R>(tile.codes, weights, tile.groups);
+        for (row, dots) in rows.into_iter().enumerate() {
+            sums[row * tile.panels + panel] = dots;
+        }
+    }
+}
+
+/// The sums of one panel.
+#[inline]
+fn panel_rows<const R: usize>(codes: &[i16], weights: &[i8], groups: usize) -> [[i32; PANEL]; R] {
+    let stride = groups * 2;
+    assert!(codes.len() == R * stride && weights.len() == 8 * stride);
+    let (codes, weights) = (codes.as_ptr(), weights.as_ptr());
     let mut acc = [[i32x4_splat(0); 2]; R];
-    for group in 0..tile.groups {
+    for group in 0..groups {
         // SAFETY: a group is 16 bytes of weights and two 16-bit codes a row; the lengths of both
-        // were checked above, and group < tile.groups, row < R.
+        // were checked above, and group < groups, row < R.
         unsafe {
             let first = i16x8_load_extend_i8x8(weights.add(group * 16));
             let second = i16x8_load_extend_i8x8(weights.add(group * 16 + 8));
@@ -48,6 +60,7 @@ fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
             }
         }
     }
+    let mut sums = [[0; PANEL]; R];
     for (sums, acc) in sums.iter_mut().zip(acc) {
         // SAFETY: eight i32 are two vectors.
         unsafe {
@@ -55,4 +68,5 @@ fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
             v128_store(sums.as_mut_ptr().add(4).cast(), acc[1]);
         }
     }
+    sums
 }

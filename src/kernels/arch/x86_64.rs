@@ -23,14 +23,14 @@ pub fn available() -> impl Iterator<Item = Kernel> {
             name: "avx-vnni",
             range: CodeRange::U8,
             rows: 12,
-            panels: 1,
+            panels: 12,
             dot: dot_avx_vnni,
         }),
         avx2.then_some(Kernel {
             name: "avx2",
             range: CodeRange::U7,
             rows: 6,
-            panels: 1,
+            panels: 24,
             dot: dot_avx2,
         }),
     ];
@@ -125,7 +125,7 @@ fn avx512_rows<const R: usize, const V: usize>(
     }
 }
 
-/// Defines a kernel of one panel a tile on 256-bit vectors from its multiply-accumulate.
+/// Defines a kernel of one panel at a time on 256-bit vectors from its multiply-accumulate.
 macro_rules! kernel_256 {
     ($dot:ident, $rows:ident, $features:literal, $accumulate:expr, $($n:literal)*) => {
         fn $dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
@@ -135,23 +135,26 @@ macro_rules! kernel_256 {
         #[target_feature(enable = $features)]
         fn $rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
             let stride = tile.groups * 4;
-            assert!(tile.codes.len() == R * stride && tile.weights.len() == 8 * stride && sums.len() >= R);
-            let (codes, weights) = (tile.codes.as_ptr(), tile.weights.as_ptr());
-            let mut acc = [_mm256_setzero_si256(); R];
-            for group in 0..tile.groups {
-                // SAFETY: a group is 32 bytes of weights and 4 bytes of codes a row; the lengths
-                // of both were checked above, and group < tile.groups, row < R.
-                unsafe {
-                    let weights = _mm256_loadu_si256(weights.add(group * 32).cast());
-                    for (row, acc) in acc.iter_mut().enumerate() {
-                        let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
-                        *acc = $accumulate(*acc, _mm256_set1_epi32(code), weights);
+            assert!(tile.codes.len() == R * stride);
+            let codes = tile.codes.as_ptr();
+            for (panel, weights) in tile.weights.chunks_exact(8 * stride).enumerate() {
+                let mut acc = [_mm256_setzero_si256(); R];
+                for group in 0..tile.groups {
+                    // SAFETY: a group is 32 bytes of a panel's 8 * stride and 4 bytes of codes a row, whose
+                    // length was checked above; group < tile.groups, row < R.
+                    unsafe {
+                        let weights = _mm256_loadu_si256(weights.as_ptr().add(group * 32).cast());
+                        for (row, acc) in acc.iter_mut().enumerate() {
+                            let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
+                            *acc = $accumulate(*acc, _mm256_set1_epi32(code), weights);
+                        }
                     }
                 }
-            }
-            for (sums, acc) in sums.iter_mut().zip(acc) {
-                // SAFETY: eight i32 are one vector.
-                unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), acc) };
+                for (row, acc) in acc.into_iter().enumerate() {
+                    let sums = &mut sums[row * tile.panels + panel];
+                    // SAFETY: eight i32 are one vector.
+                    unsafe { _mm256_storeu_si256(sums.as_mut_ptr().cast(), acc) };
+                }
             }
         }
     };
