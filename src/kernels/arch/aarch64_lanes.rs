@@ -7,23 +7,32 @@ use super::super::lanes::Lanes;
 use super::vector::vector;
 
 /// `a * b + c`, rounded once.
+///
+/// # Safety
+/// The machine has NEON, as for every instruction.
 #[inline(always)]
-fn fused(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
-    // SAFETY: NEON is part of this build's target.
+unsafe fn fused(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+    // SAFETY: the caller's.
     unsafe { vfmaq_f32(c, a, b) }
 }
 
 /// The lesser; `b` where one is NaN.
+///
+/// # Safety
+/// The machine has NEON, as for every instruction.
 #[inline(always)]
-fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-    // SAFETY: NEON is part of this build's target.
+unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+    // SAFETY: the caller's.
     unsafe { vbslq_f32(vcltq_f32(a, b), a, b) }
 }
 
 /// The greater; `b` where one is NaN.
+///
+/// # Safety
+/// The machine has NEON, as for every instruction.
 #[inline(always)]
-fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-    // SAFETY: NEON is part of this build's target.
+unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+    // SAFETY: the caller's.
     unsafe { vbslq_f32(vcgtq_f32(a, b), a, b) }
 }
 
