@@ -10,7 +10,7 @@
 #                          (the first time a 1.2 GB download and fifteen minutes of processor time)
 #   ./build.sh check-cuda flash-attn  the same with fused attention: an hour of processor time
 #   ./build.sh check-api   schemathesis, and Triton's and OpenAI's clients, against the server
-#   ./build.sh check-processors  the kernels' tests on emulated processors: 64-bit Arm, x86-64 with AVX2 and without
+#   ./build.sh check-processors  the kernels' tests on emulated processors: 64-bit Arm and x86-64, new and old
 #   ./build.sh bench       cliplet beside ONNX Runtime and PyTorch; SNAPSHOT names a ViT-B/32 to compare on
 # PORT=8080 chooses the port. What is installed beside system packages lies in ~/.cache/cliplet.
 set -euo pipefail
@@ -277,8 +277,11 @@ check_processors() (
   # The standard library is built along, as for WebAssembly: few machines have it for another processor.
   export RUSTC_BOOTSTRAP=1 CC_aarch64_unknown_linux_gnu=aarch64-linux-gnu-gcc
   export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-  check_on "64-bit Arm" "qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu" \
-    --target aarch64-unknown-linux-gnu -Z build-std=std,panic_abort,test
+  local cpu
+  for cpu in max cortex-a72; do
+    check_on "64-bit Arm ($cpu)" "qemu-aarch64 -cpu $cpu -L /usr/aarch64-linux-gnu" \
+      --target aarch64-unknown-linux-gnu -Z build-std=std,panic_abort,test
+  done
 )
 
 # ---- CUDA ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-//! 64-bit Arm: `sdot` (the dotprod extension) on signed bytes.
+//! 64-bit Arm: `sdot` (the dotprod extension) on signed bytes, or products of sixteen bits that are added in pairs.
 
 use core::arch::aarch64::*;
 use core::arch::asm;
@@ -7,37 +7,25 @@ use super::super::pack::PANEL;
 use super::super::quantize::CodeRange;
 use super::{Kernel, Tile};
 
-/// Rows of a tile: thirty-two registers hold far more sums than are needed to hide latency.
-const ROWS: usize = 8;
-
-/// What this machine has.
+/// What this machine has, the fastest first.
 pub fn available() -> impl Iterator<Item = Kernel> {
-    let kernel = Kernel {
+    let dotprod = Kernel {
         name: "neon-dotprod",
         range: CodeRange::S8,
-        rows: ROWS,
+        // Thirty-two registers hold far more sums than are needed to hide latency.
+        rows: 8,
         panels: 16,
-        dot,
+        dot: dot_sdot,
     };
-    std::arch::is_aarch64_feature_detected!("dotprod")
-        .then_some(kernel)
-        .into_iter()
-}
-
-fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
-    // SAFETY: the kernel is only built where dotprod was detected.
-    unsafe {
-        match tile.rows {
-            1 => dot_rows::<1>(tile, sums),
-            2 => dot_rows::<2>(tile, sums),
-            3 => dot_rows::<3>(tile, sums),
-            4 => dot_rows::<4>(tile, sums),
-            5 => dot_rows::<5>(tile, sums),
-            6 => dot_rows::<6>(tile, sums),
-            7 => dot_rows::<7>(tile, sums),
-            _ => dot_rows::<ROWS>(tile, sums),
-        }
-    }
+    let neon = Kernel {
+        name: "neon",
+        range: CodeRange::S8,
+        rows: 6,
+        panels: 24,
+        dot: dot_neon,
+    };
+    let has_dotprod = std::arch::is_aarch64_feature_detected!("dotprod");
+    has_dotprod.then_some(dotprod).into_iter().chain([neon])
 }
 
 /// `sums + weights · codes` in groups of four. The intrinsic is not stable, the instruction is.
@@ -57,34 +45,68 @@ fn sdot(mut sums: int32x4_t, weights: int8x16_t, codes: int8x16_t) -> int32x4_t 
     sums
 }
 
-#[target_feature(enable = "neon,dotprod")]
-fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
-    let stride = tile.groups * 4;
-    assert!(tile.codes.len() == R * stride);
-    let codes = tile.codes.as_ptr();
-    for (panel, weights) in tile.weights.chunks_exact(8 * stride).enumerate() {
-        let mut acc = [[vdupq_n_s32(0); 2]; R];
-        for group in 0..tile.groups {
-            // SAFETY: a group is 32 bytes of a panel's 8 * stride and 4 bytes of codes a row, whose length was
-            // checked above; group < tile.groups, row < R.
-            unsafe {
-                let weights = weights.as_ptr().add(group * 32);
-                let (first, second) = (vld1q_s8(weights), vld1q_s8(weights.add(16)));
-                for (row, acc) in acc.iter_mut().enumerate() {
-                    let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
-                    let code = vreinterpretq_s8_s32(vdupq_n_s32(code));
-                    acc[0] = sdot(acc[0], first, code);
-                    acc[1] = sdot(acc[1], second, code);
+/// Defines a kernel of one panel at a time: the load of a vector of weights and how many a group's are, the
+/// splat of a code's four bytes, the accumulation of both to a vector of sums, and the first and the second four
+/// sums of those vectors.
+macro_rules! kernel {
+    (
+        $dot:ident, $rows:ident, $features:literal, $load:ident $count:literal, $splat:expr, $accumulate:expr,
+        $sums:expr, $($n:literal)*
+    ) => {
+        fn $dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+            match tile.rows {
+                // SAFETY: a kernel of this file is only built where its features were detected.
+                $($n => unsafe { $rows::<$n>(tile, sums) },)*
+                rows => unreachable!("a tile of {rows} rows"),
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        fn $rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
+            let stride = tile.groups * 4;
+            assert!(tile.codes.len() == R * stride);
+            let codes = tile.codes.as_ptr();
+            for (panel, weights) in tile.weights.chunks_exact(8 * stride).enumerate() {
+                let mut acc = [[vdupq_n_s32(0); $count]; R];
+                for group in 0..tile.groups {
+                    // SAFETY: a group is 32 bytes of a panel's 8 * stride, which $count vectors are, and 4 bytes
+                    // of codes a row, whose length was checked above; group < tile.groups, row < R.
+                    unsafe {
+                        let first = weights.as_ptr().add(group * 32);
+                        let mut weights = [$load(first); $count];
+                        for (i, weights) in weights.iter_mut().enumerate().skip(1) {
+                            *weights = $load(first.add(i * 32 / $count));
+                        }
+                        for (row, acc) in acc.iter_mut().enumerate() {
+                            let code = codes.add((group * R + row) * 4).cast::<i32>().read_unaligned();
+                            let code = $splat(code);
+                            for (acc, weights) in acc.iter_mut().zip(weights) {
+                                *acc = $accumulate(*acc, weights, code);
+                            }
+                        }
+                    }
+                }
+                for (row, acc) in acc.into_iter().enumerate() {
+                    let sums = &mut sums[row * tile.panels + panel];
+                    let [first, second]: [int32x4_t; 2] = $sums(acc);
+                    // SAFETY: eight i32 are two vectors.
+                    unsafe {
+                        vst1q_s32(sums.as_mut_ptr(), first);
+                        vst1q_s32(sums.as_mut_ptr().add(4), second);
+                    }
                 }
             }
         }
-        for (row, acc) in acc.into_iter().enumerate() {
-            let sums = &mut sums[row * tile.panels + panel];
-            // SAFETY: eight i32 are two vectors.
-            unsafe {
-                vst1q_s32(sums.as_mut_ptr(), acc[0]);
-                vst1q_s32(sums.as_mut_ptr().add(4), acc[1]);
-            }
-        }
-    }
+    };
 }
+
+kernel!(
+    dot_sdot, sdot_rows, "neon,dotprod", vld1q_s8 2, |code| vreinterpretq_s8_s32(vdupq_n_s32(code)),
+    |acc, weights, code| sdot(acc, weights, code), |acc| acc, 1 2 3 4 5 6 7 8
+);
+// A vector of sums has two halves of each: 128 * 128 fits sixteen bits, two of them do not.
+kernel!(
+    dot_neon, neon_rows, "neon", vld1_s8 4, |code| vreinterpret_s8_s32(vdup_n_s32(code)),
+    |acc, weights, code| vpadalq_s16(acc, vmull_s8(weights, code)),
+    |acc: [int32x4_t; 4]| [vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3])], 1 2 3 4 5 6
+);
