@@ -133,7 +133,7 @@ export const text = {
 
   // ---- views ----
   searchLabel: "Search the pictures",
-  searchPlaceholder: "Search by any sentence",
+  searchPlaceholder: "any sentence",
   search: "Search",
   likeWords: (words) => `Most like “${words}” first`,
   likePicture: (name) => `Most like ${name} first`,
