@@ -130,6 +130,8 @@ const operations = {
           continue;
         }
         if (signal.aborted || error.engine || !SPOILT.includes(error.code)) throw error;
+        // Another engine may have made one file of its parts while they were read.
+        if (!again && opened.kept && !opened.kept.joined && (await find(opened.key))?.joined) continue;
         await forget(opened.key);
         // What was kept is broken, or of an older version: once more, from where it came.
         if (again || !(opened.kept ?? opened.resumed)) throw error;
