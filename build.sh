@@ -178,8 +178,8 @@ wasm_env() {
 build_variant() (
   wasm_env "$2"
   say "Building the $1 variant"
-  cargo rustc --release --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
-  wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$CARGO_TARGET_DIR/$WASM/release/cliplet.wasm"
+  cargo rustc --release --package cliplet-wasm --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
+  wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$CARGO_TARGET_DIR/$WASM/release/cliplet_wasm.wasm"
   # Threads start by our own script, which needs no blob: worker and survives bundlers.
   find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' | while read -r starter; do
     printf 'import { startPool } from "../../../../../pool.js";\n\nexport const startWorkers = (...given) => startPool("%s", ...given);\n' "$1" >"$starter"
@@ -204,23 +204,28 @@ build_dist() {
 
 test_lint() {
   cargo fmt --check
-  cargo clippy --all-targets --quiet -- -D warnings
+  cargo clippy --workspace --exclude cliplet-wasm --all-targets --quiet -- -D warnings
 }
 
 test_native() { cargo test --quiet; }
+
+# wasm_test FEATURES CRATE TEST: one test file of a crate, in headless Chromium.
+wasm_test() (
+  wasm_env single
+  # A folder of its own: two builds of the standard library in one do not get along.
+  export CARGO_TARGET_DIR="$TARGET/wasm-test"
+  wasm-pack test --headless --chrome --chromedriver "$(command -v chromedriver)" --release --mode no-install "$2" \
+    -- "${BUILD_STD[@]}" --features "$1" --test "$3" --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
+)
 
 test_wasm() {
   local features
   for features in "" relaxed-simd; do
     say "wasm tests in headless Chromium (features: ${features:-none})"
-    (
-      wasm_env single
-      # A folder of its own: two builds of the standard library in one do not get along.
-      export CARGO_TARGET_DIR="$TARGET/wasm-test"
-      wasm-pack test --headless --chrome --chromedriver "$(command -v chromedriver)" --release --mode no-install \
-        -- "${BUILD_STD[@]}" --features "$features" --test kernels --test wasm_golden --test web --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
-    )
+    wasm_test "$features" crates/kernels kernels
+    wasm_test "$features" crates/wasm web
   done
+  wasm_test "" . wasm_golden
 }
 
 # e2e_packages: what the page's tests import. Not by npm ci, which wants every system's optional packages in the lock.
@@ -265,7 +270,7 @@ check_api() {
 check_on() {
   say "== $1"
   CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$2 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=$2 \
-    cargo test --quiet "${@:3}" --lib --test kernels --test parity --test quantized
+    cargo test --quiet "${@:3}" --package cliplet-kernels --package cliplet --lib --test kernels --test parity --test quantized
 }
 
 check_processors() (

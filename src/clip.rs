@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::image::{ImageProcessor, PixelValues};
-use crate::kernels::{map_on_pool, on_pool, threads};
 use crate::model::ClipModel;
 use crate::tokenizer::{ModelTokenizer, Tokenizer};
 use crate::weights::{
@@ -16,6 +15,7 @@ use crate::weights::{
 };
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
+use cliplet_kernels::{map_on_pool, on_pool, threads};
 
 /// Tokens of images run at a time by one thread of a CPU: enough to keep its products busy, few enough that their
 /// codes stay in its cache. Five pictures of ViT-B/32, one of L/14.
@@ -401,7 +401,7 @@ fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
 
 fn backend(device: &Device) -> &'static str {
     match device {
-        Device::Cpu => crate::kernels::backend(),
+        Device::Cpu => cliplet_kernels::backend(),
         Device::Cuda(_) => "cuda",
         Device::Metal(_) => "metal",
     }

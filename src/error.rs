@@ -90,3 +90,10 @@ impl Error {
         self
     }
 }
+
+/// A matrix that the kernels refuse is one of the caller's: the readers of files check shapes before.
+impl From<cliplet_kernels::Error> for Error {
+    fn from(error: cliplet_kernels::Error) -> Self {
+        Self::Input(error.to_string())
+    }
+}

@@ -23,20 +23,16 @@
 //! # Ok::<(), cliplet::Error>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod classify;
 pub mod clip;
 pub mod device;
 pub mod error;
 pub mod image;
-pub mod kernels;
 pub mod model;
-#[cfg(not(target_family = "wasm"))]
-pub mod server;
 pub mod tokenizer;
 pub mod weights;
-
-#[cfg(target_family = "wasm")]
-pub mod web;
 
 pub use error::{Error, Result};
 

@@ -2,37 +2,14 @@
 //! A test binary of its own, since every allocation of the process counts.
 #![cfg(not(target_family = "wasm"))]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use cliplet::clip::SnapshotLoader;
 use cliplet::weights::{ClipConfig, Quant, SnapshotTexts, slots};
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-/// The system's allocator, counting what is in use.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(now, Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use cliplet_kernels::CountingAllocator;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// A CLIP of the proportions of ViT-B/32: a quarter of its weights are the token embeddings.
 const CONFIG: &str = r#"{
@@ -72,8 +49,7 @@ fn quantizing_on_the_way_takes_at_most_1_3_times_the_packed_size() {
     let tokenizer = include_str!("parity/tiny/tokenizer.json");
     let (header, values) = header();
     for quant in [Quant::Q8, Quant::Q4] {
-        let before = NOW.load(Relaxed);
-        PEAK.store(before, Relaxed);
+        let before = CountingAllocator::reset_peak();
         let texts = SnapshotTexts::new("wide", CONFIG.into(), tokenizer.into(), None, None).unwrap();
         let total = (header.len() + 4 * values) as u64;
         let mut loader = SnapshotLoader::new(texts, quant, Some(total));
@@ -95,7 +71,7 @@ fn quantizing_on_the_way_takes_at_most_1_3_times_the_packed_size() {
         assert!(packed > file / 2, "{packed} of {file} bytes were handed out");
         let (_clip, header) = loader.finish().unwrap();
         assert_eq!(header.len() + packed, file);
-        let peak = PEAK.load(Relaxed) - before;
+        let peak = CountingAllocator::peak() - before;
         let times = peak as f64 / file as f64;
         assert!(
             times <= 1.3,

@@ -11,7 +11,7 @@ use cliplet::clip::{Clip, LoadOptions, Loader};
 use cliplet::weights::{Quant, convert};
 use cliplet::{Error, Result};
 use proptest::prelude::*;
-use support::{LARGEST, tiny};
+use support::{CountingAllocator, tiny};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The tiny snapshot as a q4 file: it holds every kind of tensor.
@@ -234,13 +234,14 @@ fn a_header_that_claims_too_much_allocates_nothing() {
         ),
     ];
     for (expected, bytes) in cases {
-        LARGEST.set(0);
+        CountingAllocator::take_largest();
         let error = refusal(&bytes).to_string();
         assert!(error.contains(expected), "expected {expected:?} in {error:?}");
+        let largest = CountingAllocator::take_largest();
         assert!(
-            LARGEST.get() < 1 << 20,
+            largest < 1 << 20,
             "{expected}: {} bytes were asked for at once",
-            LARGEST.get()
+            largest
         );
     }
 }
@@ -393,13 +394,14 @@ fn loading_can_be_cancelled() {
 #[test]
 fn reading_allocates_at_most_a_tensor_at_once() {
     let mut loader = Loader::new(Some(file().len() as u64));
-    LARGEST.set(0);
+    CountingAllocator::take_largest();
     file().chunks(1024).for_each(|chunk| loader.push(chunk).unwrap());
     // The header is the largest thing in so small a file; it is collected by doubling.
+    let largest = CountingAllocator::take_largest();
     assert!(
-        LARGEST.get() <= 2 * header_end(file()),
+        largest <= 2 * header_end(file()),
         "{} bytes were asked for at once",
-        LARGEST.get()
+        largest
     );
 }
 
@@ -418,12 +420,13 @@ proptest! {
     fn a_flipped_header_behind_a_right_checksum_never_panics(at in 24..header_end(file()), byte: u8) {
         let mut bytes = file().to_vec();
         bytes[at] = byte;
-        LARGEST.set(0);
+        CountingAllocator::take_largest();
         if bytes.windows(23).any(|w| w == b"cliplet.header_checksum") {
             forge(&mut bytes, header_end(file()));
         }
         let _ = load(&bytes, 1 << 16, None);
-        prop_assert!(LARGEST.get() < 8 << 20, "{} bytes were asked for at once", LARGEST.get());
+        let largest = CountingAllocator::take_largest();
+        prop_assert!(largest < 8 << 20, "{largest} bytes were asked for at once");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use cliplet::Result;
 use cliplet::clip::{Clip, LoadOptions};
 use cliplet::weights::ClipConfig;
 use proptest::prelude::*;
-use support::{LARGEST, tiny};
+use support::{CountingAllocator, tiny};
 
 /// A snapshot whose safetensors file is `bytes`.
 fn snapshot_with(bytes: &[u8]) -> Result<Clip> {
@@ -70,13 +70,14 @@ fn damaged_safetensors_are_refused() {
         ("is missing", with_header(&tensor("F32", "[]", "[0, 4]"), 4)),
     ];
     for (expected, bytes) in cases {
-        LARGEST.set(0);
+        CountingAllocator::take_largest();
         let error = snapshot_with(&bytes).err().expect("it loads").to_string();
         assert!(error.contains(expected), "expected {expected:?} in {error:?}");
+        let largest = CountingAllocator::take_largest();
         assert!(
-            LARGEST.get() < 1 << 20,
+            largest < 1 << 20,
             "{expected}: {} bytes were asked for at once",
-            LARGEST.get()
+            largest
         );
     }
 }

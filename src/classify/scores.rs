@@ -24,7 +24,7 @@ pub fn normalize(x: &mut [f32]) {
 /// Probabilities of logits, shifted by their maximum so that none overflows.
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let mut probabilities = logits.to_vec();
-    crate::kernels::softmax(&mut probabilities);
+    cliplet_kernels::softmax(&mut probabilities);
     probabilities
 }
 

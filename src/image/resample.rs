@@ -5,7 +5,7 @@
 //! Only the taps of the crop's columns and rows are computed, and only the source rows they read.
 
 use super::picture::Picture;
-use crate::kernels::resample::{PRECISION, Taps, across, down};
+use cliplet_kernels::resample::{PRECISION, Taps, across, down};
 use std::f64::consts::PI;
 use std::ops::Range;
 
@@ -76,56 +76,43 @@ pub(super) struct Crop {
     pub rows: Range<usize>,
 }
 
-impl Taps {
-    /// The taps of each of `outputs` when `input` pixels become `output`.
-    fn of_each(filter: Filter, input: usize, output: usize, outputs: Range<usize>) -> Vec<Self> {
-        if input == output {
-            return outputs.map(Self::one).collect();
-        }
-        let scale = input as f64 / output as f64;
-        if filter == Filter::Nearest {
-            // Pillow adds the scale up, and on edges between pixels the sum's rounding decides.
-            let centres = std::iter::successors(Some(scale * 0.5), |centre| Some(centre + scale));
-            return centres
-                .skip(outputs.start)
-                .take(outputs.len())
-                .map(|centre| Self::one((centre as usize).min(input - 1)))
-                .collect();
-        }
-        outputs
-            .map(|index| Self::weighted(filter, input, scale, (index as f64 + 0.5) * scale))
-            .collect()
+/// The taps of each of `outputs` when `input` pixels become `output`.
+fn taps_of_each(filter: Filter, input: usize, output: usize, outputs: Range<usize>) -> Vec<Taps> {
+    if input == output {
+        return outputs.map(Taps::single).collect();
     }
-
-    fn one(pixel: usize) -> Self {
-        Self {
-            first: pixel,
-            weights: vec![1 << PRECISION],
-        }
-    }
-
-    /// The taps around `centre` among `input` pixels.
-    fn weighted(filter: Filter, input: usize, scale: f64, centre: f64) -> Self {
-        let stretch = scale.max(1.0);
-        let support = filter.support() * stretch;
-        let first = (centre - support + 0.5).max(0.0) as usize;
-        let end = ((centre + support + 0.5) as usize).min(input);
-        let mut weights: Vec<f64> = (first..end)
-            .map(|x| filter.weight((x as f64 - centre + 0.5) * (1.0 / stretch)))
+    let scale = input as f64 / output as f64;
+    if filter == Filter::Nearest {
+        // Pillow adds the scale up, and on edges between pixels the sum's rounding decides.
+        let centres = std::iter::successors(Some(scale * 0.5), |centre| Some(centre + scale));
+        return centres
+            .skip(outputs.start)
+            .take(outputs.len())
+            .map(|centre| Taps::single((centre as usize).min(input - 1)))
             .collect();
-        let sum: f64 = weights.iter().sum();
-        if sum != 0.0 {
-            weights.iter_mut().for_each(|weight| *weight /= sum);
-        }
-        let fixed = |weight: f64| (weight * f64::from(1 << PRECISION)).round() as i32;
-        Self {
-            first,
-            weights: weights.into_iter().map(fixed).collect(),
-        }
     }
+    outputs
+        .map(|index| taps_around(filter, input, scale, (index as f64 + 0.5) * scale))
+        .collect()
+}
 
-    fn range(&self) -> Range<usize> {
-        self.first..self.first + self.weights.len()
+/// The taps around `centre` among `input` pixels.
+fn taps_around(filter: Filter, input: usize, scale: f64, centre: f64) -> Taps {
+    let stretch = scale.max(1.0);
+    let support = filter.support() * stretch;
+    let first = (centre - support + 0.5).max(0.0) as usize;
+    let end = ((centre + support + 0.5) as usize).min(input);
+    let mut weights: Vec<f64> = (first..end)
+        .map(|x| filter.weight((x as f64 - centre + 0.5) * (1.0 / stretch)))
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    if sum != 0.0 {
+        weights.iter_mut().for_each(|weight| *weight /= sum);
+    }
+    let fixed = |weight: f64| (weight * f64::from(1 << PRECISION)).round() as i32;
+    Taps {
+        first,
+        weights: weights.into_iter().map(fixed).collect(),
     }
 }
 
@@ -142,8 +129,8 @@ pub(super) fn resize_and_crop(
         picture.read(crop.rows.clone(), crop.columns.clone(), &mut out);
         return out;
     }
-    let columns = Taps::of_each(filter, picture.width(), width, crop.columns.clone());
-    let lines = Taps::of_each(filter, picture.height(), height, crop.rows.clone());
+    let columns = taps_of_each(filter, picture.width(), width, crop.columns.clone());
+    let lines = taps_of_each(filter, picture.height(), height, crop.rows.clone());
     let rows = hull(&lines);
     let narrowed = horizontal(picture, rows.clone(), &columns);
 

@@ -3,12 +3,12 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::kernels::{Queries, Segment};
 use crate::model::cpu;
 #[cfg(feature = "flash-attn")]
 use crate::model::fused::Fused;
 use crate::model::rectangles::{Even, Gather};
 use crate::weights::{Placement, TowerConfig};
+use cliplet_kernels::{Queries, Segment};
 
 /// Which rows see which, prepared once for all blocks of a tower.
 pub enum Attention {
@@ -126,7 +126,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::kernels::Activation;
+    use cliplet_kernels::Activation;
 
     const CPU: Placement = Placement {
         device: Device::Cpu,

@@ -3,11 +3,11 @@
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::kernels::Activation;
 use crate::model::attention::Attention;
 use crate::model::cpu;
 use crate::model::linear::{Linear, Then};
 use crate::weights::{TowerConfig, Weights};
+use cliplet_kernels::Activation;
 
 /// Brings every token to mean zero and variance one, then scales and shifts it as learned.
 pub enum LayerNorm {

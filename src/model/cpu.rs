@@ -8,7 +8,7 @@ use candle_core::{
     CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, Layout, Result, Shape, Tensor, bail,
 };
 
-use crate::kernels::{self, Activation, Epilogue, PackedMatrix, Queries, Rows, Segment};
+use cliplet_kernels::{self as kernels, Activation, Epilogue, PackedMatrix, Queries, Rows, Segment};
 
 /// The values of a contiguous f32 tensor.
 fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {

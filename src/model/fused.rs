@@ -4,8 +4,8 @@
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 use candle_flash_attn::flash_attn_varlen;
 
-use crate::kernels::Segment;
 use crate::weights::{Placement, TowerConfig};
+use cliplet_kernels::Segment;
 
 /// The widest head that is fused on every GPU that has the kernels.
 const WIDEST: usize = 256;

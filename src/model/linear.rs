@@ -1,12 +1,12 @@
 //! The affine maps of CLIP, with what follows them fused where the backend can.
 
-use candle_core::{Module, Tensor};
-use candle_transformers::models::clip::text_model::Activation as ClipActivation;
+use candle_core::Tensor;
+use candle_nn::ops::sigmoid;
 
 use crate::error::Result;
-use crate::kernels::{Activation, PackedMatrix};
 use crate::model::cpu;
 use crate::weights::{Stored, Weights};
+use cliplet_kernels::{Activation, PackedMatrix};
 
 /// `x W^T + b`.
 pub enum Linear {
@@ -94,7 +94,7 @@ impl Linear {
                 };
                 match activation {
                     None => y,
-                    Some(Activation::QuickGelu) => ClipActivation::QuickGelu.forward(&y)?,
+                    Some(Activation::QuickGelu) => (&y * sigmoid(&(&y * 1.702)?)?)?,
                     Some(Activation::Gelu) => y.gelu_erf()?,
                 }
             }

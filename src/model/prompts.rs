@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::Segment;
+use cliplet_kernels::Segment;
 
 /// Prompts as one run of tokens without padding, behind shared prefixes.
 pub struct Prompts {

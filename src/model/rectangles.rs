@@ -2,8 +2,8 @@
 
 use candle_core::{D, Result, Tensor};
 
-use crate::kernels::Segment;
 use crate::weights::Placement;
+use cliplet_kernels::Segment;
 
 /// Head widths that Metal's fused attention takes, of those that CLIPs have.
 const FUSED_HEADS: [usize; 4] = [32, 64, 80, 96];

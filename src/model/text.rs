@@ -6,12 +6,12 @@
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::kernels::Segment;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
 use crate::model::linear::{Linear, Then};
 use crate::model::prompts::Prompts;
 use crate::weights::{Placement, Pooling, Rows, Stored, TextConfig, Weights};
+use cliplet_kernels::Segment;
 
 /// Text transformer, pooled at the end of the text and projected.
 pub struct Text {

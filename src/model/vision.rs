@@ -3,11 +3,11 @@
 use candle_core::{IndexOp, Tensor};
 
 use crate::error::{Error, Result};
-use crate::kernels::Segment;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
 use crate::model::linear::{Linear, Then};
 use crate::weights::{Placement, VisionConfig, Weights};
+use cliplet_kernels::Segment;
 
 /// Vision transformer, pooled at its class token and projected.
 pub struct Vision {

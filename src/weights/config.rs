@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::kernels::Activation;
+use cliplet_kernels::Activation;
 
 /// `eos_token_id` of configs written before transformers fixed it; means "pool at the largest id".
 const LEGACY_EOS: u32 = 2;

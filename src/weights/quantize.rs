@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::kernels::Q4_GROUP;
 use crate::weights::layout::{Kind, Slot};
 use crate::weights::values::Values;
+use cliplet_kernels::Q4_GROUP;
 
 /// How the weights of a file are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::kernels::{Bits, PackedMatrix, PackedMatrixBuilder};
 use crate::weights::config::ClipConfig;
 use crate::weights::layout::{Kind, Part, Slot, slots};
 use crate::weights::values::Values;
+use cliplet_kernels::{Bits, PackedMatrix, PackedMatrixBuilder};
 
 /// Where and in which type a model's dense weights are held.
 #[derive(Clone, Debug)]

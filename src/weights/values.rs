@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::TryReserveError;
 
-use crate::kernels::Q4_GROUP;
+use cliplet_kernels::Q4_GROUP;
 
 /// Values of a tensor, row by row; codes may be borrowed from what a file brought.
 #[derive(Clone, Debug, PartialEq)]

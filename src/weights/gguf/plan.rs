@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::header::{Header, TensorInfo};
 use super::{FORMAT_VERSION, MULTIPLIER, SCALE, TensorType, align, keys, malformed, unsupported};
 use crate::error::Result;
-use crate::kernels::Q4_GROUP;
 use crate::weights::config::ClipConfig;
 use crate::weights::layout::{Kind, Part};
 use crate::weights::store::{Assembler, Placement};
+use cliplet_kernels::Q4_GROUP;
 
 /// What is done with the bytes that follow a header.
 pub struct Plan {

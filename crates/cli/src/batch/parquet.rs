@@ -1,0 +1,161 @@
+//! Rows of a Parquet file. `image` is text (a path, a data URI or base64), bytes, or a structure of
+//! `bytes` and `path` as Hugging Face's data sets have it.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use cliplet::Error;
+use parquet::basic::Type as Physical;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, reader::RowIter};
+use parquet::schema::types::Type;
+use serde_json::Value;
+
+use super::row::{Content, Picture, Row};
+use super::source::Rows;
+use crate::io_error;
+
+/// Values of a column decoded at a time: each may be a picture.
+const DECODED_AT_ONCE: usize = 16;
+
+/// The rows of a file and how many they are.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be read, [`Error::Input`] where its columns are not those of a batch.
+pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(io_error(path))?;
+    let reader = SerializedFileReader::new(file).map_err(|error| broken(&name, error))?;
+    let metadata = reader.metadata().file_metadata();
+    let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
+    let columns =
+        wanted(metadata.schema()).map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
+    let rows = RowIter::from_file_into(Box::new(reader))
+        .project(Some(columns))
+        .map_err(|error| broken(&name, error))?
+        .with_batch_size(DECODED_AT_ONCE);
+    let rows = (1..).zip(rows).map(move |(position, row)| {
+        let row = row.map_err(|error| broken(&name, error))?;
+        Ok(Row {
+            content: content(row.into_columns()),
+            position,
+        })
+    });
+    Ok((Box::new(rows), total))
+}
+
+/// The part of a file's schema that is read, or why none of it can be.
+fn wanted(schema: &Type) -> Result<Type, String> {
+    let fields = schema.get_fields().iter();
+    let kept = fields
+        .filter_map(|field| match field.name() {
+            "image" if field.is_group() => Some(picture(field)),
+            "image" | "text" => Some(plain(field, &[Physical::BYTE_ARRAY])),
+            "id" => Some(plain(
+                field,
+                &[Physical::BYTE_ARRAY, Physical::INT32, Physical::INT64],
+            )),
+            _ => None,
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if kept.iter().all(|field| field.name() == "id") {
+        let names: Vec<_> = schema.get_fields().iter().map(|field| field.name()).collect();
+        return Err(format!(
+            "there is no column image or text; there are {}",
+            names.join(", ")
+        ));
+    }
+    let group = Type::group_type_builder(schema.name()).with_fields(kept);
+    group.build().map_err(|error| error.to_string())
+}
+
+/// A column of one of the `allowed` types.
+fn plain(field: &Arc<Type>, allowed: &[Physical]) -> Result<Arc<Type>, String> {
+    let fits = field.is_primitive() && !repeated(field) && allowed.contains(&field.get_physical_type());
+    if fits {
+        return Ok(Arc::clone(field));
+    }
+    let name = field.name();
+    Err(format!(
+        "the column {name} is of a type that is not read here; text is"
+    ))
+}
+
+/// The structure of a picture, as far as it is read.
+fn picture(field: &Arc<Type>) -> Result<Arc<Type>, String> {
+    let parts = field.get_fields().iter();
+    let kept = parts
+        .filter(|part| matches!(part.name(), "bytes" | "path"))
+        .map(|part| plain(part, &[Physical::BYTE_ARRAY]))
+        .collect::<Result<Vec<_>, _>>()?;
+    if kept.is_empty() || repeated(field) {
+        return Err("the column image is a structure without bytes or path".into());
+    }
+    let group = Type::group_type_builder("image")
+        .with_repetition(field.get_basic_info().repetition())
+        .with_fields(kept);
+    group.build().map(Arc::new).map_err(|error| error.to_string())
+}
+
+fn repeated(field: &Type) -> bool {
+    field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED
+}
+
+fn content(fields: Vec<(String, Field)>) -> Result<Content, String> {
+    let mut content = Content::default();
+    for (name, field) in fields {
+        match name.as_str() {
+            "id" => content.id = id(field)?,
+            "text" => content.text = text(field)?.filter(|text| !text.is_empty()),
+            _ => content.image = image(field)?,
+        }
+    }
+    Ok(content)
+}
+
+fn id(field: Field) -> Result<Option<Value>, String> {
+    match field {
+        Field::Int(id) => Ok(Some(id.into())),
+        Field::Long(id) => Ok(Some(id.into())),
+        other => Ok(text(other)?.map(Value::String)),
+    }
+}
+
+fn text(field: Field) -> Result<Option<String>, String> {
+    match field {
+        Field::Null => Ok(None),
+        Field::Str(text) => Ok(Some(text)),
+        Field::Bytes(bytes) => String::from_utf8(bytes.data().to_vec())
+            .map(Some)
+            .map_err(|error| format!("the row is not UTF-8: {error}")),
+        other => Err(format!("{other} is not text")),
+    }
+}
+
+fn image(field: Field) -> Result<Option<Picture>, String> {
+    match field {
+        Field::Bytes(bytes) if bytes.is_empty() => Ok(None),
+        Field::Bytes(bytes) => Ok(Some(Picture::Bytes(bytes.data().to_vec()))),
+        Field::Group(parts) => {
+            let (mut bytes, mut path) = (None, None);
+            for (name, part) in parts.into_columns() {
+                match (name.as_str(), part) {
+                    ("bytes", Field::Bytes(data)) => bytes = Some(Picture::Bytes(data.data().to_vec())),
+                    ("path", part) => path = text(part)?.map(Picture::Given),
+                    _ => {}
+                }
+            }
+            Ok(bytes.or(path))
+        }
+        other => Ok(text(other)?.filter(|text| !text.is_empty()).map(Picture::Given)),
+    }
+}
+
+fn broken(name: &str, error: ParquetError) -> Error {
+    Error::Io {
+        file: name.into(),
+        source: std::io::Error::other(error),
+    }
+}

@@ -1,0 +1,53 @@
+//! Data sets in directories: class folders, or the tars of one.
+
+use std::path::{Path, PathBuf};
+
+use cliplet::Error;
+
+use super::{Classes, Place, hidden};
+use crate::io_error;
+
+/// The pictures of class folders.
+pub fn list(path: &Path) -> Result<Classes, Error> {
+    let mut classes = Classes::new();
+    for folder in entries(path)?.into_iter().filter(|(path, _)| path.is_dir()) {
+        let (folder, class) = folder;
+        let files = entries(&folder)?.into_iter().filter(|(path, _)| path.is_file());
+        let places = files
+            .map(|(path, name)| (format!("{class}/{name}"), Place::File(path)))
+            .collect();
+        classes.insert(class, places);
+    }
+    Ok(classes)
+}
+
+/// The tars of a data set: in its directory, or in `test` within it where there are none.
+pub fn tars(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    for folder in [path.to_path_buf(), path.join("test")] {
+        if !folder.is_dir() {
+            continue;
+        }
+        let files = entries(&folder)?.into_iter().map(|(path, _)| path);
+        let mut tars: Vec<_> = files
+            .filter(|file| file.extension().is_some_and(|e| e == "tar") && file.is_file())
+            .collect();
+        if !tars.is_empty() {
+            tars.sort();
+            return Ok(tars);
+        }
+    }
+    Ok(vec![])
+}
+
+/// What lies in a directory, hidden files left out.
+fn entries(path: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io_error(path))? {
+        let entry = entry.map_err(io_error(path))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !hidden(&name) {
+            found.push((entry.path(), name));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,7 @@
+//! `cliplet serve` over loopback: the real router with the small model.
+mod azure;
+mod embeddings;
+mod inference;
+mod limits;
+mod support;
+mod urls;
