@@ -11,12 +11,14 @@
 mod config;
 mod decode;
 mod format;
+mod limits;
 mod picture;
 mod resample;
 
 pub use config::Resize;
-pub use decode::{DEFAULT_PIXEL_LIMIT, decode};
+pub use decode::decode;
 pub use image::RgbImage;
+pub use limits::{Cancel, DEFAULT_PIXEL_LIMIT, Limits};
 pub use resample::Filter;
 
 use crate::{Error, Result};

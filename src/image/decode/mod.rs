@@ -7,15 +7,13 @@ mod jpeg;
 mod orientation;
 
 use super::format::{Format, detect};
+use super::limits::DEFAULT_PIXEL_LIMIT;
 use super::picture::{Layout, Orientation, Picture};
 use crate::{Error, Result};
 use ::image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use ::image::{ColorType, ImageDecoder, Limits, RgbImage};
 use std::fmt::Display;
 use std::io::Cursor;
-
-/// Pictures of more pixels than this are refused unless the caller says otherwise: 200 megapixels.
-pub const DEFAULT_PIXEL_LIMIT: u64 = 200_000_000;
 
 /// A picture file, upright, as 8-bit RGB: for thumbnails and whoever wants to see what CLIP sees.
 ///
