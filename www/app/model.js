@@ -11,7 +11,7 @@ const $ = (id) => document.getElementById(id);
 function nameOf(source) {
   const [first] = Array.isArray(source) ? source : [source];
   if (first instanceof Blob) return first.name ?? "model";
-  if (/^(hf|kept):/.test(first)) return first.replace(/^(hf|kept):/, "");
+  if (/^(hf|kept|cached):/.test(first)) return first.replace(/^(hf|kept|cached):/, "");
   return nameOfAddress(new URL(first, document.baseURI).href);
 }
 
@@ -83,7 +83,7 @@ export class Model {
     this.#clip = clip;
     const { source, name, keepProblem } = clip.info;
     this.isDefault = source === DEFAULT_MODEL;
-    this.shared = this.isDefault ? null : /^kept:/.test(source) ? undefined : source;
+    this.shared = this.isDefault ? null : /^(kept|cached):/.test(source) ? undefined : source;
     this.#onReady(clip);
     previous?.dispose();
     if (keepProblem && !this.isDefault) this.#onProblem(text.notKept[keepProblem](name));

@@ -1,67 +1,58 @@
+/// <reference path="./element-globals.d.ts" preserve="true" />
 // <cliplet-classifier>: a place to drop a picture, and its labels ranked, for any page.
-// Importing this file defines the element; index.d.ts and README.md describe it.
+// Importing this module defines the element; where there is no document (on a server) it does nothing.
 
-import { Cliplet, ClipletError, DEFAULT_TEMPLATE } from "./index.js";
+import { DEFAULT_TEMPLATE } from "./arguments.js";
+import { imagesIn, make, percentage, STYLE, WORDS } from "./element-parts.js";
+import { asClipletError } from "./errors.js";
+import { areMany } from "./images.js";
+import { Lease } from "./shared-engines.js";
 
-const STYLE = `
-:host { display: block; font: inherit; color-scheme: light dark; }
-:host([hidden]) { display: none; }
-.drop { display: grid; gap: 0.75em; padding: 1em; border: 2px dashed color-mix(in srgb, currentColor 45%, transparent);
-  border-radius: 0.75em; text-align: center; }
-.drop[data-over] { border-color: var(--cliplet-accent, #1f7a74); border-style: solid; }
-button { justify-self: center; font: inherit; min-block-size: 2.5em; padding: 0.25em 1em; border-radius: 0.5em;
-  border: 1px solid currentColor; background: transparent; color: inherit; cursor: pointer; }
-:focus-visible { outline: 3px solid var(--cliplet-accent, #1f7a74); outline-offset: 2px; }
-img { max-inline-size: 100%; max-block-size: 16em; justify-self: center; border-radius: 0.5em; }
-ol { margin: 0; padding: 0; list-style: none; display: grid; gap: 0.35em; text-align: start; }
-li { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 0.75em; }
-.label { overflow-wrap: anywhere; }
-.score { font-variant-numeric: tabular-nums; }
-meter { grid-column: 1 / -1; inline-size: 100%; }
-[hidden] { display: none; }
-p { margin: 0; }
-`;
+/** @typedef {import("./types.js").ImageSource} ImageSource */
+/** @typedef {import("./types.js").ModelSource} ModelSource */
+/** @typedef {import("./types.js").Ranked} Ranked */
+/** @typedef {import("./cliplet.js").Cliplet} Cliplet */
+/** @typedef {import("./element-parts.js").Words} Words */
 
-/** Words of the element; a page in another language sets its own on `ClipletClassifier.words`. */
-const WORDS = {
-  choose: "Choose a picture",
-  hint: "or drop or paste one here",
-  loading: "Loading the model",
-  working: "Looking",
-  again: "Choose another picture",
-  best: (label, share) => `${label}: ${share}`,
-};
+const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
-const share = (score) => (score > 0 && score < 0.001 ? "< 0.1 %" : `${(100 * score).toFixed(1)} %`);
+/** Properties that a framework may set before the element is defined; they then hide the accessors. */
+const PROPERTIES = ["labels", "template", "model", "topK", "threads", "baseUrl", "image"];
 
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-
-/** Models in use by address, so that many elements of a page share one engine. */
-const engines = new Map();
-
-function engine(source, options) {
-  const key = JSON.stringify([source, options]);
-  if (!engines.has(key)) {
-    const loading = Cliplet.load(source || undefined, options);
-    loading.catch(() => engines.delete(key));
-    engines.set(key, loading);
-  }
-  return engines.get(key);
-}
-
-export class ClipletClassifier extends HTMLElement {
-  static observedAttributes = ["labels", "template", "model", "top-k"];
+/**
+ * `<cliplet-classifier>`: a place to drop, paste or choose pictures, with labels ranked for the one in sight.
+ *
+ * Attributes, each also a property: `labels` (separated by commas or line breaks), `template` (`"a photo of a {}"`), `model`
+ * (as `Cliplet.load` takes it), `top-k` (`topK`), `threads`, `base-url` (`baseUrl`). Parts to style: `drop`, `picture`,
+ * `button`, `hint`, `state`, `ranks`; `--cliplet-accent` colors focus.
+ *
+ * Events, which bubble: `cliplet-progress` while the model arrives (`detail` is `{ loaded, total }`), `cliplet-result`
+ * (`detail` lists the labels, best first) and `cliplet-error` (`detail` is a `ClipletError`).
+ *
+ * The model is loaded with the first picture. Elements with the same model share one engine, which is freed when none of
+ * them is left in the document.
+ */
+export class ClipletClassifier extends Base {
+  static observedAttributes = ["labels", "template", "model", "top-k", "threads", "base-url"];
+  /** The element's words, to be replaced by those of another language before it is used. */
   static words = WORDS;
 
   #parts;
+  /** @type {ImageSource | null} */
   #image = null;
+  /** The pictures that were given together. @type {ImageSource[]} */
+  #images = [];
+  /** @type {Float32Array | null} */
   #embedding = null;
+  /** @type {string[] | null} */
   #labels = null;
+  /** A model that no attribute can name. @type {ModelSource | null} */
+  #model = null;
+  /** @type {Lease | null} */
+  #lease = null;
+  /** Counts questions: only the latest is shown. */
   #turn = 0;
+  /** @type {string | null} */
   #address = null;
 
   constructor() {
@@ -70,154 +61,373 @@ export class ClipletClassifier extends HTMLElement {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
-    const words = ClipletClassifier.words;
+    const { words } = ClipletClassifier;
     this.#parts = {
       drop: make("div", { className: "drop", part: "drop" }),
       preview: make("img", { hidden: true, alt: "", part: "picture" }),
+      several: make("nav", { hidden: true, part: "several" }),
+      previous: make("button", { type: "button", textContent: "‹", ariaLabel: words.previous }),
+      place: make("span"),
+      next: make("button", { type: "button", textContent: "›", ariaLabel: words.next }),
       button: make("button", { type: "button", textContent: words.choose, part: "button" }),
       hint: make("p", { textContent: words.hint, part: "hint" }),
       state: make("p", { part: "state" }),
       ranks: make("ol", { part: "ranks" }),
-      input: make("input", { type: "file", accept: "image/*", hidden: true }),
+      input: make("input", { type: "file", accept: "image/*", multiple: true, hidden: true }),
     };
-    const { drop, preview, button, hint, state, ranks, input } = this.#parts;
+    const { drop, preview, several, previous, place, next, button, hint, state, ranks, input } = this.#parts;
     state.setAttribute("role", "status");
-    drop.append(preview, button, hint, state, ranks, input);
+    several.append(previous, place, next);
+    drop.append(preview, several, button, hint, state, ranks, input);
     root.append(drop);
+    previous.addEventListener("click", () => this.#step(-1));
+    next.addEventListener("click", () => this.#step(1));
     button.addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
-      const [file] = input.files;
+      const files = [...(input.files ?? [])];
       input.value = "";
-      if (file) this.#take(file);
+      if (files.length > 0) this.#take(files);
     });
-    this.addEventListener("dragover", (event) => (event.preventDefault(), drop.toggleAttribute("data-over", true)));
+    this.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      drop.toggleAttribute("data-over", true);
+    });
     this.addEventListener("dragleave", () => drop.removeAttribute("data-over"));
     this.addEventListener("drop", (event) => {
       event.preventDefault();
       event.stopPropagation();
       drop.removeAttribute("data-over");
-      this.#from(event.dataTransfer);
+      this.#takeFrom(event.dataTransfer);
     });
-    this.addEventListener("paste", (event) => this.#from(event.clipboardData));
+    this.addEventListener("paste", (event) => this.#takeFrom(event.clipboardData));
   }
 
   connectedCallback() {
-    // A value set before the element was defined hides the accessor.
-    for (const name of ["labels", "image"]) {
-      if (!Object.hasOwn(this, name)) continue;
-      const value = this[name];
-      delete this[name];
-      this[name] = value;
-    }
+    for (const name of PROPERTIES) takeOver(/** @type {any} */ (this), name);
+    if (this.#image) this.#show();
   }
 
   disconnectedCallback() {
+    this.#release();
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = null;
   }
 
+  /**
+   * @param {string} name
+   * @param {string | null} before
+   * @param {string | null} after
+   */
   attributeChangedCallback(name, before, after) {
     if (before === after) return;
     if (name === "labels") this.#labels = null;
-    if (name === "model") this.#embedding = null;
+    if (name === "model") this.#model = null;
+    if (["model", "threads", "base-url"].includes(name)) this.#release();
     if (this.#image) this.#run();
   }
 
-  /** Labels to rank: those set, or those of the attribute, separated by commas or line breaks. */
+  /**
+   * Labels to rank: those set, or those of the attribute, separated by commas or line breaks.
+   * @returns {string[]}
+   */
   get labels() {
-    return this.#labels ?? (this.getAttribute("labels") ?? "").split(/[,\n]/).map((label) => label.trim()).filter(Boolean);
+    return (
+      this.#labels ??
+      (this.getAttribute("labels") ?? "")
+        .split(/[,\n]/)
+        .map((label) => label.trim())
+        .filter(Boolean)
+    );
   }
 
+  /** @param {readonly string[] | string | null} labels */
   set labels(labels) {
-    this.#labels = [...labels];
+    this.#labels = labels === null || typeof labels === "string" ? null : [...labels];
+    if (this.#labels === null) this.#reflect("labels", /** @type {string | null} */ (labels));
     if (this.#image) this.#run();
   }
 
-  /** The picture in question; setting one classifies it. */
+  /**
+   * The prompt template, with `{}` in the label's place.
+   * @returns {string}
+   */
+  get template() {
+    return this.getAttribute("template") ?? DEFAULT_TEMPLATE;
+  }
+
+  /** @param {string | null} template */
+  set template(template) {
+    this.#reflect("template", template);
+  }
+
+  /**
+   * The model's source; null for the small one that comes with the package.
+   * @returns {ModelSource | null}
+   */
+  get model() {
+    return this.#model ?? this.getAttribute("model");
+  }
+
+  /** @param {ModelSource | null} model */
+  set model(model) {
+    if (model === null || model === undefined || typeof model === "string" || model instanceof URL) {
+      const before = this.#model;
+      this.#model = null;
+      this.#reflect("model", model === undefined ? null : model && String(model));
+      if (before === null) return;
+    } else this.#model = model;
+    this.#release();
+    if (this.#image) this.#run();
+  }
+
+  /**
+   * The count of labels shown; null for all.
+   * @returns {number | null}
+   */
+  get topK() {
+    return this.#number("top-k");
+  }
+
+  /** @param {number | null} count */
+  set topK(count) {
+    this.#reflect("top-k", count);
+  }
+
+  /**
+   * Threads to use; null for as many as the processor has, at most 8.
+   * @returns {number | null}
+   */
+  get threads() {
+    return this.#number("threads");
+  }
+
+  /** @param {number | null} count */
+  set threads(count) {
+    this.#reflect("threads", count);
+  }
+
+  /**
+   * Address of the folder with the package's files, where they are not beside this module.
+   * @returns {string | null}
+   */
+  get baseUrl() {
+    return this.getAttribute("base-url");
+  }
+
+  /** @param {string | null} address */
+  set baseUrl(address) {
+    this.#reflect("base-url", address);
+  }
+
+  /**
+   * The picture in question; setting one classifies it, and setting null clears it.
+   * @returns {ImageSource | null}
+   */
   get image() {
     return this.#image;
   }
 
+  /** @param {ImageSource | readonly ImageSource[] | FileList | null} image */
   set image(image) {
-    this.#take(image);
+    if (image === null || image === undefined) this.clear();
+    else this.#take(areMany(image) ? [...image] : [image]);
   }
 
-  /** The engine, loaded on the first call. */
+  /** Takes picture and answer away. */
+  clear() {
+    const { words } = ClipletClassifier;
+    const { preview, button, hint, several, state, ranks } = this.#parts;
+    this.#turn += 1;
+    [this.#image, this.#images, this.#embedding] = [null, [], null];
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.#address = null;
+    preview.hidden = true;
+    preview.removeAttribute("src");
+    several.hidden = true;
+    button.textContent = words.choose;
+    hint.hidden = false;
+    state.textContent = "";
+    ranks.replaceChildren();
+  }
+
+  /**
+   * The engine, loaded on the first call. It is freed when the last element that uses it leaves the document.
+   * @returns {Promise<Cliplet>}
+   */
   load() {
-    const threads = Number(this.getAttribute("threads"));
-    return engine(this.getAttribute("model"), threads > 0 ? { threads } : {});
+    this.#lease ??= this.#lend();
+    return this.#lease.clip;
   }
 
-  /** Classifies a picture, shows it and its labels, and gives them, best first. */
-  classify(image) {
-    return this.#take(image);
+  /**
+   * Classifies a picture, shows it and its labels, and gives them, best first; empty after an error. Null clears.
+   * @param {ImageSource | null} image
+   * @returns {Promise<Ranked[]>}
+   */
+  async classify(image) {
+    if (image !== null && image !== undefined) return this.#take([image]);
+    this.clear();
+    return [];
   }
 
-  #from(transfer) {
-    const file = [...(transfer?.files ?? [])].find(({ type }) => type.startsWith("image/")) ?? transfer?.files?.[0];
-    if (file) this.#take(file);
+  #lend() {
+    const options = { ...(this.threads && { threads: this.threads }), ...(this.baseUrl && { baseUrl: this.baseUrl }) };
+    return new Lease(this.model || undefined, options, (detail) => {
+      const { words } = ClipletClassifier;
+      if (this.#image && detail.total)
+        this.#parts.state.textContent = words.loadingPart(Math.floor((100 * detail.loaded) / detail.total));
+      this.#tell("cliplet-progress", detail);
+    });
   }
 
-  #take(image) {
-    const { preview, button, hint } = this.#parts;
+  /** Ends the use of the engine; what it computed is of no use to another model. */
+  #release() {
+    this.#lease?.release();
+    this.#lease = null;
+    this.#embedding = null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {string | number | null} value
+   */
+  #reflect(name, value) {
+    if (value === null || value === undefined) this.removeAttribute(name);
+    else this.setAttribute(name, String(value));
+  }
+
+  /** @param {string} name */
+  #number(name) {
+    const number = Number(this.getAttribute(name));
+    return Number.isInteger(number) && number > 0 ? number : null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown} detail
+   */
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+
+  /** @param {DataTransfer | null} transfer */
+  async #takeFrom(transfer) {
+    const { images, folder } = await imagesIn(transfer);
+    if (images.length > 0) this.#take(images);
+    else if (folder) this.#parts.state.textContent = ClipletClassifier.words.noImages;
+  }
+
+  /**
+   * @param {ImageSource[]} images
+   * @returns {Promise<Ranked[]>}
+   */
+  #take(images) {
+    this.#images = images;
+    return this.#choose(images[0]);
+  }
+
+  /** @param {number} by */
+  #step(by) {
+    const image = this.#images[this.#images.indexOf(/** @type {ImageSource} */ (this.#image)) + by];
+    if (image) this.#choose(image);
+  }
+
+  /** @param {ImageSource} image */
+  #choose(image) {
     this.#image = image;
     this.#embedding = null;
+    this.#show();
+    return this.#run();
+  }
+
+  /** Shows the picture in question and its place among others. */
+  #show() {
+    const { words } = ClipletClassifier;
+    const { preview, button, hint, several, previous, place, next } = this.#parts;
+    const image = this.#image;
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = image instanceof Blob ? URL.createObjectURL(image) : null;
-    preview.hidden = !this.#address;
-    if (this.#address) preview.src = this.#address;
-    button.textContent = ClipletClassifier.words.again;
+    const address = this.#address ?? (typeof image === "string" || image instanceof URL ? String(image) : null);
+    preview.hidden = !address;
+    if (address) preview.src = address;
+    const at = this.#images.indexOf(/** @type {ImageSource} */ (image));
+    several.hidden = this.#images.length < 2;
+    place.textContent = words.place(at + 1, this.#images.length);
+    previous.disabled = at <= 0;
+    next.disabled = at >= this.#images.length - 1;
+    button.textContent = words.again;
     hint.hidden = true;
-    return this.#run();
   }
 
   async #run() {
     const turn = ++this.#turn;
-    const words = ClipletClassifier.words;
+    const { words } = ClipletClassifier;
     const { state, ranks } = this.#parts;
-    const say = (word) => turn === this.#turn && (state.textContent = word);
+    /** @param {string} word */
+    const say = (word) => {
+      if (turn === this.#turn) state.textContent = word;
+    };
     try {
-      const shared = this.load();
-      const ranked = await this.#ranked(shared, say).catch((error) => {
-        // Someone disposed of the engine that all share, or it stopped: once more, with a new one.
-        if (error.code !== "disposed") throw error;
-        for (const [key, one] of engines) if (one === shared) engines.delete(key);
-        return this.#ranked(this.load(), say);
+      const ranked = await this.#ranked(say).catch((error) => {
+        // Someone disposed of the engine that all share: once more, with a new one.
+        if (error.code !== "disposed" || turn !== this.#turn) throw error;
+        this.#lease?.forget();
+        this.#release();
+        return this.#ranked(say);
       });
       if (turn !== this.#turn) return ranked;
-      ranks.replaceChildren(...ranked.map((one) => this.#row(one)));
-      say(ranked.length ? words.best(ranked[0].label, share(ranked[0].score)) : "");
-      this.dispatchEvent(new CustomEvent("cliplet-result", { detail: ranked, bubbles: true, composed: true }));
+      ranks.replaceChildren(...ranked.map((one) => row(one)));
+      say(ranked.length > 0 ? words.best(ranked[0].label, percentage(ranked[0].score)) : words.noLabels);
+      this.#tell("cliplet-result", ranked);
       return ranked;
     } catch (error) {
-      const problem = error instanceof ClipletError ? error : new ClipletError("engine", String(error?.message ?? error));
+      const problem = asClipletError(error);
       if (turn !== this.#turn) return [];
       ranks.replaceChildren();
-      say(problem.message);
-      this.dispatchEvent(new CustomEvent("cliplet-error", { detail: problem, bubbles: true, composed: true }));
+      say(words.errors[problem.code] ?? words.errors.other);
+      this.#tell("cliplet-error", problem);
       return [];
     }
   }
 
-  /** The labels of the present picture, best first. */
-  async #ranked(loading, say) {
-    const words = ClipletClassifier.words;
+  /**
+   * The labels of the picture in question, best first.
+   * @param {(word: string) => void} say
+   * @returns {Promise<Ranked[]>}
+   */
+  async #ranked(say) {
+    const { words } = ClipletClassifier;
     say(words.loading);
-    const clip = await loading;
+    const clip = await this.load();
     say(words.working);
-    const image = this.#image;
+    const image = /** @type {ImageSource} */ (this.#image);
+    const { labels } = this;
     const embedding = this.#embedding ?? (await clip.embedImage(image));
     if (image === this.#image) this.#embedding = embedding;
-    const template = this.getAttribute("template") ?? DEFAULT_TEMPLATE;
-    const topK = Number(this.getAttribute("top-k")) || undefined;
-    return clip.classify(embedding, this.labels, { template, topK });
-  }
-
-  #row({ label, score }) {
-    const bar = make("meter", { min: 0, max: 1, value: score });
-    bar.setAttribute("aria-hidden", "true");
-    return make("li", {}, make("span", { className: "label", dir: "auto", textContent: label }), make("span", { className: "score", textContent: share(score) }), bar);
+    if (labels.length === 0) return [];
+    return clip.classify(embedding, labels, { template: this.template, topK: this.topK ?? undefined });
   }
 }
 
-if (!customElements.get("cliplet-classifier")) customElements.define("cliplet-classifier", ClipletClassifier);
+/**
+ * Hands a value that hides an accessor to the accessor.
+ * @param {Record<string, unknown>} element
+ * @param {string} name
+ */
+function takeOver(element, name) {
+  if (!Object.hasOwn(element, name)) return;
+  const value = element[name];
+  delete element[name];
+  element[name] = value;
+}
+
+/** @param {Ranked} ranked */
+function row({ label, score }) {
+  const bar = make("meter", { min: 0, max: 1, value: score });
+  bar.setAttribute("aria-hidden", "true");
+  const name = make("span", { className: "label", dir: "auto", textContent: label });
+  return make("li", {}, name, make("span", { className: "score", textContent: percentage(score) }), bar);
+}
+
+if (globalThis.customElements && !customElements.get("cliplet-classifier"))
+  customElements.define("cliplet-classifier", ClipletClassifier);

@@ -1,20 +1,22 @@
-// Speaks to the Hugging Face Hub, in a worker of its own: the only context of the page whose policy
-// allows another host, and one that is given addresses and never a picture.
-// A request is { port, op: "text" | "download", address, from, version }; the port carries the answer,
-// of a download one value for each "next", so that nothing piles up.
+// Speaks to the Hugging Face Hub, in a worker of its own: the only context of the page whose policy allows another host,
+// and one that is given addresses and never an image.
+// A request is { port, op: "text" | "download", address, from, version, stallTimeout }; the port carries the answer, of a
+// download one value for each "next", so that nothing piles up.
 
 import { download, text } from "./download.js";
+import { toSent } from "./errors.js";
 
-const sent = ({ code, message, status }) => ({ error: { code: typeof code === "string" ? code : "network", message, status } });
+/** @param {unknown} error */
+const sent = (error) => ({ error: toSent(error, "network") });
 
-addEventListener("message", async ({ data: { port, op, address, from, version } }) => {
+addEventListener("message", async ({ data: { port, op, address, ...options } }) => {
   const stop = new AbortController();
   if (op === "text") {
     port.postMessage(await text(address).then((value) => ({ value }), sent));
     return;
   }
-  const chunks = download(address, { from, version, signal: stop.signal });
-  port.onmessage = async ({ data: asked }) => {
+  const chunks = download(address, { ...options, signal: stop.signal });
+  port.onmessage = async (/** @type {MessageEvent} */ { data: asked }) => {
     if (asked === "stop") return stop.abort();
     try {
       const { value, done } = await chunks.next();

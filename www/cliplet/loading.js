@@ -1,43 +1,56 @@
-// Feeds an opened model to the engine while it arrives, and keeps it on the way.
+// Feeds an opened model to the engine while it arrives, and caches it on the way.
 
+import { CacheWriter, readParts, readPiece } from "./model-cache.js";
 import { START, startFirst } from "./safetensors.js";
-import { Keeper, parts, piece } from "./store.js";
 
-/** What packed weights take at most of what they were made of: 8 bits of 16. */
+/** @typedef {import("./source.js").Opened} Opened */
+/** @typedef {import("./instantiate.js").Running} Running */
+/** @typedef {(bytes: number) => Promise<Running>} Start gives the module, with room for a model of that size */
+/** @typedef {(loaded: number, total?: number) => Promise<void>} Step called after every chunk; throws to stop */
+/** @typedef {(opening: Promise<CacheWriter> | null) => Promise<CacheWriter | null>} Keep notes what writes the copy */
+/** @typedef {import("./modules.js").Wasm["Engine"]["prototype"]} WasmEngine */
+
+/** Packed weights take at most this share of what they were made of: 8 bits of 16, and scales. */
 const PACKED_AT_MOST = 0.6;
 
-/** What a loaded model tells about itself, for its record. */
+/**
+ * What a loaded model tells about itself, for its record.
+ * @param {WasmEngine} engine
+ * @param {import("./download.js").FileVersion} version
+ */
 function known(engine, version) {
   const { name, quantization, bytes, checksum, origin, licence, parameters } = JSON.parse(engine.info());
   return { name, quantization, bytes, checksum, origin, licence, parameters, version };
 }
 
-const fresh = ({ key, source, name, keeps }, version) => (keeps ? Keeper.open({ key, source, name, version }) : null);
+/**
+ * @param {Opened} opened
+ * @param {import("./download.js").FileVersion} version
+ */
+const fresh = ({ key, source, name, cacheable }, version) =>
+  cacheable ? CacheWriter.open({ key, source, name, version }) : null;
 
-/** Runs `load(keep)`; what came before it was interrupted is written, to go on from there. */
-async function keeping(load) {
-  let keeper = null;
-  try {
-    const engine = await load(async (opening) => (keeper = await opening));
-    return { engine, keeper };
-  } catch (error) {
-    await keeper?.flush();
-    throw error;
-  }
-}
-
-/** The module with its threads. */
+/**
+ * The module with its threads.
+ * @param {Start} start
+ * @param {number} bytes
+ */
 async function withThreads(start, bytes) {
   const { wasm, pool } = await start(bytes);
   await pool;
   return wasm;
 }
 
-/** One of our own files where it is kept whole: read straight into the room that the loader has for it. */
-async function loadKept(start, { name, kept, file }, step) {
-  const opening = file();
+/**
+ * One of our own files where it is cached whole: read straight into the room that the loader has for it.
+ * @param {Start} start
+ * @param {Opened} opened
+ * @param {Step} step
+ */
+async function loadCachedFile(start, { name, cached, file }, step) {
+  const opening = /** @type {NonNullable<Opened["file"]>} */ (file)();
   try {
-    const [{ wasm, memory, pool }, source] = await Promise.all([start(kept.bytes), opening]);
+    const [{ wasm, memory, pool }, source] = await Promise.all([start(cached?.bytes ?? 0), opening]);
     // It is told below.
     pool?.catch(() => {});
     const total = source.getSize();
@@ -61,92 +74,140 @@ async function loadKept(start, { name, kept, file }, step) {
   }
 }
 
-/** One of our own files. */
+/**
+ * One of our own files.
+ * @param {Start} start
+ * @param {Opened} opened
+ * @param {Step} step
+ * @param {Keep} keep
+ */
 async function loadFile(start, opened, step, keep) {
-  const { key, name, resumed } = opened;
-  let [loader, keeper, version, total, done, count] = [null, null, resumed?.version, resumed?.version.total, 0, 0];
-  const take = async (chunk) => {
-    loader.push(chunk);
-    done += chunk.length;
-    await step(done, total);
-  };
+  const { name, resumed } = opened;
+  const read = /** @type {NonNullable<Opened["read"]>} */ (opened.read);
+  let loader = null;
+  let writer = null;
+  let version = resumed?.version ?? {};
+  let { total } = version;
+  let [done, count] = [0, 0];
   if (resumed) {
     loader = new (await withThreads(start, total ?? 0)).Loader(name, total);
-    for await (const part of parts(key)) {
-      await take(part);
+    for await (const part of readParts(resumed.key)) {
+      loader.push(part);
+      done += part.length;
       count += 1;
+      await step(done, total);
     }
-    keeper = await keep(Keeper.open(resumed, count));
+    writer = await keep(CacheWriter.open({ ...opened, version }, resumed, count));
   }
   if (done === 0 || done !== total) {
-    const stream = await opened.read(done, version);
+    const stream = await read(done, resumed && version);
     ({ version, total } = stream);
     loader ??= new (await withThreads(start, total ?? 0)).Loader(name, total);
-    keeper ??= await keep(fresh(opened, version));
+    writer ??= await keep(fresh(opened, version));
     for await (const chunk of stream.chunks) {
-      await keeper?.add(chunk);
-      await take(chunk);
+      await writer?.add(chunk);
+      loader.push(chunk);
+      done += chunk.length;
+      await step(done, total);
     }
   }
-  const engine = loader.finish();
-  await keeper?.finish(known(engine, version));
+  const engine = /** @type {NonNullable<typeof loader>} */ (loader).finish();
+  await writer?.finish(known(engine, version));
+  await step(done, done);
   return engine;
 }
 
-/** A snapshot: its weights are quantized and packed on the way, and kept packed. */
+/**
+ * A snapshot: its weights are quantized and packed on the way, and cached packed.
+ * @param {Start} start
+ * @param {Opened} opened
+ * @param {Step} step
+ * @param {Keep} keep
+ */
 async function loadSnapshot(start, opened, step, keep) {
-  const { key, id, name, quant, resumed } = opened;
-  const { config, tokenizer, preprocessor, card } = opened.texts;
+  const { id, name, quant = "q8", resumed } = opened;
+  const read = /** @type {NonNullable<Opened["read"]>} */ (opened.read);
+  const { config, tokenizer, preprocessor, card } = /** @type {NonNullable<Opened["texts"]>} */ (opened.texts);
   const create = async (total = 0) => {
     const wasm = await withThreads(start, total * PACKED_AT_MOST);
     const texts = new wasm.SnapshotTexts(config, tokenizer, preprocessor, card);
     return new wasm.SnapshotLoader(name, id, texts, quant, total || undefined);
   };
-  let [loader, keeper, version, count] = [null, null, resumed?.version, 0];
-  const head = resumed && (await piece(key, START));
-  if (head) {
+  let loader = null;
+  let writer = null;
+  let version = resumed?.version ?? {};
+  let count = 0;
+  const head = resumed && (await readPiece(resumed.key, START));
+  if (resumed && head) {
     loader = await create(version.total);
     loader.push(head);
-    for await (const part of parts(key)) {
+    for await (const part of readParts(resumed.key)) {
       loader.restore(part);
       count += 1;
       await step(loader.position, version.total);
     }
-    keeper = await keep(Keeper.open(resumed, count));
-    if (count === 0) await keeper.piece(START, head);
+    writer = await keep(CacheWriter.open({ ...opened, version }, resumed, count));
+    if (count === 0) await writer?.piece(START, head);
   }
   if (!loader || loader.position !== version.total) {
-    const stream = await opened.read(loader?.position ?? 0, version);
+    const stream = await read(loader?.position ?? 0, resumed && version);
     ({ version } = stream);
     let begun = Boolean(loader);
     const chunks = begun ? stream.chunks : startFirst(stream.chunks);
     loader ??= await create(stream.total);
-    keeper ??= await keep(fresh(opened, version));
+    writer ??= await keep(fresh(opened, version));
     for await (const chunk of chunks) {
-      if (!begun) await keeper?.piece(START, chunk);
+      if (!begun) await writer?.piece(START, chunk);
       begun = true;
       loader.push(chunk);
-      await keeper?.add(loader.takePacked());
+      await writer?.add(loader.takePacked());
       await step(loader.position, stream.total);
     }
   }
+  const { position } = loader;
   const packed = loader.finish();
   const { header } = packed;
   const engine = packed.engine();
-  await keeper?.piece("header", header);
-  await keeper?.finish(known(engine, version));
+  await writer?.piece("header", header);
+  await writer?.finish(known(engine, version));
+  await step(position, position);
   return engine;
 }
 
+/** Errors after which nothing that came is any good. */
+const SPOILT = ["model", "tokenizer", "unsupported", "changed"];
+
 /**
- * Loads what `open` of source.js opened.
- * @param {(bytes: number) => Promise<{wasm: object, memory: WebAssembly.Memory, pool?: Promise<void>}>} start
- *   gives the module, with room for a model of that size
- * @param {import("./source.js").Opened} opened
- * @param {(loaded: number, total?: number) => Promise<void>} step called after every chunk; throws to stop
- * @returns {Promise<{engine: object, keeper?: Keeper}>}
+ * Whether an error says that the bytes themselves are no good, and not the browser or the network.
+ * @param {unknown} error
  */
-export async function load(start, opened, step) {
-  if (opened.file) return { engine: await loadKept(start, opened, step) };
-  return keeping((keep) => (opened.texts ? loadSnapshot : loadFile)(start, opened, step, keep));
+export function isSpoilt(error) {
+  const { code, engine } = /** @type {{ code?: string, engine?: boolean }} */ (Object(error));
+  return !engine && SPOILT.includes(code ?? "");
+}
+
+/**
+ * Loads what `openSource` opened. Of a load that is interrupted, what came before is written, so that it can be continued;
+ * what turned out to be no good is deleted.
+ * @param {Start} start
+ * @param {Opened} opened
+ * @param {Step} step
+ * @returns {Promise<{ engine: WasmEngine, writer?: CacheWriter | null }>}
+ */
+export async function loadOpened(start, opened, step) {
+  if (opened.file) return { engine: await loadCachedFile(start, opened, step) };
+  /** @type {CacheWriter | null} */
+  let writer = null;
+  try {
+    const load = opened.texts ? loadSnapshot : loadFile;
+    const engine = await load(start, opened, step, async (opening) => (writer = await opening));
+    return { engine, writer };
+  } catch (error) {
+    const failed = /** @type {CacheWriter | null} */ (writer);
+    const code = /** @type {{ code?: string }} */ (error).code;
+    // Parts of a version that the server no longer has stay: it may only be answering nonsense for a while.
+    if (isSpoilt(error) && code !== "changed") await failed?.discard();
+    else await failed?.flush();
+    throw error;
+  }
 }

@@ -1,5 +1,8 @@
 // The four WebAssembly modules' JavaScript, each named in full so that it is found when the worker is bundled.
 
+/** @typedef {typeof import("./wasm/simd/cliplet.js")} Wasm the JavaScript of one module */
+
+/** @type {Record<import("./types.js").Variant, () => Promise<Wasm>>} */
 const MODULES = {
   simd: () => import("./wasm/simd/cliplet.js"),
   relaxed: () => import("./wasm/relaxed/cliplet.js"),
@@ -7,5 +10,8 @@ const MODULES = {
   "relaxed-threads": () => import("./wasm/relaxed-threads/cliplet.js"),
 };
 
-/** The JavaScript of a variant; it fetches its module when it is initialised. */
+/**
+ * The JavaScript of a variant; it fetches its module when it is initialized.
+ * @param {import("./types.js").Variant} name
+ */
 export const variantModule = (name) => MODULES[name]();

@@ -1,24 +1,52 @@
-// Threads of the engine. Each runs the engine's own worker script once more, whatever a bundler has
-// made of its name, so a policy need allow nothing but the page's own scripts.
+// Threads of the engine. Each runs the engine's own worker script once more, whatever a bundler has made of its name, so a
+// policy need allow nothing but the page's own scripts.
 
 import { variantModule } from "./modules.js";
 
-/** Kept, since Firefox collects workers that nothing holds. */
-let threads = [];
+/** @typedef {import("./types.js").Variant} Variant */
+/**
+ * @typedef {object} Pool
+ * @property {Variant} variant
+ * @property {WebAssembly.Module} module
+ * @property {WebAssembly.Memory} memory
+ * @property {number} receiver address of the channel that hands out jobs
+ * @property {string} [alarm] name of the channel that tells the page of a thread that stopped
+ */
 
+/** The workers are held here, since Firefox collects those that nothing holds. @type {Worker[]} */
+let threads = [];
+/** @type {string | undefined} */
+let alarm;
+
+/**
+ * Names the channel that tells the page of a thread that stopped; the engine's worker, which waits for that thread, cannot.
+ * @param {string | undefined} name
+ */
+export function setAlarm(name) {
+  alarm = name;
+}
+
+/** @param {Worker} worker */
 const ready = (worker) =>
   new Promise((resolve, reject) => {
     worker.onmessage = resolve;
     worker.onerror = ({ message }) => reject(new Error(message ?? "a thread could not start"));
   });
 
-/** Starts the pool of a module; the build puts this in the place of wasm-bindgen-rayon's own starter. */
+/**
+ * Starts the pool of a module; the build puts this in the place of wasm-bindgen-rayon's own starter.
+ * @param {Variant} variant
+ * @param {WebAssembly.Module} module
+ * @param {WebAssembly.Memory} memory
+ * @param {{ numThreads(): number, receiver(): number, build(): void }} builder
+ */
 export async function startPool(variant, module, memory, builder) {
-  const pool = { variant, module, memory, receiver: builder.receiver() };
+  const pool = { variant, module, memory, receiver: builder.receiver(), alarm };
   const start = () => new Worker(globalThis.location.href, { type: "module", name: "cliplet-thread" });
   threads = Array.from({ length: builder.numThreads() }, start);
   try {
-    await Promise.all(threads.map((worker) => (worker.postMessage({ pool }), ready(worker))));
+    for (const worker of threads) worker.postMessage({ pool });
+    await Promise.all(threads.map(ready));
   } catch (error) {
     for (const worker of threads) worker.terminate();
     throw error;
@@ -26,10 +54,18 @@ export async function startPool(variant, module, memory, builder) {
   builder.build();
 }
 
-/** Becomes one thread of a pool, for good. */
-export async function joinPool({ variant, module, memory, receiver }) {
+/**
+ * Becomes one thread of a pool, for good.
+ * @param {Pool} pool
+ */
+export async function joinPool({ variant, module, memory, receiver, alarm: channel }) {
   const wasm = await variantModule(variant);
   await wasm.default({ module_or_path: module, memory });
   postMessage("ready");
-  wasm.wbg_rayon_start_worker(receiver);
+  try {
+    wasm.wbg_rayon_start_worker(receiver);
+  } catch (error) {
+    if (channel) new BroadcastChannel(channel).postMessage(String(/** @type {Error} */ (error)?.message ?? error));
+    throw error;
+  }
 }

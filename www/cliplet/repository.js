@@ -1,37 +1,61 @@
 // A model repository on the Hugging Face Hub: where its files lie, read through hub.js.
 
 import { failure } from "./download.js";
+import { fromSent } from "./errors.js";
+import { startHubWorker } from "./host.js";
+import { HUB } from "./model-source.js";
 
-export const HUB = "https://huggingface.co";
 export const WEIGHTS = "model.safetensors";
-/** Where the Hub's own conversion to safetensors lies, for repositories whose main branch has none. */
+/** Where the Hub's own conversion to safetensors lies, for repositories whose main branch has none. @type {Record<string, string>} */
 const CONVERTED = { "openai/clip-vit-base-patch32": "refs/pr/15" };
 
+/** @typedef {{ hub?: string, baseUrl?: string, signal?: AbortSignal, stallTimeout?: number }} HubOptions */
+
+/** @type {Worker | null} */
 let worker = null;
 
-/** Asks the Hub's worker, started on the first call. */
-function ask(given) {
-  worker ??= new Worker(new URL("./hub.js", import.meta.url), { type: "module", name: "cliplet-hub" });
+/**
+ * Asks the Hub's worker, started on the first call.
+ * @param {object} given
+ * @param {string} [baseUrl]
+ */
+function ask(given, baseUrl) {
+  worker ??= startHubWorker({ baseUrl });
   const { port1, port2 } = new MessageChannel();
   worker.postMessage({ ...given, port: port2 }, [port2]);
   return port1;
 }
 
+/**
+ * The next message of a port.
+ * @param {MessagePort} port
+ * @returns {Promise<any>}
+ */
 const answer = (port) =>
   new Promise((resolve, reject) => {
-    port.onmessage = ({ data }) => (data.error ? reject(failure(data.error.code, data.error.message, data.error.status)) : resolve(data));
-    worker.onerror = () => reject(failure("network", "the part that speaks to the Hub could not start"));
+    port.onmessage = ({ data }) => (data.error ? reject(fromSent(data.error)) : resolve(data));
+    if (worker) worker.onerror = () => reject(failure("network", "the part that speaks to the Hub could not start"));
   });
 
-/** A text file of the Hub, or undefined where it has none. */
-async function text(address) {
-  const { value } = await answer(ask({ op: "text", address }));
-  return value;
+/**
+ * A text file of the Hub, or undefined where it has none.
+ * @param {string} address
+ * @param {HubOptions} options
+ */
+async function text(address, { baseUrl }) {
+  const port = ask({ op: "text", address }, baseUrl);
+  const { value } = await answer(port);
+  port.close();
+  return /** @type {string | undefined} */ (value);
 }
 
-/** As `download` of download.js, over the Hub's worker. */
-async function* remote(address, { from, version, signal } = {}) {
-  const port = ask({ op: "download", address, from, version });
+/**
+ * As `download` of download.js, over the Hub's worker.
+ * @param {string} address
+ * @param {import("./download.js").DownloadOptions & { baseUrl?: string }} options
+ */
+export async function* downloadFromHub(address, { from, version, signal, stallTimeout, baseUrl } = {}) {
+  const port = ask({ op: "download", address, from, version, stallTimeout }, baseUrl);
   const stop = () => port.postMessage("stop");
   signal?.addEventListener("abort", stop);
   try {
@@ -50,8 +74,11 @@ async function* remote(address, { from, version, signal } = {}) {
   }
 }
 
-/** `hf:owner/name` or `hf:owner/name@revision`, taken apart. */
-export function parse(source) {
+/**
+ * `hf:owner/name` or `hf:owner/name@revision`, taken apart.
+ * @param {string} source
+ */
+export function parseHubId(source) {
   const [, id, revision] = /^hf:([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/.exec(source) ?? [];
   if (!id || id.includes("..") || id.startsWith(".")) {
     throw failure("input", `${source} is no Hub id: write hf:owner/name, such as hf:openai/clip-vit-base-patch32`);
@@ -60,39 +87,57 @@ export function parse(source) {
 }
 
 /**
+ * Texts of a snapshot, as the engine takes them.
+ * @typedef {{ config: string, tokenizer: string, preprocessor?: string, card?: string }} Texts
+ */
+
+/**
  * Opens a repository: its texts, and its weights to be downloaded.
  * @param {string} source `hf:owner/name[@revision]`
- * @param {{hub?: string, signal?: AbortSignal}} options
+ * @param {HubOptions} options
  */
-export async function repository(source, { hub = HUB, signal } = {}) {
-  const { id, revision = "main" } = parse(source);
+export async function openRepository(source, options) {
+  const { hub = HUB, signal } = options;
+  const { id, revision = "main" } = parseHubId(source);
+  /** @param {string} branch @param {string} file */
   const at = (branch, file) => `${hub}/${id}/resolve/${encodeURIComponent(branch)}/${file}`;
   const converted = revision === "main" ? CONVERTED[id] : undefined;
   const branches = converted ? [converted, revision] : [revision];
-  const config = await text(at(revision, "config.json"));
+  const config = await text(at(revision, "config.json"), options);
   signal?.throwIfAborted();
   const [tokenizer, preprocessor, card] = await Promise.all(
-    ["tokenizer.json", "preprocessor_config.json", "README.md"].map((file) => text(at(revision, file))),
+    ["tokenizer.json", "preprocessor_config.json", "README.md"].map((file) => text(at(revision, file), options)),
   );
   signal?.throwIfAborted();
   if (config === undefined || tokenizer === undefined) {
     const missing = config === undefined ? "config.json" : "tokenizer.json";
     throw failure("model", `${id}: the repository has no ${missing}, which a CLIP in Hugging Face's layout has`);
   }
-  return { id, name: id, texts: { config, tokenizer, preprocessor, card }, weights: (options) => weights(branches, at, id, options) };
+  const addresses = branches.map((branch) => at(branch, WEIGHTS));
+  /** @param {import("./download.js").DownloadOptions} from */
+  const weights = (from) => firstOf(addresses, id, { ...options, ...from });
+  return { id, texts: /** @type {Texts} */ ({ config, tokenizer, preprocessor, card }), weights };
 }
 
-/** Downloads the weights from the first branch that has them. */
-async function* weights(branches, at, id, options) {
-  for (const [tried, branch] of branches.entries()) {
-    const chunks = remote(at(branch, WEIGHTS), options);
+/**
+ * Downloads the weights from the first address that has them.
+ * @param {string[]} addresses
+ * @param {string} id
+ * @param {import("./download.js").DownloadOptions & HubOptions} options
+ */
+async function* firstOf(addresses, id, options) {
+  for (const [tried, address] of addresses.entries()) {
     try {
-      yield* chunks;
+      yield* downloadFromHub(address, options);
       return;
     } catch (error) {
-      if (error.status !== 404) throw error;
-      if (tried + 1 === branches.length) {
-        throw failure("network", `${id}: no ${WEIGHTS} on the Hub there; name a revision that has it as hf:${id}@revision`);
+      if (/** @type {{ status?: number }} */ (error).status !== 404) throw error;
+      if (tried + 1 === addresses.length) {
+        throw failure(
+          "network",
+          `${id}: no ${WEIGHTS} on the Hub there; name a revision that has it as hf:${id}@revision`,
+          { cause: error },
+        );
       }
     }
   }

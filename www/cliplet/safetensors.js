@@ -1,12 +1,16 @@
 // The start of a safetensors file: eight bytes that tell the length of a header, and the header.
 
-/** What the start is kept as, while the rest is still to come. */
+/** Name of the start in the cache, while the rest is still to come. */
 export const START = "start";
 /** Longest header waited for; the engine refuses longer ones. */
 const MAX_HEADER = 100e6;
 
-/** The same chunks, but the first is exactly the start of the file. */
+/**
+ * The same chunks, but the first is exactly the start of the file.
+ * @param {AsyncIterable<Uint8Array<ArrayBuffer>>} chunks
+ */
 export async function* startFirst(chunks) {
+  /** @type {Uint8Array<ArrayBuffer>[] | null} */
   let gathered = [];
   let size = 0;
   let wanted = 8;
@@ -18,6 +22,7 @@ export async function* startFirst(chunks) {
     gathered.push(chunk);
     size += chunk.length;
     if (size < wanted) continue;
+    /** @type {Uint8Array<ArrayBuffer>} */
     const start = new Uint8Array(await new Blob(gathered).arrayBuffer());
     const length = Number(new DataView(start.buffer).getBigUint64(0, true));
     wanted = 8 + (length <= MAX_HEADER ? length : 0);

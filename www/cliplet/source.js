@@ -1,130 +1,236 @@
-// What a model can be loaded from, opened: one of our files (an address, a local file, or one kept on
-// this device), or a snapshot (a Hub id, or its files chosen together).
+// A model's source, opened: one of our files (an address, a local file, or one cached on this device), or a snapshot (a Hub
+// id, or its files chosen together).
 
-import { chunksOf, download, failure, look, nameOf, sameVersion } from "./download.js";
-import { find, KEPT, keyOf } from "./kept.js";
-import { repository } from "./repository.js";
-import * as store from "./store.js";
+import { CACHED, keyOf } from "./cache-keys.js";
+import { chunksOf, download, failure, fileNameOf, sameVersion, serverVersion } from "./download.js";
+import { findModel, openModelFile, readBytes } from "./model-cache.js";
+import { HUB } from "./model-source.js";
+import { downloadFromHub, openRepository } from "./repository.js";
+
+/** @typedef {import("./cache-keys.js").CacheRecord} CacheRecord */
+/** @typedef {import("./download.js").FileVersion} FileVersion */
+
+/**
+ * @typedef {object} Stream
+ * @property {FileVersion} version
+ * @property {number} [total]
+ * @property {AsyncGenerator<Uint8Array<ArrayBuffer>>} chunks
+ */
 
 /**
  * @typedef {object} Opened
- * @property {string} key what it is kept under
- * @property {string} source what loads it again
+ * @property {string} key the model's in the cache
+ * @property {string} source loads it again
  * @property {string} name
- * @property {boolean} keeps whether it is to be kept on this device
- * @property {object} [kept] its record, where it is kept whole
- * @property {Promise<boolean>} [same] whether what is kept is still what the server has, as far as that tells
- * @property {object} [resumed] its record, where a part of it is kept
- * @property {object} [texts] of a snapshot: `config`, `tokenizer`, `preprocessor`, `card`
- * @property {(from: number, version?: object) => Promise<{version: object, total?: number, chunks: AsyncIterable<Uint8Array>}>} [read]
- * @property {() => Promise<FileSystemSyncAccessHandle>} [file] what is read where it is kept as a file
+ * @property {boolean} cacheable whether it may be cached on this device
+ * @property {CacheRecord} [cached] its record, where it is cached whole
+ * @property {Promise<boolean>} [changed] whether the server has another version than is cached; settled within three seconds
+ * @property {CacheRecord} [resumed] its record, where a part of it is cached that can be continued
+ * @property {string} [id] the Hub's
+ * @property {string} [quant]
+ * @property {import("./repository.js").Texts} [texts] of a snapshot
+ * @property {(from: number, version?: FileVersion) => Promise<Stream>} [read]
+ * @property {() => Promise<FileSystemSyncAccessHandle>} [file] opens what is cached as a file
  */
 
-/** A download whose first answer has come. */
+/**
+ * @typedef {object} OpenOptions
+ * @property {string} [quant]
+ * @property {string} [hub]
+ * @property {string} [baseUrl]
+ * @property {number} [stallTimeout]
+ * @property {AbortSignal} signal
+ * @property {boolean} [anew] passes over what is cached whole
+ * @property {boolean} [restart] passes over parts that could be continued
+ * @property {import("./model-cache.js").Found} [found] what the page found in the cache
+ */
+
+/**
+ * A download whose first answer has come.
+ * @param {AsyncGenerator<any>} chunks
+ * @returns {Promise<Stream>}
+ */
 async function begun(chunks) {
   const { value } = await chunks.next();
   return { ...value, chunks };
 }
 
+/**
+ * @param {Blob} blob
+ * @param {string} name
+ */
 async function* readBlob(blob, name) {
   try {
     yield* chunksOf(blob.stream());
-  } catch {
-    throw failure("io", `${name}: it could not be read; was it moved or changed meanwhile?`);
+  } catch (cause) {
+    throw failure("io", `${name}: it could not be read; was it moved or changed meanwhile?`, { cause });
   }
 }
 
+/** @param {Blob & { name?: string }} file */
 const isWeights = ({ name }) => /\.safetensors$/i.test(name ?? "");
 
-/** A local file; another of the same name, size and date is taken for the same. */
+/**
+ * A local file; another of the same name, size and date is taken for the same.
+ * @param {Blob & { name?: string, lastModified?: number }} file
+ * @param {string} [quant]
+ * @returns {Opened}
+ */
 function fromFile(file, quant) {
   const name = file.name ?? "model";
   const version = { total: file.size, modified: file.lastModified };
   const key = ["file", name, file.size, file.lastModified, quant].filter((part) => part !== undefined).join(":");
-  const read = async (from) => ({ version, total: file.size, chunks: readBlob(file.slice(from), name) });
-  return { key, source: KEPT + key, name, keeps: Boolean(file.name), read };
+  /** @param {number} from */
+  const read = async (from) => ({
+    version,
+    total: file.size,
+    chunks: /** @type {any} */ (readBlob(file.slice(from), name)),
+  });
+  return { key, source: CACHED + key, name, cacheable: Boolean(file.name), read };
 }
 
-function fromStore(kept, handle) {
-  const { key, source, name, version, bytes: total } = kept;
-  if (kept.joined) return { key, source, name, keeps: false, kept, file: () => store.file(kept, handle) };
-  return { key, source, name, keeps: false, kept, read: async () => ({ version, total, chunks: store.bytes(key) }) };
+/**
+ * @param {string} key
+ * @param {CacheRecord} cached
+ * @param {FileSystemFileHandle} [handle]
+ * @returns {Opened}
+ */
+function fromCache(key, cached, handle) {
+  const { source, name, version, bytes: total } = cached;
+  const opened = { key, source, name, cacheable: false, cached };
+  if (cached.joined) return { ...opened, file: () => openModelFile(cached, handle) };
+  return { ...opened, read: async () => ({ version, total, chunks: readBytes(cached.key) }) };
 }
 
-/** What can be gone on with of a record: a file that no mark tells from its next version begins anew. */
-const resumable = (record) => (record && (record.version.etag || record.version.modified) ? record : undefined);
+/**
+ * The part that can be continued: of a file that no mark tells from its next version none can.
+ * @param {CacheRecord[]} parts
+ * @param {FileVersion | null} [now] of the server, where that is known
+ */
+const resumable = (parts, now) =>
+  parts.find(({ version }) => (version.etag || version.modified) && !(now && !sameVersion(version, now)));
 
-/** What is kept of a model, as it was found before or by looking now. */
-const known = async (key, found) => found ?? { record: await find(key) };
-
-/** Whether the server still has the version that is kept; it has where it cannot be asked. */
-async function unchanged({ version }, address, signal) {
-  const now = await look(address, signal);
-  return !(now?.found && !sameVersion(version, now.version));
+/**
+ * @param {string} key
+ * @param {OpenOptions} options
+ */
+async function cachedOf(key, { found, anew, restart }) {
+  if (found && !anew) return { whole: found.whole, handle: found.handle, parts: [] };
+  const { whole, parts } = await findModel(key);
+  return { whole: anew ? undefined : whole, parts: restart ? [] : parts };
 }
 
-async function fromAddress(address, { signal, anew, found }) {
-  const name = nameOf(address);
-  const { record, handle } = anew ? {} : await known(address, found);
-  const same = record && unchanged(record, address, signal);
-  // What is kept whole is read while the server is asked.
-  same?.catch(() => {});
-  if (record?.complete) return { ...fromStore(record, handle), name, same };
-  const read = (from, version) => begun(download(address, { from, version, signal }));
-  return { key: address, source: address, name, keeps: true, resumed: (await same) ? resumable(record) : undefined, read };
+/**
+ * @param {string} address
+ * @param {OpenOptions} options
+ * @returns {Promise<Opened>}
+ */
+async function fromAddress(address, options) {
+  const { signal, stallTimeout, baseUrl, hub = HUB } = options;
+  const name = fileNameOf(address);
+  const ofHub = new URL(address).origin === new URL(hub).origin;
+  const { whole, handle, parts } = await cachedOf(address, options);
+  if (whole) {
+    // It is read while the server is asked. The Hub is left alone.
+    const now = ofHub ? Promise.resolve(null) : serverVersion(address, signal);
+    const changed = now.then((version) => version !== null && !sameVersion(whole.version, version)).catch(() => false);
+    return { ...fromCache(address, whole, handle), name, changed };
+  }
+  const now = parts.length > 0 && !ofHub ? await serverVersion(address, signal) : null;
+  /** @param {number} from @param {FileVersion} [version] */
+  const read = (from, version) =>
+    begun((ofHub ? downloadFromHub : download)(address, { from, version, signal, stallTimeout, baseUrl }));
+  return { key: address, source: address, name, cacheable: true, resumed: resumable(parts, now), read };
 }
 
-/** The files of a snapshot, chosen together. */
+/**
+ * The files of a snapshot, chosen together.
+ * @param {(Blob & { name?: string })[]} files
+ * @param {string} [quant]
+ * @returns {Promise<Opened>}
+ */
 async function fromFiles(files, quant) {
   const weights = files.filter(isWeights);
   const [file] = weights;
+  /** @param {string} name */
   const named = (name) => files.find((candidate) => candidate.name === name);
   const missing = ["config.json", "tokenizer.json"].filter((name) => !named(name));
   let problem = null;
-  if (!file) problem = `${files[0]?.name ?? "nothing"}: choose a .gguf, or a .safetensors with the .json files beside it`;
-  else if (weights.length > 1) problem = `${file.name}: weights in ${weights.length} files are read by "cliplet convert" only`;
-  else if (missing.length > 0) problem = `${file.name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`;
+  if (!file)
+    problem = `${files[0]?.name ?? "nothing"}: choose a .gguf, or a .safetensors with the .json files beside it`;
+  else if (weights.length > 1)
+    problem = `${file.name}: weights in ${weights.length} files are read by "cliplet convert" only`;
+  else if (missing.length > 0)
+    problem = `${file.name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`;
   if (problem) throw failure("input", problem);
-  const text = async (name) => named(name)?.text();
   const [config, tokenizer, preprocessor, card] = await Promise.all(
-    ["config.json", "tokenizer.json", "preprocessor_config.json", "README.md"].map(text),
+    ["config.json", "tokenizer.json", "preprocessor_config.json", "README.md"].map(async (name) => named(name)?.text()),
   );
-  return { ...fromFile(file, quant), name: file.name, texts: { config, tokenizer, preprocessor, card }, quant };
+  const texts = /** @type {import("./repository.js").Texts} */ ({ config, tokenizer, preprocessor, card });
+  return { ...fromFile(file, quant), name: file.name ?? "model", texts, quant };
 }
 
-async function fromHub(source, { quant, hub, signal, found }) {
+/**
+ * @param {string} source
+ * @param {OpenOptions} options
+ * @returns {Promise<Opened>}
+ */
+async function fromHub(source, options) {
+  const { quant, signal } = options;
   const key = keyOf(source, quant);
-  const { record, handle } = await known(key, found);
-  // What is kept whole is not asked for again, so that it works without a network.
-  if (record?.complete) return fromStore(record, handle);
-  const { id, texts, weights } = await repository(source, { hub, signal });
+  const { whole, handle, parts } = await cachedOf(key, options);
+  // What is cached whole is not asked for again, so that it works without a network.
+  if (whole) return fromCache(key, whole, handle);
+  const { id, texts, weights } = await openRepository(source, options);
+  /** @param {number} from @param {FileVersion} [version] */
   const read = (from, version) => begun(weights({ from, version, signal }));
-  return { key, source, name: id, id, keeps: true, resumed: resumable(record), texts, quant, read };
+  return { key, source, name: id, id, cacheable: true, resumed: resumable(parts), texts, quant, read };
 }
 
-/** A snapshot that is already kept packed is one of our files. */
-async function packed(opened) {
-  const record = await find(opened.key);
-  return record?.complete ? fromStore(record) : { ...opened, resumed: resumable(record) };
+/**
+ * @param {string} source
+ * @param {OpenOptions} options
+ * @returns {Promise<Opened>}
+ */
+async function fromCachedId(source, options) {
+  const key = keyOf(source);
+  const { whole, parts } =
+    options.found && !options.anew ? { whole: options.found.whole, parts: [] } : await findModel(key);
+  const origin = (whole ?? parts[0])?.source;
+  // Where the copy is no good, or only a part is here, the model comes from where it came.
+  if (origin && !origin.startsWith(CACHED) && (options.anew || !whole)) {
+    const quant = origin.startsWith("hf:") ? key.slice(origin.length + 1) : options.quant;
+    return openSource(origin, { ...options, quant, found: undefined });
+  }
+  if (!whole || options.anew)
+    throw failure("input", "this model is no longer cached on this device; load it from where it came");
+  return fromCache(key, whole, options.found?.handle);
+}
+
+/**
+ * A snapshot from files that is already cached packed is one of our files.
+ * @param {Opened} opened
+ * @param {OpenOptions} options
+ * @returns {Promise<Opened>}
+ */
+async function packed(opened, options) {
+  const { whole, parts } = await cachedOf(opened.key, options);
+  return whole ? fromCache(opened.key, whole) : { ...opened, resumed: resumable(parts) };
 }
 
 /**
  * Opens a model to be read.
- * @param {string | Blob | Blob[]} source an absolute address, `hf:owner/name`, `kept:` and the key of a
- *   kept model, a file, or the files of a snapshot
- * @param {{quant: string, hub?: string, signal: AbortSignal, anew?: boolean, found?: object}} options `anew` passes
- *   over what is kept of an address; `found` is what `lookUp` of kept.js found of the source
+ * @param {import("./model-source.js").SentSource} source
+ * @param {OpenOptions} options
  * @returns {Promise<Opened>}
  */
-export async function open(source, options) {
+export async function openSource(source, options) {
   const files = Array.isArray(source) ? source : source instanceof Blob ? [source] : null;
   if (files) {
     if (files.length === 1 && !isWeights(files[0])) return fromFile(files[0]);
-    return packed(await fromFiles(files, options.quant));
+    return packed(await fromFiles(files, options.quant), options);
   }
-  if (source.startsWith("hf:")) return fromHub(source, options);
-  if (!source.startsWith(KEPT)) return fromAddress(source, options);
-  const { record, handle } = await known(keyOf(source), options.found);
-  if (!record?.complete) throw failure("input", "this model is no longer kept on this device; load it from where it came");
-  return fromStore(record, handle);
+  const named = /** @type {string} */ (source);
+  if (named.startsWith("hf:")) return fromHub(named, options);
+  return named.startsWith(CACHED) ? fromCachedId(named, options) : fromAddress(named, options);
 }

@@ -1,21 +1,26 @@
-// Which of the four WebAssembly modules this engine can run, best first, found by asking the engine.
+// Which of the four WebAssembly modules this browser can run, best first, found by asking it.
+
+/** @typedef {import("./types.js").Variant} Variant */
 
 /** `i32x4.relaxed_dot_i8x16_i7x16_add_s` of three splats: validates where relaxed SIMD does. */
 const RELAXED_SIMD = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0,
-  65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11,
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0],
+  ...[65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, 253, 147, 2, 11],
 );
 
 /** `i8x16.splat`: validates where SIMD does. */
 const SIMD = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11],
 );
 
 /** Whether this context can share memory between workers. */
 export const canThread = () => globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
 
-/** The kind of variant for this engine: "relaxed", "simd", or null where there is no SIMD at all. */
-export function kind() {
+/**
+ * The instructions that this browser has: relaxed SIMD, plain SIMD, or null where there is no SIMD at all.
+ * @returns {"relaxed" | "simd" | null}
+ */
+export function simdKind() {
   if (!WebAssembly.validate(SIMD)) return null;
   return WebAssembly.validate(RELAXED_SIMD) ? "relaxed" : "simd";
 }
@@ -23,12 +28,15 @@ export function kind() {
 /**
  * Names of the variants to try, best first.
  * @param {number} threads wanted
- * @param {string} [forced] the only one to try
- * @returns {string[]}
+ * @param {Variant} [forced] the only one to try
+ * @returns {Variant[]}
  */
 export function variants(threads, forced) {
   if (forced) return [forced];
-  const best = kind();
+  const best = simdKind();
   if (!best) return [];
   return threads > 1 && canThread() ? [`${best}-threads`, best] : [best];
 }
+
+/** Name of earlier versions. */
+export { simdKind as kind };

@@ -1,7 +1,8 @@
-// Puts all that the engine's worker imports into its one file. A module more takes a request more, before
-// anything else can be done, in the worker and again in every thread: two thirds of what it takes to start one.
+// Puts the engine's worker and what the package exports into one file each (and one that both entries share). A module more
+// takes a request more before anything else can be done, in the worker and again in every thread: two thirds of what it
+// takes to start one.
 //   node bundle.mjs DIST
-import { readFile, readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -11,21 +12,55 @@ if (!dist) {
   process.exit(2);
 }
 
-/** What the page and the package import by themselves. */
-const OTHERS = ["app/main.js", "cliplet/index.js", "cliplet/element.js", "cliplet/hub.js"];
+const ENTRIES = ["cliplet/index.js", "cliplet/element.js", "cliplet/hub.js"];
+const WORKER = "cliplet/worker.js";
+
 /** Lets a module's JavaScript find its binary from the worker's place. */
 const binaries = {
   name: "binaries",
   setup: ({ onLoad }) =>
     onLoad({ filter: /wasm[\\/][\w-]+[\\/]cliplet\.js$/ }, async ({ path }) => {
       const contents = await readFile(path, "utf8");
-      return { contents: contents.replace("'cliplet_bg.wasm'", JSON.stringify(`./wasm/${basename(dirname(path))}/cliplet_bg.wasm`)) };
+      const address = JSON.stringify(`./wasm/${basename(dirname(path))}/cliplet_bg.wasm`);
+      return { contents: contents.replace("'cliplet_bg.wasm'", address) };
     }),
 };
-const common = { absWorkingDir: resolve(dist), bundle: true, format: "esm", target: "es2022", metafile: true, plugins: [binaries] };
+const common = {
+  absWorkingDir: resolve(dist),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  metafile: true,
+  plugins: [binaries],
+};
 
-const others = await build({ ...common, entryPoints: OTHERS, outdir: "unused", write: false });
-const worker = await build({ ...common, entryPoints: ["cliplet/worker.js"], outfile: "cliplet/worker.js", allowOverwrite: true, minify: true });
-const wanted = new Set([...Object.keys(others.metafile.inputs), "cliplet/worker.js"]);
-for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input));
-for (const variant of await readdir(join(dist, "cliplet/wasm"))) await rm(join(dist, "cliplet/wasm", variant, "snippets"), { recursive: true, force: true });
+/** What the page imports of the package besides its entry. */
+const page = await build({
+  ...common,
+  entryPoints: ["app/main.js"],
+  external: ["*/cliplet/index.js"],
+  outdir: "unused",
+  write: false,
+});
+const entries = await build({
+  ...common,
+  entryPoints: ENTRIES,
+  outdir: "cliplet",
+  outbase: "cliplet",
+  chunkNames: "shared-[hash]",
+  splitting: true,
+  allowOverwrite: true,
+});
+const worker = await build({ ...common, entryPoints: [WORKER], outfile: WORKER, allowOverwrite: true, minify: true });
+
+const made = Object.keys(entries.metafile.outputs);
+const inputs = [entries, worker].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+const wanted = new Set([...made, WORKER, ...Object.keys(page.metafile.inputs)]);
+for (const input of new Set(inputs)) if (!wanted.has(input)) await rm(join(dist, input), { force: true });
+for (const file of await readdir(join(dist, "cliplet"))) {
+  const development = /\.test\.js$|^tsconfig\.json$|^ambient\.d\.ts$/.test(file);
+  if (development) await rm(join(dist, "cliplet", file));
+}
+for (const variant of await readdir(join(dist, "cliplet/wasm"))) {
+  await rm(join(dist, "cliplet/wasm", variant, "snippets"), { recursive: true, force: true });
+}

@@ -4,7 +4,7 @@
 // listed by the kind of engine they need.
 //   node precache.mjs DIST
 import { createHash } from "node:crypto";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pagePolicy, policies } from "./policy.mjs";
 
@@ -13,12 +13,18 @@ if (!dist) {
   console.error("usage: node precache.mjs DIST");
   process.exit(2);
 }
-const NOT_LISTED = new Set(["precache.json", "sw.js"]);
+/** Files that no page asks for. */
+const NOT_LISTED = /^(precache\.json|sw\.js|cliplet\/.*\.d\.ts|cliplet\/(package\.json|README\.md|LICENSE))$/;
 const entries = await readdir(dist, { recursive: true, withFileTypes: true });
 const files = entries
   .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(dist.length).replaceAll("\\", "/").replace(/^\/+/, ""))
-  .filter((file) => !NOT_LISTED.has(file))
+  .map((entry) =>
+    join(entry.parentPath ?? entry.path, entry.name)
+      .slice(dist.length)
+      .replaceAll("\\", "/")
+      .replace(/^\/+/, ""),
+  )
+  .filter((file) => !NOT_LISTED.test(file))
   .sort();
 
 /** `text` with the value of the constant `name` replaced. */
@@ -39,7 +45,8 @@ for (const file of files) {
   const contents = await readFile(join(dist, file));
   version.update(file).update(contents);
   if (file.startsWith("cliplet/models/")) continue;
-  (kind ? (kinds[kind] ??= {}) : always)[file] = `sha256-${createHash("sha256").update(contents).digest("base64")}`;
+  if (kind) kinds[kind] ??= {};
+  (kind ? kinds[kind] : always)[file] = `sha256-${createHash("sha256").update(contents).digest("base64")}`;
 }
 const name = version.digest("hex").slice(0, 16);
 await writeFile(join(dist, "sw.js"), stamp(worker, "VERSION", name));

@@ -46,7 +46,10 @@ export async function serve(folder, { port = 0, prefix = "/", isolated = true, h
       let file = await realpath(join(root, path.slice(prefix.length)));
       if (file !== root && !file.startsWith(root + sep)) throw new Error("outside the folder");
       let found = await stat(file);
-      if (found.isDirectory()) found = await stat((file = join(file, "index.html")));
+      if (found.isDirectory()) {
+        file = join(file, "index.html");
+        found = await stat(file);
+      }
       headers["Content-Type"] = TYPES[extname(file)] ?? "application/octet-stream";
       headers["Content-Length"] = found.size;
       headers.ETag = `"${found.size.toString(16)}-${Math.floor(found.mtimeMs).toString(16)}"`;
@@ -60,7 +63,11 @@ export async function serve(folder, { port = 0, prefix = "/", isolated = true, h
   await new Promise((ready, failed) => server.once("error", failed).listen(port, "127.0.0.1", ready));
   return {
     url: `http://127.0.0.1:${server.address().port}${prefix}`,
-    close: () => new Promise((done) => (server.close(done), server.closeAllConnections())),
+    close: () =>
+      new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
   };
 }
 

@@ -1,0 +1,100 @@
+// Where what is cached of a model lies: keys, addresses in Cache storage, and names in the origin's private file system.
+
+/** What marks the key of a cached model as a source. */
+export const CACHED = "cached:";
+/** Name of the cache and of the folder. */
+const MODELS = "cliplet-models";
+
+/**
+ * What is known of a cached model.
+ * @typedef {object} CacheRecord
+ * @property {string} key the slot that it lies in
+ * @property {string} source
+ * @property {string} name
+ * @property {import("./download.js").FileVersion} version of the file on the server, or of the local one
+ * @property {boolean} complete
+ * @property {number} bytes
+ * @property {string} saved ISO date
+ * @property {boolean} [joined] whether it is one file and no longer parts
+ * @property {string} [owner] the engine that writes it
+ * @property {string} [quantization]
+ * @property {string | null} [checksum]
+ * @property {string | null} [origin]
+ * @property {string | null} [licence]
+ * @property {number} [parameters]
+ */
+
+/**
+ * Where everything that is cached has its addresses; nothing is ever fetched from them. Cache storage takes no others
+ * than those of http, so pages of another kind (of an extension, sandboxed) use a name that is no site's.
+ */
+export function cacheRoot() {
+  const origin = globalThis.location?.origin ?? "";
+  return new URL("/.cliplet/", /^https?:/.test(origin) ? origin : "http://localhost").href;
+}
+
+/**
+ * The address that everything of a model lies under.
+ * @param {string} key
+ */
+export const addressOf = (key) => `${cacheRoot()}${encodeURIComponent(key)}/`;
+
+/**
+ * What a source that is named is cached under: a Hub's model in each quantization, an address as it is.
+ * @param {string} source
+ * @param {string} [quant]
+ */
+export function keyOf(source, quant) {
+  if (/^(cached|kept):/.test(source)) return source.slice(source.indexOf(":") + 1);
+  return source.startsWith("hf:") ? `${source} ${quant}` : source;
+}
+
+const NEXT = "next:";
+
+/**
+ * The two slots of a model: its replacement is written to one while the copy in the other stays.
+ * @param {string} key
+ */
+export const slotsOf = (key) => [key, NEXT + key];
+
+/**
+ * The model's key, from that of either slot.
+ * @param {string} slot
+ */
+export const modelKeyOf = (slot) => (slot.startsWith(NEXT) ? slot.slice(NEXT.length) : slot);
+
+/**
+ * A cache by name, or undefined where there is no such storage.
+ * @param {string} [name]
+ * @returns {Promise<Cache | undefined>}
+ */
+export async function openCache(name = MODELS) {
+  try {
+    return await globalThis.caches?.open(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder of the files; fails where there is none (some private modes, plain http). */
+export const modelFolder = async () =>
+  (await navigator.storage.getDirectory()).getDirectoryHandle(MODELS, { create: true });
+
+/**
+ * A file's name has fewer letters than a key may have.
+ * @param {string} key
+ */
+export async function fileNameFor(key) {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * A model's file; fails where there is none, unless it is to be made.
+ * @param {string} key
+ * @param {{ create?: boolean }} [options]
+ */
+export async function fileHandleOf(key, options) {
+  const [folder, name] = await Promise.all([modelFolder(), fileNameFor(key)]);
+  return folder.getFileHandle(name, options);
+}

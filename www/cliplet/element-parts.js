@@ -1,0 +1,139 @@
+// The element's looks, words and pieces.
+
+export const STYLE = `
+:host { display: block; font: inherit; color-scheme: light dark; }
+:host([hidden]) { display: none; }
+.drop { display: grid; gap: 0.75em; padding: 1em; border: 2px dashed color-mix(in srgb, currentColor 45%, transparent);
+  border-radius: 0.75em; text-align: center; }
+.drop[data-over] { border-color: var(--cliplet-accent, #1f7a74); border-style: solid; }
+button { justify-self: center; font: inherit; min-block-size: 2.5em; padding: 0.25em 1em; border-radius: 0.5em;
+  border: 1px solid currentColor; background: transparent; color: inherit; cursor: pointer; }
+button:disabled { opacity: 0.5; cursor: default; }
+:focus-visible { outline: 3px solid var(--cliplet-accent, #1f7a74); outline-offset: 2px; }
+img { max-inline-size: 100%; max-block-size: 16em; justify-self: center; border-radius: 0.5em; }
+nav { display: flex; justify-content: center; align-items: center; gap: 0.75em; }
+ol { margin: 0; padding: 0; list-style: none; display: grid; gap: 0.35em; text-align: start; }
+li { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 0.75em; }
+.label { overflow-wrap: anywhere; }
+.score { font-variant-numeric: tabular-nums; }
+meter { grid-column: 1 / -1; inline-size: 100%; }
+[hidden] { display: none; }
+p { margin: 0; }
+`;
+
+/**
+ * The element's words, in English; a page in another language sets its own on `ClipletClassifier.words`.
+ * @typedef {object} Words
+ * @property {string} choose on the button, before there is a picture
+ * @property {string} again on the button, when there is one
+ * @property {string} hint below the button
+ * @property {string} loading while the model arrives
+ * @property {(percent: number) => string} loadingPart as it arrives
+ * @property {string} working while a picture is looked at
+ * @property {(label: string, share: string) => string} best the answer
+ * @property {string} previous on the button to the picture before
+ * @property {string} next on the button to the picture after
+ * @property {(number: number, count: number) => string} place of a picture among several
+ * @property {string} noLabels when there is nothing to rank
+ * @property {string} noImages when a folder holds no picture
+ * @property {Partial<Record<import("./errors.js").ErrorCode, string>> & { other: string }} errors for the visitor, by
+ *   the error's code; the event `cliplet-error` carries the error itself
+ */
+
+/** @type {Words} */
+export const WORDS = {
+  choose: "Choose a picture",
+  again: "Choose another picture",
+  hint: "or drop or paste one here",
+  loading: "Loading the model",
+  loadingPart: (percent) => `Loading the model: ${percent} %`,
+  working: "Looking",
+  best: (label, share) => `${label}: ${share}`,
+  previous: "Previous picture",
+  next: "Next picture",
+  place: (number, count) => `${number} of ${count}`,
+  noLabels: "There are no labels to choose from",
+  noImages: "There is no picture in this folder",
+  errors: {
+    image:
+      "This picture could not be read. It may be damaged, too large, or of a kind that this browser does not know.",
+    input: "This is not a picture.",
+    network: "The model or picture could not be fetched. Check the connection and try again.",
+    model: "The model could not be loaded: its file is damaged or incomplete.",
+    unsupported: "This browser cannot run the model. A newer browser can.",
+    engine: "This picture was too much for the memory of this browser. Try a smaller one.",
+    other: "Something went wrong. Try again.",
+  },
+};
+
+/**
+ * A probability as a percentage that never claims certainty.
+ * @param {number} score
+ */
+export function percentage(score) {
+  const value = 100 * score;
+  if (value > 99.9 && value < 100) return "99.9 %";
+  return value < 0.1 ? "< 0.1 %" : `${value.toFixed(1)} %`;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, unknown>} [properties]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** Names and types of the files that are taken for images in a folder. */
+const IMAGE = /\.(avif|bmp|gif|heic|heif|hif|ico|jfif|jpe?g|jxl|pbm|pgm|png|pnm|ppm|svg|tga|tiff?|webp)$/i;
+
+/** @param {File} file */
+export const looksLikeImage = (file) =>
+  (file.type.startsWith("image/") || IMAGE.test(file.name)) && !/^\._/.test(file.name);
+
+/**
+ * The files of a folder and its folders, in the order of their names.
+ * @param {any} entry a FileSystemEntry
+ * @returns {AsyncGenerator<File>}
+ */
+async function* filesOf(entry) {
+  if (entry.isFile) {
+    yield await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return;
+  }
+  if (entry.name === "__MACOSX") return;
+  const reader = entry.createReader();
+  const entries = [];
+  for (;;) {
+    // A reader gives a hundred entries at a time.
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) break;
+    entries.push(...some);
+  }
+  entries.sort((a, b) => a.name.localeCompare(b.name));
+  for (const one of entries) yield* filesOf(one);
+}
+
+/**
+ * The images of what was dropped or pasted, folders included; of single files all, so that one that is no image is told.
+ * @param {DataTransfer | null} transfer
+ * @returns {Promise<{ images: File[], folder: boolean }>}
+ */
+export async function imagesIn(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  const entries = [...(transfer?.items ?? [])].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry);
+  if (!entries.some((entry) => entry?.isDirectory)) {
+    const images = files.filter(looksLikeImage);
+    return { images: images.length > 0 ? images : files.slice(0, 1), folder: false };
+  }
+  const found = [];
+  for (const entry of entries) {
+    for await (const file of filesOf(entry)) if (looksLikeImage(file)) found.push(file);
+  }
+  return { images: found, folder: true };
+}

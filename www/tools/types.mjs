@@ -1,0 +1,37 @@
+// Makes the package's type declarations of the JSDoc in its sources: those that its entries lead to.
+//   node types.mjs DIST
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const dist = process.argv[2];
+if (!dist) {
+  console.error("usage: node types.mjs DIST");
+  process.exit(2);
+}
+const SOURCES = fileURLToPath(new URL("../cliplet", import.meta.url));
+const TSC = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
+const made = await mkdtemp(join(tmpdir(), "cliplet-types-"));
+const written = (await readdir(SOURCES)).filter((file) => file.endsWith(".d.ts") && file !== "ambient.d.ts");
+
+/** Copies a declaration and those that it names. */
+async function take(file, taken = new Set()) {
+  if (taken.has(file)) return;
+  taken.add(file);
+  const from = written.includes(file) ? join(SOURCES, file) : join(made, file);
+  const text = await readFile(from, "utf8");
+  // The compiler names referred files by their place among the sources.
+  const declarations = text.replace(/(reference path=")[^"]*\/([\w-]+\.d\.ts")/g, "$1./$2");
+  await writeFile(join(dist, "cliplet", file), declarations);
+  const named = [...text.matchAll(/(?:from\s+|import\()"\.\/([\w-]+)\.js"/g)].map(([, name]) => `${name}.d.ts`);
+  const referred = [...declarations.matchAll(/reference path="\.\/([\w-]+\.d\.ts)"/g)].map(([, name]) => name);
+  for (const one of [...named, ...referred]) await take(one, taken);
+}
+
+const options = ["--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", made];
+await promisify(execFile)(process.execPath, [TSC, "-p", SOURCES, ...options]);
+for (const entry of ["index.d.ts", "element.d.ts"]) await take(entry);
+await rm(made, { recursive: true });
