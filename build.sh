@@ -196,6 +196,7 @@ build_dist() {
   cp models/*.gguf dist/cliplet/models/ && cp LICENSE dist/cliplet/
   (cd www/tools && npm install --silent --no-save --no-audit --no-fund)
   node www/tools/bundle.mjs dist
+  node www/tools/types.mjs dist
   node www/tools/precache.mjs dist
   say "Built dist/: plain static files for any host"
 }

@@ -59,7 +59,9 @@ const wanted = new Set([...made, WORKER, ...Object.keys(page.metafile.inputs)]);
 for (const input of new Set(inputs)) if (!wanted.has(input)) await rm(join(dist, input), { force: true });
 for (const file of await readdir(join(dist, "cliplet"))) {
   const development = /\.test\.js$|^tsconfig\.json$|^ambient\.d\.ts$/.test(file);
-  if (development) await rm(join(dist, "cliplet", file));
+  // Of an earlier build.
+  const stale = /^shared-.*\.js$/.test(file) && !made.includes(`cliplet/${file}`);
+  if (development || stale) await rm(join(dist, "cliplet", file));
 }
 for (const variant of await readdir(join(dist, "cliplet/wasm"))) {
   await rm(join(dist, "cliplet/wasm", variant, "snippets"), { recursive: true, force: true });
