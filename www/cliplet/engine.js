@@ -10,6 +10,8 @@ import { compiledModules, disposed, EngineStopped, WorkerClient } from "./worker
 /** @typedef {import("./types.js").LoadOptions} LoadOptions */
 /** @typedef {import("./types.js").Info} Info */
 
+/** Milliseconds from the begin of a load for which a new version is waited for where a whole copy is cached. */
+const WAIT_FOR_NEWEST = 3_000;
 const SMALL_MODEL = "models/cliplet-small.gguf";
 
 /** Address of the small model that comes with the package. */
@@ -29,8 +31,22 @@ function beside() {
  * @typedef {object} Recipe
  * @property {import("./model-source.js").SentSource} source
  * @property {{ baseUrl?: string, workerUrl?: string }} host
- * @property {object} settings of the worker's operation "load"
+ * @property {Settings} settings of the worker's operation "load"
  */
+
+/**
+ * @typedef {object} Settings
+ * @property {number} threads
+ * @property {import("./types.js").Variant} [variant]
+ * @property {string} quant
+ * @property {boolean} cache
+ * @property {string} [hub]
+ * @property {number} [stallTimeout]
+ * @property {string} [baseUrl]
+ * @property {boolean} [refresh] passes over the cached copy
+ */
+
+/** @typedef {{ client: WorkerClient, info: any }} Started */
 
 /**
  * A request's arguments, with the buffers to be moved; made anew for every attempt, since moved buffers are gone.
@@ -57,13 +73,14 @@ function recipeOf(source, options) {
  * Starts a worker and loads a model into it.
  * @param {Recipe} recipe
  * @param {{ signal?: AbortSignal, onProgress?: LoadOptions["onProgress"] }} [options]
+ * @returns {Promise<Started>}
  */
 async function start({ source, host, settings }, { signal, onProgress } = {}) {
   if (signal?.aborted) throw cancelled(signal);
   const client = new WorkerClient(host);
   try {
     // While the worker starts.
-    const found = typeof source === "string" ? await lookUp(source, /** @type {any} */ (settings).quant) : undefined;
+    const found = typeof source === "string" ? await lookUp(source, settings.quant) : undefined;
     const args = {
       source,
       found,
@@ -99,6 +116,8 @@ export class Engine {
   #recovering = null;
   #restarts = 0;
   #disposed = false;
+  /** Stops the download of a new version. @type {AbortController | null} */
+  #fetching = null;
 
   /** @returns {Info} */
   get info() {
@@ -114,7 +133,9 @@ export class Engine {
   async load(source, options) {
     if (this.#disposed) throw disposed();
     const recipe = recipeOf(source, options);
-    const { client, info } = await start(recipe, options);
+    const begun = performance.now();
+    const cached = await start(recipe, options);
+    const { client, info } = cached.info.outdated ? await this.#newest(recipe, cached, begun) : cached;
     if (this.#disposed) {
       client.close(disposed());
       throw disposed();
@@ -123,6 +144,33 @@ export class Engine {
     [this.#client, this.#recipe, this.#restarts] = [client, recipe, 0];
     this.#info = described(info, 0);
     await previous?.closeWhenIdle();
+  }
+
+  /**
+   * Fetches the version that the server has by now. The cached copy is used unless the new one is ready shortly; it then
+   * goes on arriving for the next load.
+   * @param {Recipe} recipe
+   * @param {Started} cached
+   * @param {number} begun when the load began
+   * @returns {Promise<Started>}
+   */
+  async #newest(recipe, cached, begun) {
+    this.#fetching?.abort();
+    const stop = new AbortController();
+    this.#fetching = stop;
+    const fetching = start({ ...recipe, settings: { ...recipe.settings, refresh: true } }, { signal: stop.signal });
+    const timeIsUp = new Promise((resolve) => setTimeout(resolve, WAIT_FOR_NEWEST - (performance.now() - begun)));
+    const newest = await Promise.race([fetching.catch(() => undefined), timeIsUp]);
+    if (newest) {
+      cached.client.close(disposed());
+      return /** @type {Started} */ (newest);
+    }
+    if (!recipe.settings.cache) stop.abort();
+    fetching.then(
+      ({ client }) => client.close(disposed()),
+      () => {},
+    );
+    return cached;
   }
 
   async refreshInfo() {
@@ -187,6 +235,7 @@ export class Engine {
 
   dispose() {
     this.#disposed = true;
+    this.#fetching?.abort();
     this.#client?.close(disposed());
   }
 }

@@ -64,6 +64,8 @@ export class WorkerClient {
       else this.close(this.#notStarted(event.message));
     };
     this.#alarm = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(this.alarm);
+    // Outside of a browser it would keep the program from ending.
+    /** @type {any} */ (this.#alarm)?.unref?.();
     if (this.#alarm) this.#alarm.onmessage = ({ data }) => this.#stopped(String(data));
   }
 

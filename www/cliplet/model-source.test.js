@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sourceName, toSentSource } from "./model-source.js";
+import { parseHubId } from "./repository.js";
+
+globalThis.location = { href: "http://localhost/page/", origin: "http://localhost" };
+
+for (const [given, sent] of [
+  ["models/clip.gguf", "http://localhost/page/models/clip.gguf"],
+  ["/clip.gguf", "http://localhost/clip.gguf"],
+  [new URL("http://elsewhere.example/a.gguf"), "http://elsewhere.example/a.gguf"],
+  ["hf:openai/clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  [" openai/clip-vit-base-patch32 ", "hf:openai/clip-vit-base-patch32"],
+  ["laion/CLIP-ViT-B-32@refs/pr/1", "hf:laion/CLIP-ViT-B-32@refs/pr/1"],
+  ["https://huggingface.co/openai/clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  ["https://huggingface.co/openai/clip-vit-base-patch32/tree/main", "hf:openai/clip-vit-base-patch32"],
+  ["https://huggingface.co/openai/clip-vit-base-patch32/tree/abc123", "hf:openai/clip-vit-base-patch32@abc123"],
+  ["https://huggingface.co/a/b/blob/main/model.safetensors", "hf:a/b"],
+  ["https://huggingface.co/a/b/blob/v2/sub/one.gguf", "https://huggingface.co/a/b/resolve/v2/sub/one.gguf"],
+  ["https://huggingface.co/a/b/resolve/main/one.gguf", "https://huggingface.co/a/b/resolve/main/one.gguf"],
+  ["cached:http://localhost/clip.gguf", "cached:http://localhost/clip.gguf"],
+  ["kept:hf:a/b q8", "cached:hf:a/b q8"],
+]) {
+  test(`${given} is ${sent}`, () => assert.equal(toSentSource(given), sent));
+}
+
+test("files stay files; what is no source is refused in words", () => {
+  const file = new Blob(["bytes"]);
+  assert.equal(toSentSource(file), file);
+  assert.deepEqual(toSentSource([file]), [file]);
+  for (const wrong of [[], ["text"], 5, null, {}, "", "http://"]) {
+    assert.throws(() => toSentSource(wrong), { name: "ClipletError", code: "input" });
+  }
+});
+
+test("a Hub id is a name of two parts, perhaps with a revision", () => {
+  assert.deepEqual(parseHubId("hf:a/b"), { id: "a/b", revision: undefined });
+  assert.deepEqual(parseHubId("hf:a/b@refs/pr/1"), { id: "a/b", revision: "refs/pr/1" });
+  for (const wrong of ["hf:a", "hf:../up", "hf:a/../b", "hf:.a/b", "hf:a/b/c"]) assert.throws(() => parseHubId(wrong), { code: "input" });
+});
+
+test("a source's name in messages is short", () => {
+  assert.equal(sourceName("http://localhost/models/clip.gguf"), "clip.gguf");
+  assert.equal(sourceName("hf:a/b"), "hf:a/b");
+  assert.equal(sourceName(new File([], "own.gguf")), "own.gguf");
+});
