@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkCallOptions, checkEmbedding, checkLoadOptions, stringList, templateList } from "./arguments.js";
-import { ClipletError, asClipletError, fromSent, toSent } from "./errors.js";
+import { asClipletError, ClipletError, fromSent, toSent } from "./errors.js";
 
 const refused = (run, words) => assert.throws(run, { name: "ClipletError", code: "input", message: words });
 
 test("labels are one string or several", () => {
   assert.deepEqual(stringList("cat", "labels"), ["cat"]);
   assert.deepEqual(stringList(Object.freeze(["cat", "dog"]), "labels"), ["cat", "dog"]);
-  for (const wrong of [[], [1], undefined, {}]) refused(() => stringList(wrong, "labels"), /labels must be a string or a list/);
+  for (const wrong of [[], [1], undefined, {}])
+    refused(() => stringList(wrong, "labels"), /labels must be a string or a list/);
 });
 
 test("templates are the list, the one, or the usual one", () => {
@@ -38,7 +39,10 @@ test("an error crosses to another thread with code, item and cause", () => {
   const error = new ClipletError("image", "no image", { cause: new RangeError("too large"), item: "a.png" });
   const back = fromSent(structuredClone(toSent(error)));
   assert.ok(back instanceof ClipletError);
-  assert.deepEqual([back.code, back.message, back.item, back.cause.name, back.cause.message], ["image", "no image", "a.png", "RangeError", "too large"]);
+  assert.deepEqual(
+    [back.code, back.message, back.item, back.cause.name, back.cause.message],
+    ["image", "no image", "a.png", "RangeError", "too large"],
+  );
 });
 
 test("anything thrown becomes a ClipletError and stays its cause", () => {

@@ -7,11 +7,14 @@ import { body, withFetch } from "./test-support.js";
 const FILE = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
 const ADDRESS = "http://localhost/models/a%20model.gguf";
 
-/** An answer with the file from `from` on, of which only `count` bytes come before `then`. */
-const part = (from, { count = FILE.length, then = "end", etag = '"one"', ranges = true, type = "application/octet-stream" } = {}) => {
+/** An answer with the file from `from` on, of which only `count` bytes come before `after`. */
+const part = (
+  from,
+  { count = FILE.length, after = "end", etag = '"one"', ranges = true, type = "application/octet-stream" } = {},
+) => {
   const start = ranges ? from : 0;
   const headers = { etag, "content-length": String(FILE.length - start), "content-type": type };
-  return new Response(body(FILE.slice(start, start + count), then), { status: start > 0 ? 206 : 200, headers });
+  return new Response(body(FILE.slice(start, start + count), after), { status: start > 0 ? 206 : 200, headers });
 };
 
 async function all(options) {
@@ -32,31 +35,41 @@ test("a file arrives whole, after its version and size", async () => {
 });
 
 test("a connection that breaks is taken up where it broke", async () => {
-  const requests = withFetch(({ from, count }) => part(from, count < 3 ? { count: 300, then: "break" } : {}));
+  const requests = withFetch(({ from, count }) => part(from, count < 3 ? { count: 300, after: "break" } : {}));
   assert.deepEqual((await all()).bytes, Buffer.from(FILE));
-  assert.deepEqual(requests.map(({ from }) => from), [0, 300, 600]);
+  assert.deepEqual(
+    requests.map(({ from }) => from),
+    [0, 300, 600],
+  );
 });
 
 test("a connection that goes silent is ended and asked for again", async () => {
-  const requests = withFetch(({ from, count }) => part(from, count === 1 ? { count: 400, then: "silence" } : {}));
+  const requests = withFetch(({ from, count }) => part(from, count === 1 ? { count: 400, after: "silence" } : {}));
   assert.deepEqual((await all({ stallTimeout: 50 })).bytes, Buffer.from(FILE));
-  assert.deepEqual(requests.map(({ from }) => from), [0, 400]);
+  assert.deepEqual(
+    requests.map(({ from }) => from),
+    [0, 400],
+  );
   assert.equal(requests[0].signal.aborted, true);
 });
 
 test("a server that never answers is given up in a sentence that says for how long it was waited for", async () => {
   const requests = withFetch(() => new Promise(() => {}));
-  await assert.rejects(all({ stallTimeout: 20 }), { code: "network", item: ADDRESS, message: /a model\.gguf: could not be fetched \(nothing arrived for 0\.02 s\)/ });
+  await assert.rejects(all({ stallTimeout: 20 }), {
+    code: "network",
+    item: ADDRESS,
+    message: /a model\.gguf: could not be fetched \(nothing arrived for 0\.02 s\)/,
+  });
   assert.equal(requests.length, 2);
 });
 
 test("a server without ranges sends all again, and what is there already is dropped", async () => {
-  withFetch(({ from, count }) => part(from, { ranges: false, ...(count === 1 && { count: 500, then: "break" }) }));
+  withFetch(({ from, count }) => part(from, { ranges: false, ...(count === 1 && { count: 500, after: "break" }) }));
   assert.deepEqual((await all()).bytes, Buffer.from(FILE));
 });
 
 test("another version is never mixed with the one that was begun", async () => {
-  withFetch(({ from, count }) => part(from, count === 1 ? { count: 500, then: "break" } : { etag: '"two"' }));
+  withFetch(({ from, count }) => part(from, count === 1 ? { count: 500, after: "break" } : { etag: '"two"' }));
   await assert.rejects(all(), { code: "changed" });
 });
 
@@ -67,7 +80,10 @@ test("a web page in the file's place is refused before a byte of it is taken", a
 
 test("errors of the server: a missing file at once, a passing failure after another attempt", async () => {
   const missing = withFetch(() => new Response("", { status: 404, statusText: "Not Found" }));
-  await assert.rejects(all(), (error) => error instanceof ClipletError && error.code === "network" && error.status === 404);
+  await assert.rejects(
+    all(),
+    (error) => error instanceof ClipletError && error.code === "network" && error.status === 404,
+  );
   assert.equal(missing.length, 1);
   const passing = withFetch(({ from, count }) => (count === 1 ? new Response("", { status: 503 }) : part(from)));
   assert.deepEqual((await all()).bytes, Buffer.from(FILE));
@@ -76,14 +92,16 @@ test("errors of the server: a missing file at once, a passing failure after anot
 
 test("an abort ends it with the signal's reason", async () => {
   const stop = new AbortController();
-  withFetch(({ from }) => part(from, { count: 100, then: "silence" }));
+  withFetch(({ from }) => part(from, { count: 100, after: "silence" }));
   setTimeout(() => stop.abort(new Error("changed my mind")), 20);
   await assert.rejects(all({ signal: stop.signal, stallTimeout: 100 }), /changed my mind/);
 });
 
 test("a server is asked for its version for three seconds at most", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
-  const requests = withFetch(({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))));
+  const requests = withFetch(
+    ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  );
   const asked = serverVersion(ADDRESS);
   context.mock.timers.tick(2_999);
   assert.equal(requests[0].signal.aborted, false);

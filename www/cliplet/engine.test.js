@@ -37,7 +37,11 @@ const { Cliplet } = await import("./cliplet.js");
 const { ClipletError } = await import("./errors.js");
 
 const INFO = { name: "small", dimension: 2, cached: true, cacheError: null, outdated: false };
-const loads = (worker, { id, op }) => op === "load" && (worker.say({ id, value: INFO }), true);
+/** Answers a load; says whether the request was one. */
+const loads = (worker, { id, op }) => {
+  if (op === "load") worker.say({ id, value: INFO });
+  return op === "load";
+};
 const embedding = (image) => Float32Array.of(image.data[0], 1);
 const embeds = (worker, { id, op, images }) =>
   op === "embedImages" && worker.say({ id, value: images.map((image) => ({ value: embedding(image) })) });
@@ -59,8 +63,14 @@ beforeEach(() => {
 test("images go in slices, with progress up to all of them", async () => {
   const clip = await Cliplet.load("m.gguf");
   const seen = [];
-  const found = await clip.embedImage(Array.from({ length: 20 }, (_, i) => image(i)), { onProgress: (progress) => seen.push(progress) });
-  assert.deepEqual(found.map(([first]) => first), Array.from({ length: 20 }, (_, i) => i));
+  const found = await clip.embedImage(
+    Array.from({ length: 20 }, (_, i) => image(i)),
+    { onProgress: (progress) => seen.push(progress) },
+  );
+  assert.deepEqual(
+    found.map(([first]) => first),
+    Array.from({ length: 20 }, (_, i) => i),
+  );
   const sizes = workers[0].requests.filter(({ op }) => op === "embedImages").map(({ images }) => images.length);
   assert.ok(sizes.length > 1 && Math.max(...sizes) <= 8, String(sizes));
   assert.deepEqual(seen.at(-1), { done: 20, total: 20 });
@@ -70,7 +80,10 @@ test("one image that stops the engine has its own error, and all others their em
   respond = (worker, request) => loads(worker, request) || trap(worker, request);
   const clip = await Cliplet.load("m.gguf");
   const found = await clip.embedImage([1, 2, BAD, 3, 4, 5, 6, 7, 8, 9].map(image));
-  assert.deepEqual(found.map((one) => (one instanceof ClipletError ? one.code : one[0])), [1, 2, "engine", 3, 4, 5, 6, 7, 8, 9]);
+  assert.deepEqual(
+    found.map((one) => (one instanceof ClipletError ? one.code : one[0])),
+    [1, 2, "engine", 3, 4, 5, 6, 7, 8, 9],
+  );
   assert.equal(found[2].item, "image 3");
   assert.match(found[2].message, /image 3: the engine stopped at this image/);
   assert.equal(clip.info.restarts, workers.length - 1);
@@ -95,7 +108,10 @@ test("requests that waited behind the one that stopped the engine are answered",
   respond = (worker, request) => loads(worker, request) || trap(worker, request);
   const clip = await Cliplet.load("m.gguf");
   const all = await Promise.allSettled([BAD, 1, 2, 3].map((number) => clip.embedImage(image(number))));
-  assert.deepEqual(all.map(({ status }) => status), ["rejected", "fulfilled", "fulfilled", "fulfilled"]);
+  assert.deepEqual(
+    all.map(({ status }) => status),
+    ["rejected", "fulfilled", "fulfilled", "fulfilled"],
+  );
 });
 
 test("a thread that stops, while its worker waits for it, is noticed", async () => {
@@ -117,23 +133,29 @@ test("a thread that stops, while its worker waits for it, is noticed", async () 
 test("an engine that cannot be started again says so, and is tried again at the next call", async () => {
   let broken = false;
   respond = (worker, request) => {
-    if (request.op === "load" && broken) return worker.say({ id: request.id, error: { code: "network", message: "no connection", item: null } });
+    if (request.op === "load" && broken)
+      return worker.say({ id: request.id, error: { code: "network", message: "no connection", item: null } });
     return loads(worker, request) || trap(worker, request);
   };
   const clip = await Cliplet.load("m.gguf");
   broken = true;
-  await assert.rejects(clip.embedImage(image(BAD)), { code: "engine", message: /could not be started again: no connection/ });
+  await assert.rejects(clip.embedImage(image(BAD)), {
+    code: "engine",
+    message: /could not be started again: no connection/,
+  });
   broken = false;
   assert.deepEqual([...(await clip.embedImage(image(5)))], [5, 1]);
 });
 
 test("a new version that is ready shortly is used, and the cached copy otherwise", async () => {
   const outdated = { ...INFO, outdated: true, name: "old" };
-  const answers = (delay) => (worker, { id, op, refresh }) => {
-    if (op !== "load") return;
-    if (!refresh) worker.say({ id, value: outdated });
-    else setTimeout(() => worker.say({ id, value: { ...INFO, name: "new" } }), delay);
-  };
+  const answers =
+    (delay) =>
+    (worker, { id, op, refresh }) => {
+      if (op !== "load") return;
+      if (!refresh) worker.say({ id, value: outdated });
+      else setTimeout(() => worker.say({ id, value: { ...INFO, name: "new" } }), delay);
+    };
   respond = answers(10);
   assert.equal((await Cliplet.load("m.gguf")).info.name, "new");
   assert.equal(workers[0].terminated, true);
@@ -150,7 +172,8 @@ test("a new version that is ready shortly is used, and the cached copy otherwise
 test("an abort rejects with the signal's reason as cause", async () => {
   respond = (worker, request) => {
     if (loads(worker, request)) return;
-    if (request.op === "abort") worker.say({ id: request.id, error: { code: "cancelled", message: "cancelled", item: null } });
+    if (request.op === "abort")
+      worker.say({ id: request.id, error: { code: "cancelled", message: "cancelled", item: null } });
   };
   const clip = await Cliplet.load("m.gguf");
   const stop = new AbortController();

@@ -47,7 +47,10 @@ test("a copy stays until its replacement is whole", async () => {
   const writer = await write(2, "two", { whole: false });
   const before = await findModel(KEY);
   assert.equal(before.whole.checksum, "1");
-  assert.deepEqual(before.parts.map(({ version }) => version.etag), ["two"]);
+  assert.deepEqual(
+    before.parts.map(({ version }) => version.etag),
+    ["two"],
+  );
   assert.deepEqual(await content(before.whole.key), Buffer.from(bytes(1)));
   assert.equal((await listCached()).length, 1);
   await writer.finish({ bytes: 10, checksum: "2" });

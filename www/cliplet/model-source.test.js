@@ -36,7 +36,8 @@ test("files stay files; what is no source is refused in words", () => {
 test("a Hub id is a name of two parts, perhaps with a revision", () => {
   assert.deepEqual(parseHubId("hf:a/b"), { id: "a/b", revision: undefined });
   assert.deepEqual(parseHubId("hf:a/b@refs/pr/1"), { id: "a/b", revision: "refs/pr/1" });
-  for (const wrong of ["hf:a", "hf:../up", "hf:a/../b", "hf:.a/b", "hf:a/b/c"]) assert.throws(() => parseHubId(wrong), { code: "input" });
+  for (const wrong of ["hf:a", "hf:../up", "hf:a/../b", "hf:.a/b", "hf:a/b/c"])
+    assert.throws(() => parseHubId(wrong), { code: "input" });
 });
 
 test("a source's name in messages is short", () => {

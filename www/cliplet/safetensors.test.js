@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { startFirst } from "./safetensors.js";
 
 const header = new TextEncoder().encode('{"__metadata__":{}}');
-const file = Buffer.concat([new Uint8Array(BigUint64Array.of(BigInt(header.length)).buffer), header, Buffer.from("the weights")]);
+const file = Buffer.concat([
+  new Uint8Array(BigUint64Array.of(BigInt(header.length)).buffer),
+  header,
+  Buffer.from("the weights"),
+]);
 
 async function* pieces(size) {
   for (let at = 0; at < file.length; at += size) yield new Uint8Array(file.subarray(at, at + size));

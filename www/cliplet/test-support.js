@@ -57,17 +57,17 @@ export function withFetch(answer) {
 /**
  * A body that gives `bytes`, then breaks off or goes silent.
  * @param {Uint8Array} bytes
- * @param {"end" | "break" | "silence"} then
+ * @param {"end" | "break" | "silence"} after
  */
-export function body(bytes, then = "end") {
+export function body(bytes, after = "end") {
   let sent = false;
   return new ReadableStream({
     pull(controller) {
       if (!sent) {
         sent = true;
         controller.enqueue(bytes);
-      } else if (then === "end") controller.close();
-      else if (then === "break") controller.error(new TypeError("network error"));
+      } else if (after === "end") controller.close();
+      else if (after === "break") controller.error(new TypeError("network error"));
       else return new Promise(() => {});
     },
   });

@@ -58,7 +58,7 @@ const inputs = [entries, worker].flatMap(({ metafile }) => Object.keys(metafile.
 const wanted = new Set([...made, WORKER, ...Object.keys(page.metafile.inputs)]);
 for (const input of new Set(inputs)) if (!wanted.has(input)) await rm(join(dist, input), { force: true });
 for (const file of await readdir(join(dist, "cliplet"))) {
-  const development = /\.test\.js$|^tsconfig\.json$|^ambient\.d\.ts$/.test(file);
+  const development = /\.test\.js$|^test-support\.js$|^tsconfig\.json$|^ambient\.d\.ts$/.test(file);
   // Of an earlier build.
   const stale = /^shared-.*\.js$/.test(file) && !made.includes(`cliplet/${file}`);
   if (development || stale) await rm(join(dist, "cliplet", file));

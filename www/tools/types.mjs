@@ -33,5 +33,5 @@ async function take(file, taken = new Set()) {
 
 const options = ["--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", made];
 await promisify(execFile)(process.execPath, [TSC, "-p", SOURCES, ...options]);
-for (const entry of ["index.d.ts", "element.d.ts"]) await take(entry);
+for (const entry of ["index", "element", "react", "preact", "svelte", "vue"]) await take(`${entry}.d.ts`);
 await rm(made, { recursive: true });
