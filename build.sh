@@ -224,6 +224,7 @@ test_wasm() {
   for features in "" relaxed-simd; do
     say "wasm tests in headless Chromium (features: ${features:-none})"
     wasm_test "$features" crates/kernels kernels
+    wasm_test "$features" crates/kernels convolutions
     wasm_test "$features" crates/wasm web
   done
   wasm_test "" . wasm_golden
@@ -271,7 +272,7 @@ check_api() {
 check_on() {
   say "== $1"
   CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$2 CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=$2 \
-    cargo test --quiet "${@:3}" --package cliplet-kernels --package cliplet --lib --test kernels --test parity --test quantized
+    cargo test --quiet "${@:3}" --package cliplet-kernels --package cliplet --lib --test kernels --test convolutions --test parity --test quantized
 }
 
 check_processors() (

@@ -10,6 +10,8 @@ pub enum Activation {
     QuickGelu,
     /// `x * Φ(x)` through the error function (`gelu`).
     Gelu,
+    /// `min(max(x, 0), 6)` (`relu6`), what EfficientNet-Lite and MobileNets are trained with.
+    Relu6,
 }
 
 impl Activation {
@@ -25,6 +27,7 @@ impl Function for Activation {
         match self {
             Self::QuickGelu => quick_gelu(x),
             Self::Gelu => gelu(x),
+            Self::Relu6 => relu6(x),
         }
     }
 }
@@ -34,6 +37,7 @@ vectorized! {
         match activation {
             Activation::QuickGelu => map::<V>(x, Activation::QuickGelu),
             Activation::Gelu => map::<V>(x, Activation::Gelu),
+            Activation::Relu6 => map::<V>(x, Activation::Relu6),
         }
     }
 }
@@ -49,6 +53,12 @@ fn quick_gelu<V: Lanes>(x: V) -> V {
 #[inline(always)]
 fn gelu<V: Lanes>(x: V) -> V {
     x * V::splat(0.5) * (V::splat(1.0) + erf(x * V::splat(std::f32::consts::FRAC_1_SQRT_2)))
+}
+
+/// [`Activation::Relu6`] of each lane: NaN becomes 0.
+#[inline(always)]
+pub fn relu6<V: Lanes>(x: V) -> V {
+    V::splat(6.0).least(V::splat(0.0).greatest(x))
 }
 
 /// The error function to 3e-7 (Abramowitz and Stegun 7.1.26).
@@ -87,5 +97,8 @@ mod tests {
         {
             assert!((got - want).abs() < 1e-5, "{got} is not {want}");
         }
+        let mut x = [-3.0, 0.0, 0.5, 6.0, 7.0, f32::NAN];
+        Activation::Relu6.apply(&mut x);
+        assert_eq!(x, [0.0, 0.0, 0.5, 6.0, 6.0, 0.0]);
     }
 }

@@ -26,20 +26,38 @@ pub struct Codes {
 impl Codes {
     /// Quantizes `x`, `[rows, k]`, for a kernel.
     pub fn of(x: &[f32], k: usize, kernel: &Kernel) -> Self {
-        let (count, stride, height) = (x.len() / k, k.next_multiple_of(GROUP), kernel.rows);
-        let mut rows = vec![RowCode::default(); count];
-        let mut codes: Vec<Code> = vec![0; count * stride];
-        let tiles = x.chunks(height * k).zip(codes.chunks_mut(height * stride));
-        let jobs = tiles.zip(rows.chunks_mut(height)).collect();
-        parallel::each(jobs, height * k, |((x, codes), rows)| {
+        let mut all = Self::zeros(x.len() / k, k, kernel);
+        parallel::each(all.jobs(x, k).collect(), kernel.rows * k, |(x, codes, rows)| {
             quantize_tile(x, k, kernel, codes, rows);
         });
+        all
+    }
+
+    /// [`Self::of`] by one thread.
+    pub fn of_part(x: &[f32], k: usize, kernel: &Kernel) -> Self {
+        let mut all = Self::zeros(x.len() / k, k, kernel);
+        all.jobs(x, k)
+            .for_each(|(x, codes, rows)| quantize_tile(x, k, kernel, codes, rows));
+        all
+    }
+
+    fn zeros(count: usize, k: usize, kernel: &Kernel) -> Self {
+        let stride = k.next_multiple_of(GROUP);
         Self {
-            rows,
-            codes,
+            rows: vec![RowCode::default(); count],
+            codes: vec![0; count * stride],
             stride,
-            height,
+            height: kernel.rows,
         }
+    }
+
+    /// For every tile: its rows of `x`, and room for their codes and for how they are quantized.
+    fn jobs<'a>(&'a mut self, x: &'a [f32], k: usize) -> impl Iterator<Item = Job<'a>> {
+        let codes = self.codes.chunks_mut(self.height * self.stride);
+        let tiles = x.chunks(self.height * k).zip(codes);
+        tiles
+            .zip(self.rows.chunks_mut(self.height))
+            .map(|((x, codes), rows)| (x, codes, rows))
     }
 
     /// Every tile: which rows it holds, and their codes.
@@ -51,6 +69,9 @@ impl Codes {
         })
     }
 }
+
+/// A tile's rows of activations, its codes, and how each row is quantized.
+type Job<'a> = (&'a [f32], &'a mut [Code], &'a mut [RowCode]);
 
 vectorized! {
     /// Quantizes the rows of one tile and lays their codes side by side.

@@ -60,6 +60,9 @@ impl Finisher<'_> {
             Epilogue::Activation(Activation::Gelu) => {
                 self.panels::<V>(sums, Epilogue::Activation(Activation::Gelu))
             }
+            Epilogue::Activation(Activation::Relu6) => {
+                self.panels::<V>(sums, Epilogue::Activation(Activation::Relu6))
+            }
             Epilogue::Residual(residual) => self.panels::<V>(sums, Epilogue::Residual(residual)),
         }
     }

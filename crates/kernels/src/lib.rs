@@ -12,8 +12,10 @@ mod attention;
 mod codes;
 #[cfg(feature = "counting-allocator")]
 mod counting_allocator;
+mod depthwise;
 mod epilogue;
 mod error;
+mod inverted_residual;
 mod lanes;
 mod lay;
 mod linear;
@@ -22,7 +24,9 @@ mod pack;
 mod parallel;
 mod quantize;
 pub mod resample;
+mod stem;
 mod vector;
+mod window;
 
 pub use activation::Activation;
 pub use allocator::LineAligned;
@@ -30,13 +34,17 @@ pub use arch::{Kernel, available};
 pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
 #[cfg(feature = "counting-allocator")]
 pub use counting_allocator::CountingAllocator;
+pub use depthwise::{DepthwiseFilters, Extent, depthwise, depthwise_reference};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
-pub use linear::{linear, linear_with};
+pub use inverted_residual::InvertedResidual;
+pub use linear::{Pointwise, linear, linear_with};
 pub use norm::layer_norm;
 pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder, Q4_GROUP};
 pub use parallel::{map_on_pool, on_pool, threads};
 pub use quantize::CodeRange;
+pub use stem::{StemFilters, stem, stem_reference};
+pub use window::Window;
 
 /// Name of the implementation in use, such as `avx512-vnni` or `relaxed-simd`.
 pub fn backend() -> &'static str {

@@ -57,6 +57,30 @@ pub fn linear_with(
     out
 }
 
+/// A packed matrix and the bias of each of its outputs: of an image, a pointwise convolution.
+#[derive(Clone, Copy)]
+pub struct Pointwise<'a> {
+    /// Outputs by inputs.
+    pub matrix: &'a PackedMatrix,
+    /// One an output.
+    pub bias: &'a [f32],
+}
+
+/// [`linear_with`] by one thread, into `out`.
+pub(crate) fn linear_into(kernel: &Kernel, x: &[f32], w: Pointwise, epilogue: Epilogue, out: &mut [f32]) {
+    let (n, k) = (w.matrix.n(), w.matrix.k());
+    assert!(x.len().is_multiple_of(k) && w.bias.len() == n && out.len() == x.len() / k * n);
+    let codes = Codes::of_part(x, k, kernel);
+    let finisher = Finisher {
+        coded: &codes.rows,
+        w: w.matrix,
+        bias: Some(w.bias),
+        epilogue,
+        out: SharedRows::new(out),
+    };
+    multiply(kernel, &codes, 0..w.matrix.panels(), &finisher);
+}
+
 /// Computes the outputs of some panels for all rows.
 fn multiply(kernel: &Kernel, codes: &Codes, panels: Range<usize>, finisher: &Finisher) {
     let w = finisher.w;
