@@ -1,8 +1,7 @@
-// The package as it would be published: what it holds, the custom element, and the Vite example built
-// from it.
+// The package as it would be published: what it holds, and the Vite example built from it.
 
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,16 +26,34 @@ test.afterAll(() => rm(work, { recursive: true }));
 
 test("npm pack takes what is needed and nothing else", async () => {
   const files = packed.files.map(({ path }) => path).sort();
-  for (const needed of ["LICENSE", "README.md", "element.d.ts", "element.js", "index.d.ts", "index.js", "package.json", "worker.js", "models/cliplet-small.gguf"]) {
+  for (const needed of [
+    "LICENSE",
+    "README.md",
+    "element.d.ts",
+    "element.js",
+    "index.d.ts",
+    "index.js",
+    "react.d.ts",
+    "package.json",
+    "worker.js",
+    "models/cliplet-small.gguf",
+  ]) {
     expect(files).toContain(needed);
   }
-  for (const variant of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) expect(files).toContain(`wasm/${variant}/cliplet_bg.wasm`);
-  const strange = files.filter((file) => !/^(LICENSE|README\.md|package\.json|[\w.-]+\.(js|d\.ts)|models\/cliplet-small\.gguf|wasm\/[\w-]+\/cliplet_bg\.wasm)$/.test(file));
+  for (const variant of ["simd", "relaxed", "simd-threads", "relaxed-threads"])
+    expect(files).toContain(`wasm/${variant}/cliplet_bg.wasm`);
+  const strange = files.filter(
+    (file) =>
+      !/^(LICENSE|README\.md|package\.json|[\w.-]+\.(js|d\.ts)|models\/cliplet-small\.gguf|wasm\/[\w-]+\/cliplet_bg\.wasm)$/.test(
+        file,
+      ),
+  );
   expect(strange).toEqual([]);
   // Every script that another imports is there.
   for (const file of files.filter((name) => /^[^/]+\.js$/.test(name))) {
     const code = await readFile(join(DIST, "cliplet", file), "utf8");
-    for (const [, wanted] of code.matchAll(/(?:from|import\(|new URL\()\s*"\.\/([^"]+\.js)"/g)) expect(files, `${file} wants ${wanted}`).toContain(wanted);
+    for (const [, wanted] of code.matchAll(/(?:from|import\(|new URL\()\s*"\.\/([^"]+\.js)"/g))
+      expect(files, `${file} wants ${wanted}`).toContain(wanted);
   }
 });
 
@@ -48,15 +65,23 @@ async function answers(page, address, threads) {
   await expect(page.locator("#speed")).toContainText(threads);
 }
 
-test("the Vite example, built from the package, answers in a sub-folder, with threads and without", { tag: "@threads" }, async ({ page }) => {
+test("the Vite example, built from the package, answers in a sub-folder, with threads and without", {
+  tag: "@threads",
+}, async ({ page }) => {
   test.setTimeout(180_000);
   const root = join(work, "example");
-  await cp(EXAMPLE, root, { recursive: true, filter: (path) => !/node_modules|dist|\.tgz/.test(path.slice(EXAMPLE.length)) });
+  await cp(EXAMPLE, root, {
+    recursive: true,
+    filter: (path) => !/node_modules|dist|\.tgz/.test(path.slice(EXAMPLE.length)),
+  });
   await mkdir(join(root, "node_modules"));
   await run("tar", ["-xzf", join(work, packed.filename), "-C", join(root, "node_modules")]);
   await cp(join(root, "node_modules/package"), join(root, "node_modules/cliplet"), { recursive: true });
   // The example's configuration imports Vite by name, as an installed one does.
-  await cp(fileURLToPath(new URL("node_modules", import.meta.url)), join(root, "node_modules"), { recursive: true, force: false });
+  await cp(fileURLToPath(new URL("node_modules", import.meta.url)), join(root, "node_modules"), {
+    recursive: true,
+    force: false,
+  });
   await build({ root, configFile: join(root, "vite.config.js"), logLevel: "error" });
   expect(await readdir(join(root, "dist"))).toContain("index.html");
   for (const [isolated, threads] of [
@@ -67,60 +92,4 @@ test("the Vite example, built from the package, answers in a sub-folder, with th
     await answers(page, server.url, threads);
     await server.close();
   }
-});
-
-test.describe("the element", () => {
-  /** A page of the site that holds elements, with a policy as strict as the page's own. */
-  const html = (body) => `<!doctype html><html lang="en"><title>elements</title><link rel="icon" href="data:,">
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src blob: data:">
-    <main><h1>Elements</h1>${body}</main><script type="module" src="cliplet/element.js"></script></html>`;
-  const open = async (page, site, body) => {
-    await page.route("**/elements.html", (route) =>
-      route.fulfill({ contentType: "text/html", headers: { "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Opener-Policy": "same-origin" }, body: html(body) }),
-    );
-    await page.goto(`${site}elements.html`);
-    await page.evaluate(() => customElements.whenDefined("cliplet-classifier"));
-  };
-  const choose = async (page, place, buffer) =>
-    place.locator("input").setInputFiles({ name: "one.png", mimeType: "image/png", buffer });
-
-  test("ranks its labels, says so, and asks again when they change", async ({ page, site }) => {
-    await open(page, site, `<cliplet-classifier labels="blue square, red circle, <b>bold</b>" template="a {}" top-k="2"></cliplet-classifier>`);
-    const place = page.locator("cliplet-classifier");
-    const heard = page.evaluate(() => new Promise((resolve) => addEventListener("cliplet-result", ({ detail }) => resolve(detail), { once: true })));
-    await choose(page, place, await draw(page, paints.redCircle));
-    await expect(place.locator("li").first()).toContainText("red circle", { timeout: 40_000 });
-    await expect(place.locator("li")).toHaveCount(2);
-    await expect(place.getByRole("status")).toContainText("red circle");
-    expect((await heard)[0]).toMatchObject({ label: "red circle" });
-    await place.evaluate((element) => (element.labels = ["blue thing", "red thing", "green thing"]));
-    await expect(place.locator("li").first()).toContainText("red thing");
-    expect(await place.evaluate((element, image) => element.classify(image).then((ranked) => ranked.length), null)).toBe(0);
-    await expect(place.getByRole("status")).toContainText("must be a Blob");
-  });
-
-  test("an engine that was disposed of is started anew", async ({ page, site }) => {
-    await open(page, site, `<cliplet-classifier labels="blue square, red circle" threads="1"></cliplet-classifier>`);
-    const place = page.locator("cliplet-classifier");
-    await choose(page, place, await draw(page, paints.redCircle));
-    await expect(place.locator("li").first()).toContainText("red circle", { timeout: 40_000 });
-    await place.evaluate(async (element) => (await element.load()).dispose());
-    await place.evaluate((element) => (element.labels = ["blue thing", "red thing"]));
-    await expect(place.locator("li").first()).toContainText("red thing", { timeout: 40_000 });
-  });
-
-  test("two elements share one engine; a bad picture is said and told as an event", async ({ page, site }) => {
-    const workers = [];
-    page.on("worker", (worker) => workers.push(worker.url()));
-    await open(page, site, `<cliplet-classifier id="a" labels="red circle, cat" threads="1"></cliplet-classifier><cliplet-classifier id="b" labels="dog, blue square" threads="1"></cliplet-classifier>`);
-    await choose(page, page.locator("#a"), await draw(page, paints.redCircle));
-    await choose(page, page.locator("#b"), await draw(page, paints.blueSquare));
-    await expect(page.locator("#a li").first()).toContainText("red circle", { timeout: 40_000 });
-    await expect(page.locator("#b li").first()).toContainText("blue square", { timeout: 40_000 });
-    expect(workers.filter((url) => url.endsWith("/worker.js"))).toHaveLength(1);
-    const told = page.evaluate(() => new Promise((resolve) => addEventListener("cliplet-error", ({ detail }) => resolve(detail.code), { once: true })));
-    await choose(page, page.locator("#a"), Buffer.from("no picture"));
-    expect(await told).toBe("image");
-    await expect(page.locator("#a li")).toHaveCount(0);
-  });
 });

@@ -1,19 +1,8 @@
 // The JavaScript package as a web developer uses it.
 
-import { draw, expect, paints, test } from "./page.mjs";
-
-/** Runs code in a bare page of the site with the package imported as `cliplet`. */
-async function run(page, site, code, argument) {
-  await page.goto(`${site}example.html`);
-  return page.evaluate(
-    async ([source, given]) => {
-      const cliplet = await import(new URL("cliplet/index.js", document.baseURI).href);
-      const AsyncFunction = (async () => {}).constructor;
-      return new AsyncFunction("cliplet", "given", source)(cliplet, given);
-    },
-    [code, argument],
-  );
-}
+import { serve } from "../../www/tools/serve.mjs";
+import { run } from "./bare.mjs";
+import { DIST, draw, expect, paints, test } from "./page.mjs";
 
 test("the ten-line example answers", async ({ page, site }) => {
   await page.goto(`${site}example.html`);
@@ -44,10 +33,12 @@ test("only prompts not seen before are embedded", async ({ page, site }) => {
 });
 
 test("every kind of picture gives the same embedding; normalised ones have length one", async ({ page, site }) => {
-  const png = (await (async () => {
-    await page.goto(site);
-    return draw(page, paints.blueSquare);
-  })()).toString("base64");
+  const png = (
+    await (async () => {
+      await page.goto(site);
+      return draw(page, paints.blueSquare);
+    })()
+  ).toString("base64");
   const found = await run(
     page,
     site,
@@ -93,7 +84,7 @@ test("mistakes are ClipletErrors with a code, and the engine goes on", async ({ 
        await code(clip.classify(new Blob(["no picture"]), ["a"])),
        await code(clip.classify(picture, [])),
        await code(clip.classify(picture, ["a"], { template: "no place" })),
-       await code(clip.classify("a string", ["a"])),
+       await code(clip.classify(5, ["a"])),
        await code(clip.classify(picture, ["a"], { signal: aborted.signal })),
        await many,
        await code(clip.classify(picture, ["a"])),
@@ -146,7 +137,10 @@ const growths = [
 ];
 
 for (const [how, threads, growth] of growths) {
-  test(`memory stays flat over five hundred pictures ${how}`, { tag: threads > 1 ? "@threads" : [] }, async ({ page, site }) => {
+  test(`memory stays flat over five hundred pictures ${how}`, { tag: threads > 1 ? "@threads" : [] }, async ({
+    page,
+    site,
+  }) => {
     const [early, late] = await run(
       page,
       site,
@@ -165,3 +159,166 @@ for (const [how, threads, growth] of growths) {
     expect(late - early).toBeLessThanOrEqual(growth);
   });
 }
+
+test("images may be addresses, bytes, frames, drawings and lists of them", async ({ page, site }) => {
+  await page.goto(site);
+  const png = (await draw(page, paints.blueSquare)).toString("base64");
+  const found = await run(
+    page,
+    site,
+    `const clip = await cliplet.Cliplet.load();
+     const address = "data:image/png;base64," + given;
+     const blob = await (await fetch(address)).blob();
+     const bytes = await blob.arrayBuffer();
+     const bitmap = await createImageBitmap(blob);
+     const frame = new VideoFrame(bitmap, { timestamp: 0 });
+     const transfer = new DataTransfer();
+     transfer.items.add(new File([blob], "one.png", { type: "image/png" }));
+     transfer.items.add(new File([blob], "two.png", { type: "image/png" }));
+     const unfinished = Object.assign(new Image(), { src: address });
+     const kinds = [blob, address, new URL(address), bytes, new Uint8Array(bytes), new DataView(bytes), unfinished, bitmap];
+     const embeddings = [...await clip.embedImage(kinds), ...await clip.embedImage(transfer.files), await clip.embedImage(frame)];
+     const failed = embeddings.filter((one) => one instanceof cliplet.ClipletError).map(({ message }) => message);
+     const far = embeddings.map((e) => Math.max(...e.map((x, i) => Math.abs(x - embeddings[0][i]))));
+     const list = await clip.classify(transfer.files, Object.freeze(["red circle", "blue square"]), { template: "a {}" });
+     const mixed = await clip.classify([embeddings[0], blob, "no-such-file.png"], ["red circle", "blue square"], { template: "a {}" });
+     clip.dispose();
+     frame.close();
+     return { failed, far, list: list.map(([{ label }]) => label), mixed: mixed.map((one) => one[0]?.label ?? [one.code, one.item, one.message]) };`,
+    png,
+  );
+  expect(found.failed).toEqual([]);
+  // A frame's colors may have gone through another color space.
+  expect(Math.max(...found.far.slice(0, -1))).toBeLessThan(1e-5);
+  expect(found.far.at(-1)).toBeLessThan(0.1);
+  expect(found.list).toEqual(["blue square", "blue square"]);
+  expect(found.mixed).toEqual([
+    "blue square",
+    "blue square",
+    ["network", "no-such-file.png", expect.stringContaining("404")],
+  ]);
+});
+
+test("several images: each has its own answer or error, with its name", async ({ page, site }) => {
+  await page.goto(site);
+  const png = (await draw(page, paints.redCircle)).toString("base64");
+  const found = await run(
+    page,
+    site,
+    `const clip = await cliplet.Cliplet.load();
+     const blob = await (await fetch("data:image/png;base64," + given)).blob();
+     const seen = [];
+     const images = [blob, new File(["no picture"], "notes.png"), 7, blob];
+     const results = await clip.embedImage(images, { onProgress: (progress) => seen.push(progress) });
+     return { told: results.map((one) => (one instanceof cliplet.ClipletError ? [one.name, one.code, one.item] : one.length)), last: seen.at(-1), width: clip.info.dimension };`,
+    png,
+  );
+  expect(found.told).toEqual([
+    found.width,
+    ["ClipletError", "image", "notes.png"],
+    ["ClipletError", "input", "image 3"],
+    found.width,
+  ]);
+  expect(found.last).toEqual({ done: 4, total: 4 });
+});
+
+test("an abort keeps its reason, misuse is said, and a block disposes of its engine", async ({ page, site }) => {
+  const found = await run(
+    page,
+    site,
+    `const told = (error) => [error.name, error.code, error.message];
+     const clip = await cliplet.Cliplet.load();
+     const stop = new AbortController();
+     const labels = Array.from({ length: 2000 }, (_, i) => "thing " + i);
+     const waiting = clip.embedLabels(labels, { signal: stop.signal }).catch((error) => error);
+     stop.abort(new Error("changed my mind"));
+     const cancelled = await waiting;
+     const foreign = await clip.classify(new Float32Array(3), ["a"]).catch(told);
+     const topK = await clip.classify(new ImageData(8, 8), ["a"], { topK: -1 }).catch(told);
+     let made;
+     try { new cliplet.Cliplet(); } catch (error) { made = told(error); }
+     const variant = await cliplet.Cliplet.load(undefined, { variant: "gpu" }).catch(told);
+     clip[Symbol.dispose]();
+     const after = await clip.embedText("a").catch(told);
+     return { cancelled: [cancelled.name, cancelled.code, cancelled.cause.message], foreign, topK, made, variant, after };`,
+  );
+  expect(found.cancelled).toEqual(["ClipletError", "cancelled", "changed my mind"]);
+  const input = (words) => ["ClipletError", "input", expect.stringMatching(words)];
+  expect(found.foreign).toEqual(input(/3 numbers/));
+  expect(found.topK).toEqual(input(/topK .* -1/));
+  expect(found.made).toEqual(input(/Cliplet\.load/));
+  expect(found.variant).toEqual(input(/variant/));
+  expect(found.after.slice(0, 2)).toEqual(["ClipletError", "disposed"]);
+});
+
+test("progress of every long call ends with all of it", async ({ page, site }) => {
+  const found = await run(
+    page,
+    site,
+    `const lasts = {};
+     const last = (name) => ({ onProgress: (progress) => (lasts[name] = progress) });
+     const clip = await cliplet.Cliplet.load(undefined, last("load"));
+     const image = new ImageData(30, 30);
+     await clip.embedImage(image, last("embedImage"));
+     await clip.embedText(Array.from({ length: 70 }, (_, i) => "text " + i), last("embedText"));
+     await clip.embedLabels(["a", "b", "a"], last("embedLabels"));
+     await clip.embedLabels(["a", "b"], last("again"));
+     await clip.classify([image, image], ["a", "c"], last("classify"));
+     clip.dispose();
+     return lasts;`,
+  );
+  expect(found.load.loaded).toBe(found.load.total);
+  expect(found).toMatchObject({
+    embedImage: { done: 1, total: 1 },
+    embedText: { done: 70, total: 70 },
+    embedLabels: { done: 2, total: 2 },
+    again: { done: 2, total: 2 },
+    classify: { done: 4, total: 4 },
+  });
+});
+
+test.describe("an image of another site", () => {
+  const PORT = 18_449;
+  test.use({ served: { isolated: false }, friends: [`http://127.0.0.1:${PORT}`], serviceWorkers: "block" });
+
+  test("says what both sides must do to let it be read", async ({ page, site }) => {
+    const other = await serve(DIST, { port: PORT, isolated: false });
+    const error = await run(
+      page,
+      site,
+      `const clip = await cliplet.Cliplet.load();
+       const image = Object.assign(new Image(), { src: given });
+       await image.decode();
+       return clip.embedImage(image).catch(({ name, code, item, message, cause }) => ({ name, code, item, message, cause: cause.name }));`,
+      `${other.url}icons/192.png`,
+    );
+    await other.close();
+    expect(error).toMatchObject({
+      name: "ClipletError",
+      code: "image",
+      item: `${other.url}icons/192.png`,
+      cause: "SecurityError",
+    });
+    expect(error.message).toMatch(/crossorigin="anonymous".*Access-Control-Allow-Origin/);
+  });
+});
+
+test("names of earlier versions work, and say once what to write", async ({ page, site }) => {
+  const warned = [];
+  page.on("console", (message) => message.type() === "warning" && warned.push(message.text()));
+  const found = await run(
+    page,
+    site,
+    `const clip = await cliplet.Cliplet.load(undefined, { keep: true });
+     const { kept, keepProblem } = clip.info;
+     const [model] = await cliplet.Cliplet.kept();
+     await cliplet.Cliplet.kept();
+     const again = await cliplet.Cliplet.load(model.id.replace("cached:", "kept:"));
+     await cliplet.Cliplet.forget(model.id.replace("cached:", "kept:"));
+     const left = (await cliplet.Cliplet.listCached()).length;
+     return { kept, keepProblem, left, loaded: again.info.name === clip.info.name };`,
+  );
+  expect(found).toEqual({ kept: true, keepProblem: null, left: 0, loaded: true });
+  expect(warned.filter((text) => text.includes("Cliplet.kept"))).toHaveLength(1);
+  expect(warned.filter((text) => text.includes("Cliplet.forget"))).toHaveLength(1);
+});

@@ -74,7 +74,8 @@ function borrowed(address) {
  */
 function startAt(address, start, file) {
   if (typeof Worker === "undefined") noWorkers();
-  const beside = import.meta.url.replace(/[^/]*$/, file);
+  // Bundles of the old kind have no address.
+  const beside = (import.meta.url ?? "").replace(/[^/]*$/, file);
   const script = address ?? beside;
   try {
     if (fromAnotherOrigin(script)) return borrowed(script);

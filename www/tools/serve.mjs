@@ -24,18 +24,23 @@ const TYPES = {
 /**
  * Starts a server for `folder`.
  * @param {string} folder
- * @param {{port?: number, prefix?: string, isolated?: boolean, hub?: string, onRequest?: (path: string) => void}} options `prefix` serves the folder
- *   below a sub-path such as "/some/where/"; `isolated: false` leaves all headers out that a plain host
- *   does not set; `hub` is another Hub's origin; `onRequest(path)` is told of every request.
+ * @param {{port?: number, prefix?: string, isolated?: boolean, cors?: boolean, hub?: string, onRequest?: (path: string) => void}} options
+ *   `prefix` serves the folder below a sub-path such as "/some/where/"; `isolated: false` leaves all headers out that a plain
+ *   host does not set; `cors` lets other sites read the files, as a CDN does; `hub` is another Hub's origin;
+ *   `onRequest(path)` is told of every request.
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
-export async function serve(folder, { port = 0, prefix = "/", isolated = true, hub, onRequest } = {}) {
+export async function serve(folder, { port = 0, prefix = "/", isolated = true, cors = false, hub, onRequest } = {}) {
   const root = await realpath(folder);
   const server = createServer(async (request, response) => {
     const headers = { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" };
     if (isolated) {
       headers["Cross-Origin-Opener-Policy"] = "same-origin";
       headers["Cross-Origin-Embedder-Policy"] = "require-corp";
+    }
+    if (cors) {
+      headers["Access-Control-Allow-Origin"] = "*";
+      headers["Cross-Origin-Resource-Policy"] = "cross-origin";
     }
     try {
       const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);

@@ -1,0 +1,22 @@
+// The package in a page with nothing on it.
+
+/**
+ * Runs code in a bare page of the site: `cliplet` is the package, `given` the argument.
+ * @param {import("@playwright/test").Page} page
+ * @param {string} site
+ * @param {string} code body of an async function
+ * @param {unknown} [given]
+ * @param {string} [entry] address of the package, where it is not the site's own
+ */
+export async function run(page, site, code, given = null, entry = `${site}cliplet/index.js`) {
+  const bare = `${site}example.html`;
+  if (page.url() !== bare) await page.goto(bare);
+  return page.evaluate(
+    async ([source, given, entry]) => {
+      const cliplet = await import(entry);
+      const AsyncFunction = (async () => {}).constructor;
+      return new AsyncFunction("cliplet", "given", source)(cliplet, given);
+    },
+    [code, given, entry],
+  );
+}
