@@ -70,6 +70,30 @@ mod tests {
         assert!((ranked[0].score - 1.0 / (1.0 + (-6.324_555_f32).exp())).abs() < 1e-6);
     }
 
+    /// One case of tests/parity/scores.json, which the page's JavaScript is checked against too.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        scale: f32,
+        cosines: Vec<f32>,
+        order: Vec<usize>,
+        probabilities: Vec<f32>,
+    }
+
+    #[test]
+    fn ranks_as_numpy_does() {
+        let cases: Vec<Case> = serde_json::from_str(include_str!("../../tests/parity/scores.json")).unwrap();
+        for case in cases {
+            let labels: Vec<String> = (0..case.cosines.len()).map(|i| i.to_string()).collect();
+            let logits: Vec<f32> = case.cosines.iter().map(|cosine| case.scale * cosine).collect();
+            let ranked = rank(&labels, &logits, usize::MAX);
+            let order: Vec<usize> = ranked.iter().map(|one| one.label.parse().unwrap()).collect();
+            assert_eq!(order, case.order);
+            for (one, expected) in ranked.iter().zip(case.probabilities) {
+                assert!((one.score - expected).abs() <= 1e-4 * expected + 1e-9, "{} and {expected}", one.score);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn probabilities_sum_to_one_and_keep_order(logits in prop::collection::vec(-100.0f32..100.0, 1..50)) {

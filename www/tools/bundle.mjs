@@ -63,6 +63,9 @@ for (const file of await readdir(join(dist, "cliplet"))) {
   const stale = /^shared-.*\.js$/.test(file) && !made.includes(`cliplet/${file}`);
   if (development || stale) await rm(join(dist, "cliplet", file));
 }
+for (const file of await readdir(join(dist, "app"), { recursive: true })) {
+  if (file.endsWith(".test.js")) await rm(join(dist, "app", file));
+}
 for (const variant of await readdir(join(dist, "cliplet/wasm"))) {
   await rm(join(dist, "cliplet/wasm", variant, "snippets"), { recursive: true, force: true });
 }
