@@ -2,6 +2,7 @@
 // takes a request more before anything else can be done, in the worker and again in every thread: two thirds of what it
 // takes to start one.
 //   node bundle.mjs DIST
+import "./bundle-app.mjs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { build } from "esbuild";

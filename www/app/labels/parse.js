@@ -51,7 +51,7 @@ function column(table) {
   return (found >= 0 ? table.slice(1) : table).map((row) => row[Math.max(0, found)] ?? "");
 }
 
-/** What no text has, but a picture chosen by mistake does: control characters, bytes that are not UTF-8. */
+/** Control characters and bytes that are not UTF-8: a file with these is no text, but an image chosen by mistake. */
 const NOT_TEXT = /[\0-\x08\uFFFD]/;
 
 /** Labels of a file: lines of text, a CSV column, or a JSON list of texts. */

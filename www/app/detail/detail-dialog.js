@@ -1,0 +1,144 @@
+// One picture large, with every label's bar and its label by hand. The browser's Back closes it.
+
+import { rightToLeft } from "../core/dom.js";
+import { View, html, nothing } from "../core/view.js";
+import { bars } from "../gallery/bars.js";
+import { tagButtons } from "../gallery/card.js";
+import { size, text } from "../strings/index.js";
+
+/** Bars shown; a list of thousands is for the exported file. */
+const SHOWN = 200;
+/** Suggested tags shown. */
+const TAGS = 8;
+
+export class DetailDialog extends View {
+  #item = null;
+  #address = null;
+  #unreadable = false;
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.app.addEventListener("open", ({ item }) => this.#open(item));
+    addEventListener("popstate", () => this.#dialog.open && !history.state?.detail && this.#dialog.close());
+  }
+
+  get #dialog() {
+    return this.part("dialog");
+  }
+
+  render() {
+    return html`<dialog id="detail" class="detail" aria-labelledby="detail-name" @close=${() => this.#closed()} @keydown=${(event) => this.#keyed(event)}>
+      ${this.#item ? this.#content(this.#item) : html`<h2 id="detail-name"></h2>`}
+    </dialog>`;
+  }
+
+  #content(item) {
+    const { app } = this;
+    const list = app.gallery.list();
+    const ranked = item.embedding ? app.classifier.rank(item, SHOWN) : [];
+    const { labels } = app.classifier;
+    const rest = labels.length - ranked.length;
+    const state = item.state === "failed" ? text.problem(item.error) : ranked.length || item.state === "done" ? "" : text.queued;
+    const noMatch = ranked.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
+    return html`
+      <form method="dialog" class="dialog-head">
+        <h2 id="detail-name" dir="auto">${item.name}</h2>
+        <button class="plain">${text.close}</button>
+      </form>
+      <div class="detail-body">
+        <div class="detail-picture">
+          <img id="detail-image" src=${this.#address ?? nothing} alt="" ?hidden=${this.#unreadable}
+            @error=${() => this.#set({ unreadable: true })} @load=${({ target }) => item.original && Object.assign(item, { width: target.naturalWidth, height: target.naturalHeight })} />
+          <p id="detail-facts" class="quiet" dir="auto">${this.#facts(item)}</p>
+        </div>
+        <div class="detail-side">
+          <p id="detail-state" class="state" ?hidden=${!state}>${state}</p>
+          ${noMatch ? html`<p class="no-match">${text.noMatch}</p><p class="quiet">${text.noMatchWhy}</p>` : nothing}
+          <ol id="detail-bars" class="ranks" tabindex="0" aria-label=${text.barsName}>
+            ${bars(ranked, labels, app.query.settings.score)}
+            ${ranked.length && rest > 0 ? html`<li class="rest">${text.moreBars(rest)}</li>` : nothing}
+          </ol>
+          ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(app, item.tags.slice(0, TAGS), 0)}</div>` : nothing}
+          ${this.#byHand(item)}
+          <div class="tools-row">
+            <button type="button" id="detail-similar" ?hidden=${!item.embedding} @click=${() => this.#similar(item)}>${text.findSimilarShort}</button>
+            <button type="button" id="detail-previous" ?disabled=${list[0] === item} @click=${() => this.#go(-1)}>${text.previous}</button>
+            <button type="button" id="detail-next" ?disabled=${list.at(-1) === item} @click=${() => this.#go(1)}>${text.next}</button>
+          </div>
+        </div>
+      </div>`;
+  }
+
+  #byHand(item) {
+    const { query, selection } = this.app;
+    if (query.labels.length === 0 && !item.corrected) return nothing;
+    const labels = [...new Set([...query.labels.slice(0, SHOWN), ...(item.corrected ? [item.corrected] : [])])];
+    return html`<div class="field">
+      <label for="detail-label">${text.setLabelOf}</label>
+      <select id="detail-label" @change=${({ target }) => selection.label([item], labels[target.selectedIndex - 1] ?? null)}>
+        <option .selected=${!item.corrected}>${item.corrected ? text.noHandLabel : text.chooseLabel}</option>
+        ${labels.map((label) => html`<option .selected=${label === item.corrected}>${label}</option>`)}
+      </select>
+    </div>`;
+  }
+
+  #facts({ path, name, width, height, size: bytes, original }) {
+    const parts = [path === name ? "" : path, width ? `${width} × ${height}` : "", size(bytes), original ? "" : text.noOriginal];
+    return text.detailFacts(parts.filter(Boolean));
+  }
+
+  #set({ unreadable }) {
+    this.#unreadable = unreadable;
+    this.requestUpdate();
+  }
+
+  #show(item) {
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.#item = item;
+    this.#address = URL.createObjectURL(item.blob);
+    this.#set({ unreadable: false });
+  }
+
+  async #open(item) {
+    this.#show(item);
+    await this.updateComplete;
+    if (this.#dialog.open) return;
+    this.#dialog.showModal();
+    history.pushState({ detail: true }, "");
+  }
+
+  #tag({ target }) {
+    if (target.dataset.word) this.app.query.add([target.dataset.word]);
+  }
+
+  #similar(item) {
+    this.#dialog.close();
+    this.app.search.similar(item);
+  }
+
+  #go(by) {
+    const list = this.app.gallery.list();
+    const next = list[list.indexOf(this.#item) + by];
+    if (next) this.#show(next);
+  }
+
+  #keyed(event) {
+    if (event.target.closest("ol, select")) return;
+    const forward = rightToLeft(event.currentTarget) ? -1 : 1;
+    const by = { ArrowRight: forward, ArrowLeft: -forward }[event.key];
+    if (by) return this.#go(by);
+    const label = this.app.query.labels[Number(event.key) - 1];
+    if (/^[0-9]$/.test(event.key) && (label || event.key === "0")) this.app.selection.label([this.#item], event.key === "0" ? null : label);
+  }
+
+  #closed() {
+    if (history.state?.detail) history.back();
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.#address = null;
+    const item = this.#item;
+    this.#item = null;
+    this.requestUpdate();
+    this.app.emit("closed", { item });
+  }
+}
+customElements.define("cl-detail-dialog", DetailDialog);

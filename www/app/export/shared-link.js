@@ -1,0 +1,40 @@
+// Opens links with settings: a visitor with labels of their own sees a preview first and decides; nothing of theirs is
+// overwritten before that.
+
+import { View, html, nothing } from "../core/view.js";
+import { text } from "../strings/index.js";
+import { read } from "./link.js";
+
+const withoutHash = () => history.replaceState(history.state, "", location.pathname + location.search);
+
+export class SharedLink extends View {
+  connectedCallback() {
+    super.connectedCallback();
+    addEventListener("hashchange", () => this.#follow());
+    this.#follow();
+  }
+
+  #follow() {
+    const linked = read(location.hash);
+    if (!linked) return;
+    const { query, notices } = this.app;
+    const { settings, model } = linked;
+    if (query.labels.length > 0 && settings.labels) query.preview(settings);
+    else query.change(settings);
+    if (model) notices.add(text.linkWantsModel(model), { label: text.modelLoad, run: () => this.app.emit("offer-model", { source: model }) });
+    withoutHash();
+  }
+
+  render() {
+    const { query } = this.app;
+    if (!query.previewing) return nothing;
+    const { labels } = query;
+    const end = (keep) => () => query.endPreview(keep);
+    return html`<div id="link-preview" class="notice preview" role="region" aria-labelledby="link-preview-text">
+      <p id="link-preview-text" aria-live="polite" dir="auto">${text.linkPreview(labels.slice(0, 3).join(", "), labels.length)}</p>
+      <button type="button" id="link-use" class="small primary" @click=${end(true)}>${text.linkUse}</button>
+      <button type="button" id="link-keep" class="small" @click=${end(false)}>${text.linkKeep}</button>
+    </div>`;
+  }
+}
+customElements.define("cl-shared-link", SharedLink);

@@ -1,0 +1,68 @@
+// One image's card: thumbnail, name, ranked labels with bars or suggested tags, or what went wrong.
+
+import { html, nothing } from "../core/view.js";
+import { number, text } from "../strings/index.js";
+import { bars } from "./bars.js";
+
+const states = { queued: (ready) => (ready ? text.queued : text.waiting), working: () => text.working, stopped: () => text.stopped };
+
+/** Suggested tags on a card without labels. */
+const TAGS = 4;
+
+function stateOf({ state, error, labels, tags }, ready) {
+  if (state === "failed") return text.problem(error);
+  if (state === "done") return labels?.length || tags?.length ? "" : text.noLabels;
+  return states[state](ready);
+}
+
+/** Everyday words that fit an image, each a button that makes it a label. */
+export const tagButtons = (app, tags, tabIndex) => html`<ul class="tags" role="list" aria-label=${text.tagsOf}>
+  ${tags.map(({ word }) => html`<li><button type="button" class="tag" tabindex=${tabIndex} title=${text.useTag(word)} data-act="tag" data-word=${word}>${word}</button></li>`)}
+</ul>`;
+
+/**
+ * A card's template.
+ * @param {import("../app.js").App} app
+ * @param {import("../core/session.js").Item} item
+ * @param {{at: number, of: number, active: boolean}} place its place in the list, and whether Tab reaches it
+ */
+export function card(app, item, { at, of, active }) {
+  const { score, top } = app.query.settings;
+  const { state } = item;
+  const ranked = state === "failed" ? [] : (item.ranked?.slice(0, top) ?? []);
+  const noMatch = ranked.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
+  const similarity = app.gallery.similarity(item);
+  const group = app.gallery.groupOf(item);
+  const url = app.thumbnails.url(item);
+  const tab = active ? 0 : -1;
+  const selected = app.selection.has(item);
+  const untagged = state === "done" && ranked.length === 0 && item.tags?.length;
+  return html`<li class="card ${url === null ? "no-preview" : ""} ${noMatch ? "unmatched" : ""} ${selected ? "selected" : ""}"
+    data-item=${item.id} data-state=${state} aria-busy=${state === "working"} aria-posinset=${at + 1} aria-setsize=${of}>
+    <button type="button" class="open" data-act="open" tabindex=${tab} aria-label=${text.openPicture(item.name)}>
+      <figure>
+        <img src=${url ?? nothing} alt="" decoding="async" />
+        <figcaption dir="auto" title=${item.path}>${item.name}</figcaption>
+      </figure>
+    </button>
+    <input type="checkbox" class="select" data-act="select" tabindex=${tab} .checked=${selected} aria-label=${text.select(item.name)} />
+    <p class="similarity" ?hidden=${similarity === null && group === null}>${similarity !== null ? text.similarity(number(similarity, "cosine")) : group !== null ? text.nearDuplicateGroup(group) : ""}</p>
+    <p class="state" ?hidden=${state === "done" && !stateOf(item, app.session.ready)}>${stateOf(item, app.session.ready)}</p>
+    ${item.corrected ? html`<p class="corrected" title=${text.correctedTo(item.corrected)} dir="auto">✓ ${item.corrected}</p>` : nothing}
+    ${noMatch ? html`<p class="no-match" title=${text.noMatchWhy}>${text.noMatch}</p>` : nothing}
+    <ol class="ranks">${bars(ranked, item.labels ?? [], score)}</ol>
+    ${untagged ? tagButtons(app, item.tags.slice(0, TAGS), tab) : nothing}
+    <div class="card-foot">
+      <button type="button" class="similar small" data-act="similar" tabindex=${tab} ?hidden=${!item.embedding} aria-label=${text.findSimilar(item.name)}>${text.findSimilarShort}</button>
+      <button type="button" class="retry small" data-act="retry" tabindex=${tab} ?hidden=${!["failed", "stopped"].includes(state)} aria-label=${text.retryPicture(item.name)}>${text.retry}</button>
+    </div>
+    <button type="button" class="remove plain" data-act="remove" tabindex=${tab} aria-label=${text.remove(item.name)} title=${text.remove(item.name)}>×</button>
+  </li>`;
+}
+
+/** A card nobody sees, as high as cards are, from which the height of rows is measured. */
+export const probe = (rows) => html`<div class="card-probe">
+  <figure><img alt="" /><figcaption>x</figcaption></figure>
+  <ol class="ranks">${Array.from({ length: rows }, () => html`<li><span class="label">x</span><span class="score">0</span></li>`)}</ol>
+  <div class="card-foot"></div>
+</div>`;

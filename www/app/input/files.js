@@ -1,0 +1,163 @@
+// The ways files come in: drop, pick, paste; whole folders too. Sorts them into images, videos, label lists and models.
+
+const IMAGE = /^image\//;
+/** Some systems give no type for these. */
+const NAMED = /\.(jpe?g|jfif|png|webp|gif|bmp|avif|hei[cf]|svgz?|jxl|tiff?)$/i;
+const VIDEO = /^video\//;
+const LABELS = /\.(txt|csv|tsv|json)$/i;
+const MODEL = /\.(gguf|safetensors)$/i;
+/** Files of a model's snapshot. */
+const OF_MODEL = /\.(gguf|safetensors|json)$/i;
+const SNAPSHOT = /\.safetensors$/i;
+/** Images of a large folder are handed on in such steps, so that the first ones show at once. */
+const AT_ONCE = 64;
+
+/** A web image's address, from an address or from the HTML that browsers drag along. */
+const addressIn = (transfer) => (transfer.getData?.("text/uri-list") || transfer.getData?.("text/plain") || "").split(/[\r\n]/)[0].trim();
+
+/** Whether a pasted text is an address of one thing. */
+const isAddress = (words) => /^(https?:\/\/|data:image\/)\S+$/i.test(words);
+
+/** Files of a folder, one after the other, each with its path; what cannot be read has no `file`. */
+async function* walk(entry) {
+  const path = entry.fullPath.replace(/^\//, "");
+  if (entry.isFile) {
+    yield { file: await new Promise((resolve) => entry.file(resolve, () => resolve(null))), path };
+    return;
+  }
+  const reader = entry.createReader();
+  // A directory is read in batches until one comes empty.
+  for (;;) {
+    const batch = await new Promise((resolve) => reader.readEntries(resolve, () => resolve(null)));
+    if (!batch) yield { file: null, path };
+    if (!batch?.length) return;
+    for (const child of batch) yield* walk(child);
+  }
+}
+
+/** Sorts found files, `{ file, path }`, by what they are; of a folder, files of no use are passed over. */
+function sort(found, inFolder) {
+  const kinds = { images: [], videos: [], labels: [], models: [], others: [] };
+  for (const one of found) {
+    const { file } = one;
+    if (IMAGE.test(file.type) || NAMED.test(file.name)) kinds.images.push(one);
+    else if (VIDEO.test(file.type)) kinds.videos.push(file);
+    else if (inFolder) continue;
+    else if (MODEL.test(file.name)) kinds.models.push(file);
+    else if (LABELS.test(file.name)) kinds.labels.push(file);
+    else kinds.others.push(file);
+  }
+  // The texts beside weights are part of the model, not lists of labels.
+  if (kinds.models.some(({ name }) => SNAPSHOT.test(name))) {
+    kinds.models.push(...kinds.labels.filter(({ name }) => /\.json$/i.test(name)));
+    kinds.labels = kinds.labels.filter(({ name }) => !/\.json$/i.test(name));
+  }
+  return kinds;
+}
+
+export class FileInput {
+  #importer;
+  #overlay;
+  /** Elements that a drag is inside of, one in another. */
+  #depth = 0;
+
+  /**
+   * Listens for drops and pastes on the whole page.
+   * @param {import("./importer.js").Importer} importer
+   * @param {(visible: boolean) => void} overlay shows where to drop
+   */
+  constructor(importer, overlay) {
+    this.#importer = importer;
+    this.#overlay = overlay;
+    addEventListener("dragenter", (event) => this.#entered(event));
+    addEventListener("dragleave", () => this.#left());
+    addEventListener("dragover", (event) => wanted(event) && event.preventDefault());
+    addEventListener("drop", (event) => this.#dropped(event));
+    addEventListener("paste", (event) => this.#pasted(event));
+  }
+
+  /** Takes the files of an input, and empties it. */
+  picked(input) {
+    const found = [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+    input.value = "";
+    const none = this.#take(found, input.webkitdirectory) === 0 && input.webkitdirectory && found.length;
+    if (none) this.#folderWithoutImages(found.filter(({ file }) => OF_MODEL.test(file.name)));
+  }
+
+  /** Hands on what is known; gives the number of images and videos. */
+  #take(found, inFolder = false) {
+    const { images, videos, labels, models, others } = sort(found, inFolder);
+    if (images.length) this.#importer.images(images.map(({ file, path }) => ({ blob: file, name: file.name, path })));
+    if (videos.length) this.#importer.videos(videos);
+    if (labels.length) this.#importer.labels(labels);
+    if (models.length) this.#importer.model(models);
+    if (others.length) this.#importer.skipped(others.map(({ name }) => name));
+    return images.length + videos.length;
+  }
+
+  async #takeFolders(entries) {
+    let waiting = [];
+    let images = 0;
+    const [model, unread] = [[], []];
+    for (const entry of entries) {
+      for await (const found of walk(entry)) {
+        if (!found.file) unread.push(found.path);
+        else if (OF_MODEL.test(found.file.name)) model.push(found);
+        else waiting.push(found);
+        if (waiting.length < AT_ONCE) continue;
+        images += this.#take(waiting, true);
+        waiting = [];
+      }
+    }
+    images += this.#take(waiting, true);
+    if (unread.length) this.#importer.unreadable(unread);
+    else if (images === 0) this.#folderWithoutImages(model);
+  }
+
+  /** A folder may hold a model's files instead. */
+  #folderWithoutImages(files) {
+    if (files.some(({ file }) => MODEL.test(file.name))) this.#take(files);
+    else this.#importer.skipped([]);
+  }
+
+  // ---- dragging ----
+
+  #entered(event) {
+    if (!wanted(event)) return;
+    event.preventDefault();
+    this.#depth += 1;
+    this.#overlay(true);
+  }
+
+  #left() {
+    this.#depth = Math.max(0, this.#depth - 1);
+    if (this.#depth === 0) this.#overlay(false);
+  }
+
+  async #dropped(event) {
+    if (!wanted(event)) return;
+    event.preventDefault();
+    this.#depth = 0;
+    this.#overlay(false);
+    const { dataTransfer } = event;
+    const entries = [...dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const files = [...dataTransfer.files];
+    const address = addressIn(dataTransfer);
+    if (entries.some((entry) => entry.isDirectory)) await this.#takeFolders(entries);
+    else if (files.length) this.#take(files.map((file) => ({ file, path: file.name })));
+    else if (isAddress(address)) this.#importer.address(address);
+  }
+
+  #pasted(event) {
+    const { clipboardData, target } = event;
+    const files = [...(clipboardData?.files ?? [])];
+    const words = clipboardData?.getData("text/plain").trim() ?? "";
+    const inField = target instanceof Element && target.matches("input, textarea");
+    if (files.length === 0 && (inField || !isAddress(words))) return;
+    event.preventDefault();
+    if (files.length) this.#take(files.map((file) => ({ file, path: file.name })));
+    else this.#importer.address(words);
+  }
+}
+
+const wanted = ({ dataTransfer }) => dataTransfer?.types.some((type) => type === "Files" || type === "text/uri-list");

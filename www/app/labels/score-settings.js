@@ -1,0 +1,51 @@
+// Display of scores: as shares or as raw similarities, how many labels on a card, and below what the best label is no
+// good match.
+
+import { TOPS } from "../core/query.js";
+import { View, html, nothing } from "../core/view.js";
+import { number, text } from "../strings/index.js";
+
+/** Where the slider begins for someone who sets a threshold of their own. */
+const START = { share: 0.5, cosine: 0.2 };
+
+export class ScoreSettings extends View {
+  render() {
+    const { query } = this.app;
+    const { score, noMatch, top } = query.settings;
+    const radio = (value, name) => html`
+      <input type="radio" name="score" id=${`score-${value}`} .checked=${score === value} @change=${() => query.change({ score: value })} />
+      <label for=${`score-${value}`}>${name}</label>`;
+    return html`
+      <fieldset class="field">
+        <legend>${text.scoreName}</legend>
+        <div class="segments">${radio("share", text.scoreShareName)}${radio("cosine", text.scoreCosineName)}</div>
+        <p id="score-help" class="quiet">${score === "share" ? text.scoreShare : text.scoreCosine}</p>
+      </fieldset>
+      <div class="field inline">
+        <label for="top">${text.topName}</label>
+        <select id="top" .value=${String(top)} @change=${({ target }) => query.change({ top: Number(target.value) })}>
+          ${TOPS.map((count) => html`<option value=${count} ?selected=${count === top}>${text.top(count)}</option>`)}
+        </select>
+      </div>
+      <div class="field">
+        <label class="check"><input id="no-match" type="checkbox" .checked=${noMatch} @change=${({ target }) => query.change({ noMatch: target.checked })} />
+          <span>${text.noMatchSetting}</span></label>
+        ${noMatch ? this.#threshold() : nothing}
+      </div>`;
+  }
+
+  #threshold() {
+    const { query } = this.app;
+    const { score, limits } = query.settings;
+    const value = (limits ?? START)[score];
+    const words = number(value, score, true);
+    const change = ({ target }) => query.change({ limits: { ...(limits ?? START), [score]: Number(target.value) } });
+    return html`<div class="threshold">
+      <label for="threshold" class="quiet">${limits ? text.noMatchOwn : text.noMatchAuto}</label>
+      <input id="threshold" type="range" min="0" max="1" step="0.01" .value=${String(value)} aria-valuetext=${limits ? words : text.noMatchAuto} @input=${change} />
+      <span class="number">${limits ? words : ""}</span>
+      <button type="button" id="threshold-reset" class="link" ?hidden=${!limits} @click=${() => (query.change({ limits: null }), this.part("#threshold").focus())}>${text.noMatchReset}</button>
+    </div>`;
+  }
+}
+customElements.define("cl-score-settings", ScoreSettings);

@@ -1,0 +1,117 @@
+// The model in use: loads one while the former goes on answering, with progress, cancel and resume.
+
+import { Cliplet, DEFAULT_MODEL, fileNameOf } from "../../cliplet/index.js";
+import { size, text } from "../strings/index.js";
+
+const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
+
+/** Another Hub than huggingface.co, where the page names one. */
+export const HUB = meta("cliplet-hub");
+/** The larger model that is offered in one click. */
+export const BETTER_MODEL = meta("cliplet-better-model");
+
+/** A source's name before it has told its own. */
+function nameOf(source) {
+  const [first] = Array.isArray(source) ? source : [source];
+  if (first instanceof Blob) return first.name ?? "model";
+  if (/^(hf|kept|cached):/.test(first)) return first.replace(/^\w+:/, "");
+  return fileNameOf(new URL(first, document.baseURI).href);
+}
+
+/** Options of the address, for tests and the curious: ?variant=simd&threads=1 */
+function forced() {
+  const query = new URLSearchParams(location.search);
+  const threads = Number(query.get("threads"));
+  return { variant: query.get("variant") ?? undefined, threads: threads > 0 ? threads : undefined };
+}
+
+export class Model {
+  /** @type {Cliplet | null} */
+  clip = null;
+  isDefault = false;
+  /** What others can load the model by: null for the one included, undefined for a file. */
+  shared = null;
+  /** `{ name, loaded, total }` while a model is loading; else null. */
+  progress = null;
+  /** The last problem, until something else is tried. */
+  problem = "";
+  #app;
+  #loading = null;
+
+  /** @param {import("../app.js").App} app */
+  constructor(app) {
+    this.#app = app;
+  }
+
+  get info() {
+    return this.clip?.info ?? null;
+  }
+
+  get ready() {
+    return this.clip !== null && this.progress === null;
+  }
+
+  /** Text for the progress of loading. */
+  get progressText() {
+    const { name, loaded, total } = this.progress;
+    return total && loaded >= total ? text.startingModel(name) : text.loadingModel(name, size(loaded), total ? size(total) : "");
+  }
+
+  cancel() {
+    this.#loading?.abort();
+  }
+
+  /**
+   * Loads a model; the one in use stays until the new one is whole, and if it fails.
+   * @param {string | Blob | Blob[]} source
+   * @param {{quant?: "q8" | "q4"}} [options]
+   * @returns {Promise<boolean>} whether it is in use now
+   */
+  async load(source = DEFAULT_MODEL, { quant } = {}) {
+    this.#loading?.abort();
+    const loading = (this.#loading = new AbortController());
+    const name = nameOf(source);
+    const onProgress = ({ loaded, total }) => loading === this.#loading && this.#set({ progress: { name, loaded, total } });
+    this.#set({ progress: { name, loaded: 0, total: null }, problem: "" });
+    try {
+      const clip = await Cliplet.load(source, { ...forced(), quant, hub: HUB, onProgress, signal: loading.signal });
+      if (loading !== this.#loading) return (clip.dispose(), false);
+      this.#use(clip);
+      return true;
+    } catch (error) {
+      if (loading === this.#loading) this.#failed(error, () => this.load(source, { quant }));
+      return false;
+    } finally {
+      if (loading === this.#loading) {
+        this.#loading = null;
+        this.#set({ progress: null });
+      }
+    }
+  }
+
+  #failed(error, again) {
+    const canceled = error.code === "cancelled";
+    const message = canceled ? text.loadCanceled : text.modelFailed(text.problem(error));
+    const words = this.clip ? `${message} ${text.modelStays}` : message;
+    this.problem = words;
+    // The dialog shows it where it is open; what was loaded so far is kept, and loading resumes from there.
+    if (!this.dialogOpen) this.#app.notices.add(words, { label: canceled ? text.resume : text.retry, run: again });
+  }
+
+  #use(clip) {
+    const previous = this.clip;
+    const { source, name, cacheError, keepProblem } = clip.info;
+    const isDefault = source === DEFAULT_MODEL;
+    const shared = isDefault ? null : /^(kept|cached):/.test(source) ? undefined : source;
+    this.#set({ clip, isDefault, shared });
+    for (const part of ["session", "classifier", "search", "suggestions"]) this.#app[part].use(clip);
+    previous?.dispose();
+    const unstored = cacheError ?? keepProblem;
+    if (unstored && !isDefault) this.#app.notices.add(text.notStored[unstored](name));
+  }
+
+  #set(some) {
+    Object.assign(this, some);
+    this.#app.redraw();
+  }
+}

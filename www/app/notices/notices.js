@@ -1,0 +1,75 @@
+// Messages: notices stay until they are dismissed, and none pushes another one out; toasts offer to undo for a while.
+
+import { View, html, nothing } from "../core/view.js";
+import { text } from "../strings/index.js";
+
+/** Milliseconds that a toast stays. */
+const TOAST_FOR = 12_000;
+/** The same message is shown once; of different ones, the last so many. */
+const SHOWN = 4;
+
+/** @typedef {{message: string, actions: {label: string, run: () => void}[]}} Notice */
+
+export class Notices {
+  /** @type {Notice[]} */
+  list = [];
+  /** @type {Notice | null} */
+  undo = null;
+  #app;
+  #timer;
+
+  constructor(app) {
+    this.#app = app;
+  }
+
+  /** Shows a message until it is dismissed. */
+  add(message, ...actions) {
+    this.list = [...this.list.filter((one) => one.message !== message), { message, actions }].slice(-SHOWN);
+    this.#app.redraw();
+  }
+
+  dismiss(notice) {
+    this.list = this.list.filter((one) => one !== notice);
+    this.#app.redraw();
+  }
+
+  /** Shows a message for a while, with something that can be done about it. */
+  toast(message, action) {
+    clearTimeout(this.#timer);
+    this.undo = { message, actions: action ? [action] : [] };
+    this.#timer = setTimeout(() => this.endToast(), TOAST_FOR);
+    this.#app.redraw();
+  }
+
+  endToast() {
+    clearTimeout(this.#timer);
+    this.undo = null;
+    this.#app.redraw();
+  }
+}
+
+class NoticeList extends View {
+  render() {
+    const { list, undo } = this.app.notices;
+    return html`
+      ${list.length ? html`<div class="notices" role="alert">${list.map((notice) => this.#notice(notice))}</div>` : nothing}
+      <div class="toast" aria-live="polite" ?hidden=${!undo}>
+        ${undo
+          ? html`<p>${undo.message}</p>
+              ${undo.actions.map(({ label, run }) => html`<button type="button" class="toast-action" @click=${() => (run(), this.app.notices.endToast())}>${label}</button>`)}
+              <button type="button" class="plain close" aria-label=${text.dismiss} @click=${() => this.app.notices.endToast()}>×</button>`
+          : nothing}
+      </div>`;
+  }
+
+  #notice(notice) {
+    const { notices } = this.app;
+    const act = ({ run }) => (notices.dismiss(notice), run());
+    return html`<div class="notice">
+      <p dir="auto">${notice.message}</p>
+      ${notice.actions.map((action) => html`<button type="button" class="small notice-action" @click=${() => act(action)}>${action.label}</button>`)}
+      <button type="button" class="plain small" @click=${() => notices.dismiss(notice)}>${text.dismiss}</button>
+    </div>`;
+  }
+}
+customElements.define("cl-notices", NoticeList);
