@@ -1,7 +1,7 @@
 // A person's main road: drop pictures, read ranked labels, change the question.
 
 import { paste } from "./inpage.mjs";
-import { answer, card, choose, draw, drop, expect, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
+import { answer, card, choose, draw, drop, expect, open, paints, png, returning, setLabels, setTemplate, test } from "./page.mjs";
 
 test("a dropped picture gets its labels ranked, with percentages that add up", async ({ page, site }) => {
   await open(page, site);
@@ -87,8 +87,8 @@ test("a template without a place for the label is said to be wrong, and mending 
 
 test("pictures are picked from a dialog, pasted, and taken from the samples", async ({ page, site }) => {
   await open(page, site);
-  await page.getByRole("button", { name: "Red circle", exact: true }).click();
-  await answer(page, "Red circle.png");
+  await page.getByRole("button", { name: "Try cat" }).click();
+  await answer(page, "cat.jpg");
   const buffer = await draw(page, paints.blueSquare);
   await choose(page, page.getByRole("button", { name: "Add pictures" }), [{ name: "picked.png", mimeType: "image/png", buffer }]);
   await answer(page, "picked.png");
@@ -103,6 +103,7 @@ test("pictures and labels given while the model loads are answered when it is th
     await gate;
     await route.continue();
   });
+  await returning(page);
   await page.goto(site);
   await drop(page, [png("early.png", await draw(page, paints.redCircle))]);
   await expect(card(page, "early.png")).toContainText("Waiting for the model");

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ENGINES } from "./engines.mjs";
 import { startHub } from "./hub.mjs";
-import { engines, visit } from "./person.mjs";
+import { engines, visit } from "./page-driver.mjs";
 
 /** What each engine runs on an isolated host. WebKitGTK has neither relaxed SIMD nor, as shipped, shared memory. */
 const BEST = { chromium: "relaxed-threads", firefox: "relaxed-threads", webkit: "simd" };

@@ -97,6 +97,7 @@ test("damaged weights are refused by name and the model in use stays", async ({ 
     await expect(page.getByRole("alert")).toContainText(name);
     await expect(page.getByRole("alert")).toContainText("The model in use stays.");
     await page.getByRole("button", { name: "Dismiss" }).click();
+    await page.keyboard.press("Escape");
   }
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await answer(page, "one.png");
@@ -107,11 +108,11 @@ test("a whole model file takes over and pictures are looked at again", async ({ 
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await answer(page, "one.png");
   await openModel(page, "mine.gguf", await readFile(MODEL));
-  await expect(page.locator("#model-note")).toBeHidden();
+  await expect(page.locator("#model-name")).not.toHaveText("Included model");
   await answer(page, "one.png");
   await page.locator("#model-button").click();
-  await page.getByRole("button", { name: "Back to the demonstration model" }).click();
-  await expect(page.locator("#model-note")).toBeVisible();
+  await page.getByRole("button", { name: "Back to the included model" }).click();
+  await expect(page.locator("#model-name")).toHaveText("Included model");
 });
 
 test("a download that arrives damaged is said so, is not kept, and the next visit is whole", async ({ page, site }) => {
@@ -129,7 +130,7 @@ test.describe("missing model", () => {
   test("an address that is not there is named", async ({ page, site }) => {
     await open(page, site);
     await page.locator("#model-button").click();
-    await page.getByLabel("Or an address on this site").fill("models/none.gguf");
+    await page.getByLabel("From a URL on this site").fill("models/none.gguf");
     await page.getByRole("button", { name: "Load", exact: true }).click();
     await expect(page.getByRole("alert")).toContainText("none.gguf");
     await expect(page.getByRole("alert")).toContainText("404");
@@ -140,5 +141,5 @@ test("loading can be cancelled", async ({ page, site }) => {
   await page.route("**/*.gguf", () => {});
   await page.goto(site);
   await page.getByRole("button", { name: "Cancel" }).click();
-  await expect(page.getByRole("alert")).toContainText("cancelled");
+  await expect(page.getByRole("alert")).toContainText("canceled");
 });

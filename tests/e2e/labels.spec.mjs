@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { paste } from "./inpage.mjs";
 import { answer, card, chips, choose, draw, drop, expect, many, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
 
-const input = (page) => page.getByLabel("Labels", { exact: true });
+const input = (page) => page.getByRole("textbox", { name: "Labels", exact: true });
 const alone = async (page) => page.getByRole("button", { name: "Clear", exact: true }).click();
 
 test("labels are typed as chips, edited in place and removed, by keyboard alone", async ({ page, site }) => {
@@ -118,13 +118,13 @@ test("labels written as text outlast a template that is asked while the focus le
 
 test("a template is asked as soon as something is clicked", async ({ page, site }) => {
   await open(page, site);
-  const link = await page.locator("#template").evaluate((field) => {
+  await page.locator("#template").evaluate((field) => {
     field.value = "one {}";
     field.dispatchEvent(new Event("input"));
-    document.querySelector("#out-open").click();
-    return document.querySelector("#out-link").value;
+    document.querySelector("#export-open").click();
   });
-  expect(new URLSearchParams(new URL(link).hash.slice(1)).get("template")).toBe("one {}");
+  const template = async () => new URLSearchParams(new URL(await page.locator("#share-link").inputValue()).hash.slice(1)).get("template");
+  expect(await template()).toBe("one {}");
 });
 
 test("nothing moves under the pointer while labels are read", async ({ page, site }) => {
@@ -136,7 +136,7 @@ test("nothing moves under the pointer while labels are read", async ({ page, sit
   const places = () => Promise.all(["#labels-as-text", "#label-set"].map(async (id) => (await page.locator(id).boundingBox()).y));
   const before = await places();
   await page.getByLabel("All labels").blur();
-  await expect(page.locator("#labels-progress")).toContainText(/Reading new labels: [\d,]+ of 3,000/);
+  await expect(page.locator("#labels-progress")).toContainText(/Preparing labels: [\d,]+ of 3,000/);
   expect(await places()).toEqual(before);
 });
 
@@ -151,14 +151,14 @@ test("labels, template and the way of scoring are remembered", async ({ page, si
   await setLabels(page, "zebra\nyak, gnu");
   await setTemplate(page, "one {}");
   await page.getByText("Similarity", { exact: true }).click();
-  await page.getByLabel("Labels on a card").selectOption("3");
+  await page.getByLabel("Labels per card").selectOption("3");
   await expect(page.locator("#template-help")).toContainText("one zebra");
   await page.waitForTimeout(300);
   await page.reload();
   await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
   await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
   await expect(page.getByRole("radio", { name: "Similarity" })).toBeChecked();
-  await expect(page.getByLabel("Labels on a card")).toHaveValue("3");
+  await expect(page.getByLabel("Labels per card")).toHaveValue("3");
 });
 
 /** The engine's own ranking, by the page's package; with each label's cosine. */
@@ -208,9 +208,9 @@ test("several templates of one's own are averaged; the preview follows every key
   await open(page, site);
   await setLabels(page, "cat, red circle");
   await page.getByLabel("Prompt", { exact: true }).selectOption("Several of your own");
-  await page.getByLabel("Your templates, one a line").fill("a {}\nthe");
-  await expect(page.getByLabel("Your templates, one a line")).toHaveAttribute("aria-invalid", "true");
-  await page.getByLabel("Your templates, one a line").fill("a {}\nthe {} there");
+  await page.getByLabel("Your templates, one per line").fill("a {}\nthe");
+  await expect(page.getByLabel("Your templates, one per line")).toHaveAttribute("aria-invalid", "true");
+  await page.getByLabel("Your templates, one per line").fill("a {}\nthe {} there");
   await expect(page.locator("#template-help")).toHaveText("CLIP reads: “a cat” and 1 more, averaged");
   const picture = await draw(page, paints.redCircle);
   await drop(page, [png("one.png", picture)]);
@@ -235,19 +235,20 @@ test("similarity is the cosine, and is the same whatever other labels there are"
   expect(after["red circle"]).toBeCloseTo(before, 3);
 });
 
-test("'none of these' is the answer below the limit that was set", async ({ page, site }) => {
+test("'no good match' is the answer below the threshold that was set", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "red circle, red disc, red ball");
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await answer(page, "one.png");
-  await page.getByLabel("Say “none of these”").check();
-  await page.getByLabel("when the best is below").fill("1");
-  await expect(card(page, "one.png").locator(".label").first()).toHaveText("none of these");
-  await page.getByLabel("Show", { exact: true }).selectOption({ label: "none of these (1)" });
+  await page.getByLabel("Say when nothing is a good match").check();
+  await page.getByLabel("Threshold").fill("1");
+  await expect(card(page, "one.png").locator(".no-match")).toHaveText("No good match");
+  await page.getByLabel("Show", { exact: true }).selectOption({ label: "No good match (1)" });
   await expect(page.locator(".card")).toHaveCount(1);
-  await page.getByLabel("when the best is below").fill("0");
+  await page.getByLabel("Threshold").fill("0");
   await expect(page.locator(".card")).toHaveCount(0);
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "All (1)" });
+  await expect(card(page, "one.png").locator(".no-match")).toHaveCount(0);
   await expect(card(page, "one.png").locator(".label").first()).toHaveText("red circle");
 });
 
@@ -257,15 +258,15 @@ test("pictures are filtered by label and sorted, and cards show as many labels a
   await setTemplate(page, "a {}");
   await drop(page, await many(page, 20));
   await expect(page.getByRole("status")).toHaveText("20 pictures done");
-  await page.getByLabel("Labels on a card").selectOption("1, the best");
+  await page.getByLabel("Labels per card").selectOption("1, the best");
   await expect(card(page, "circle-0.png").locator(".label")).toHaveText(["red circle"]);
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "blue square (10)" });
   await expect(page.getByText("10 of 20 shown")).toBeVisible();
   await expect(page.locator(".card").first()).toContainText("square-1.png");
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "All (20)" });
-  await page.getByLabel("Order").selectOption("By label");
+  await page.getByLabel("Sort").selectOption("By label");
   await expect(page.locator(".card").first()).toContainText("circle");
-  await page.getByLabel("Order").selectOption("By name");
+  await page.getByLabel("Sort").selectOption("By name");
   await expect(page.locator(".card figcaption").nth(1)).toHaveText("circle-2.png");
 });
 
@@ -276,7 +277,7 @@ test("the overview counts labels, shows what is mistaken for what, and how certa
   await drop(page, await many(page, 20));
   await expect(page.getByRole("status")).toHaveText("20 pictures done");
   await page.getByRole("tab", { name: "Overview" }).click();
-  await expect(page.getByRole("region", { name: "Pictures a label" }).getByRole("button")).toHaveCount(2);
+  await expect(page.getByRole("region", { name: "Pictures per label" }).getByRole("button")).toHaveCount(2);
   const bins = page.getByRole("region", { name: "How certain" }).getByRole("button");
   const counted = await bins.evaluateAll((all) => all.map((bin) => Number(/: (\d+)/.exec(bin.ariaLabel)[1])));
   expect(counted.reduce((a, b) => a + b)).toBe(20);
@@ -284,13 +285,13 @@ test("the overview counts labels, shows what is mistaken for what, and how certa
   const numbers = await cells.allTextContents();
   expect(numbers.map(Number).reduce((a, b) => a + b)).toBe(20);
   await page.getByRole("button", { name: /red circle.*10/ }).first().focus();
-  await drop(page, (await many(page, 2)).slice(1));
+  await drop(page, [{ ...(await many(page, 2))[1], name: "square-21.png" }]);
   await expect(page.getByRole("status")).toHaveText("21 pictures done");
   await expect(page.getByRole("button", { name: /red circle.*10/ }).first()).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByText("10 of 21 shown")).toBeVisible();
   await expect(page.getByText("Best label: red circle")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Show all again" })).toBeFocused();
+  await expect(page.getByRole("button", { name: "Show all" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByText("10 of 21 shown")).toBeHidden();
 });

@@ -24,7 +24,7 @@ async function openWithHub(page, site) {
 }
 
 const dialog = (page) => page.getByRole("dialog", { name: "Model" });
-const kept = (page, name) => page.locator("#kept li", { hasText: name });
+const kept = (page, name) => page.locator("#stored li", { hasText: name });
 
 async function lookUp(page, id = "some/tiny") {
   await page.locator("#model-button").click();
@@ -40,7 +40,7 @@ test("a Hub model tells its size, waits for a yes, and is then kept, listed and 
   await lookUp(page);
   await expect(page.locator("#model-offer")).toContainText("some/tiny: 179 kB to download");
   await expect(page.locator("#model-offer")).toContainText("There is room for");
-  await expect(page.locator("#model-name")).toHaveText("cliplet-small");
+  await expect(page.locator("#model-name")).toHaveText("Included model");
   await page.getByRole("button", { name: "Load 179 kB" }).click();
   await expect(page.locator("#model-name")).toHaveText("some/tiny");
   await answer(page, "one.png");
@@ -51,7 +51,7 @@ test("a Hub model tells its size, waits for a yes, and is then kept, listed and 
   await expect(kept(page, "some/tiny")).toContainText("in use");
   expect(await serious(page)).toEqual([]);
   await page.getByRole("button", { name: "Load cliplet-small" }).click();
-  await expect(page.locator("#model-name")).toHaveText("cliplet-small");
+  await expect(page.locator("#model-name")).toHaveText("Included model");
   const asked = hub.requests.length;
   await page.locator("#model-button").click();
   await page.getByRole("button", { name: "Load some/tiny" }).click();
@@ -87,16 +87,17 @@ test("weights chosen with their texts load; alone they say what they lack", asyn
   await give(["model.safetensors"]);
   await expect(page.getByRole("alert")).toContainText("config.json and tokenizer.json");
   await page.getByRole("button", { name: "Dismiss" }).click();
+  await page.keyboard.press("Escape");
   await give(["model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"]);
-  await expect(page.locator("#model-detail")).toContainText("q8");
-  await expect(page.locator("#model-note")).toBeHidden();
+  await expect(page.locator('[data-fact="quantization"]')).toHaveText("q8");
+  await expect(page.locator("#model-name")).not.toHaveText("Included model");
 });
 
 test("a link's model is offered with its size, not loaded", async ({ page, site }) => {
   await openWithHub(page, `${site}`);
   await page.goto("about:blank");
   await page.goto(`${site}#model=hf%3Asome%2Ftiny`);
-  await page.locator("#notice-action").click();
+  await page.getByRole("alert").getByRole("button", { name: "Load" }).click();
   await expect(page.locator("#model-offer")).toContainText("179 kB to download");
   expect(hub.served).toBeLessThan(2 * hub.size);
   await expect(page.locator("#model-name")).not.toHaveText("some/tiny");
@@ -114,6 +115,42 @@ test("a full disk is said in a clear word, and the model is used all the same", 
   await page.getByRole("button", { name: "Load 179 kB" }).click();
   await expect(page.locator("#model-name")).toHaveText("some/tiny");
   await expect(page.getByRole("alert")).toContainText("this device has no room for it");
+});
+
+/** Opens the page whose better model is the stand-in's. */
+async function openWithBetter(page, site) {
+  await page.route(site, async (route) => {
+    const response = await route.fetch();
+    const body = (await response.text()).replace('content="https://huggingface.co"', `content="${HUB}"`).replace("hf:openai/clip-vit-base-patch32", "hf:some/tiny");
+    await route.fulfill({ response, body });
+  });
+  await open(page, site);
+}
+
+test("a better model comes with one click, and the small one answers meanwhile", async ({ page, site }) => {
+  await openWithBetter(page, site);
+  let letGo;
+  const gate = new Promise((resolve) => (letGo = resolve));
+  await page.context().route(/model\.safetensors/, async (route) => (await gate, route.continue()));
+  await expect(page.locator("#better-model")).toHaveAttribute("title", /157 MB once, stays on this device/);
+  await page.locator("#better-model").click();
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  letGo();
+  await expect(page.locator("#model-name")).toHaveText("some/tiny");
+  await expect(page.locator("#better-model")).toHaveCount(0);
+  await answer(page, "one.png");
+});
+
+test("a pasted Hub address works, and errors stay in the dialog", async ({ page, site }) => {
+  await openWithHub(page, site);
+  await lookUp(page, "no/such");
+  await expect(dialog(page).getByRole("alert")).toContainText("no/such");
+  await expect(dialog(page)).toBeVisible();
+  await page.getByLabel("From the Hugging Face Hub").fill("https://huggingface.co/some/tiny/tree/main?x=1");
+  await page.getByRole("button", { name: "Look up" }).click();
+  await expect(page.locator("#model-offer")).toContainText("some/tiny: 179 kB to download");
+  await expect(dialog(page).getByRole("alert")).toHaveCount(0);
 });
 
 test("the card tells limits and bias", async ({ page, site }) => {

@@ -54,13 +54,34 @@ export const test = base.extend({
   },
 });
 
-/** Opens the page and waits until the model is ready. */
-export async function open(page, address) {
+/** Labels of someone who was here before. */
+export const LABELS = ["red circle", "blue square", "green triangle", "yellow star", "cat", "dog", "car", "pizza"];
+
+/** Opens the page as someone who was here before, has labels and uses the advanced settings; waits for the model. */
+export async function open(page, address, labels = LABELS) {
+  await returning(page, labels);
   await page.goto(address);
   await ready(page);
 }
 
-export const ready = (page) => expect(page.locator("#model-detail")).toHaveText(/thread/, { timeout: 40_000 });
+/** Makes whoever opens the page someone who was here before, with labels and the advanced settings open. */
+export const returning = (page, labels = LABELS) =>
+  page.addInitScript((labels) => {
+    try {
+      localStorage["cliplet-query"] ??= JSON.stringify({ labels });
+      localStorage["cliplet-advanced"] ??= "true";
+    } catch {
+      // The empty page before has no storage.
+    }
+  }, labels);
+
+/** Opens the page as at a first visit and waits for the model. */
+export async function visit(page, address) {
+  await page.goto(address);
+  await ready(page);
+}
+
+export const ready = (page) => expect(page.locator('#model-button[data-ready="true"]')).toBeAttached({ timeout: 40_000 });
 
 /** Waits until a service worker has isolated the page, which is loaded anew for that, and the model is ready. */
 export async function isolated(page) {

@@ -56,8 +56,8 @@ test("a picture's address on this site or a data: address is taken; one elsewher
   await answer(page, "icon.svg");
   await page.evaluate(paste, { words: `data:image/png;base64,${(await draw(page, paints.redCircle)).toString("base64")}` });
   await answer(page, "pasted picture");
-  await page.getByRole("button", { name: "From address" }).click();
-  await page.getByLabel("Address", { exact: true }).fill("https://pictures.example/cat.jpg");
+  await page.getByRole("button", { name: "From URL" }).click();
+  await page.getByLabel("URL", { exact: true }).fill("https://pictures.example/cat.jpg");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("alert")).toContainText("pictures.example");
   await expect(page.getByRole("alert")).toContainText("contacts no other site");
@@ -79,7 +79,7 @@ test("the camera is classified live, a frame can be kept, and it stops when the 
   await page.getByRole("button", { name: "Camera" }).click();
   const camera = page.getByRole("region", { name: "Camera" });
   await expect(camera.locator(".label")).not.toHaveCount(0);
-  await expect(camera).toContainText(/\d frames a second/);
+  await expect(camera).toContainText(/\d frames per second/);
   await camera.getByRole("button", { name: "Add this frame" }).click();
   await answer(page, "camera ");
   const live = () => page.evaluate(() => document.querySelector("video").srcObject?.getTracks().some((track) => track.readyState === "live"));
@@ -142,10 +142,10 @@ test("the queue can be paused, gone on with, cancelled and retried", async ({ pa
   const stood = await queue.getByText("Paused at").textContent();
   await page.waitForTimeout(500);
   expect(await queue.getByText("Paused at").textContent()).toBe(stood);
-  await page.getByRole("button", { name: "Go on" }).click();
-  await expect(queue).toContainText("pictures a second");
-  await page.getByRole("button", { name: "Cancel the rest" }).click();
-  await expect(status(page)).toContainText(/\d+ not looked at/);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await expect(queue).toContainText("pictures per second");
+  await page.getByRole("button", { name: "Skip the rest" }).click();
+  await expect(status(page)).toContainText(/\d+ skipped/);
   await page.getByRole("button", { name: /^Retry \d+ pictures?$/ }).click();
   await expect(status(page)).toHaveText("250 pictures done", { timeout: 50_000 });
   await expect(queue).toBeHidden();

@@ -1,6 +1,6 @@
 // Search: any sentence ranks the pictures, a picture finds its like, a map lays them out.
 
-import { drop, expect, many, names, open, setLabels, setTemplate, test } from "./page.mjs";
+import { drop, expect, many, names, open, returning, setLabels, setTemplate, test } from "./page.mjs";
 
 const ready = async (page, site, count) => {
   await open(page, site);
@@ -14,6 +14,7 @@ async function unready(page, site) {
   let letGo;
   const gate = new Promise((resolve) => (letGo = resolve));
   await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
+  await returning(page);
   await page.goto(site);
   await drop(page, await many(page, 4));
   return letGo;
@@ -24,14 +25,14 @@ test("a sentence ranks the pictures by likeness", async ({ page, site }) => {
   const field = page.getByRole("searchbox", { name: "Search the pictures" });
   await field.fill("a blue square");
   await field.press("Enter");
-  await expect(page.locator("#liking")).toContainText("Most like “a blue square” first");
+  await expect(page.locator("#reference")).toContainText("Most similar to “a blue square” first");
   await expect.poll(async () => (await names(page)).slice(0, 6).every((name) => name.startsWith("square"))).toBe(true);
-  const likeness = (await page.locator(".card .likeness").allTextContents()).map((words) => parseFloat(words.split(" ")[1]));
-  expect(likeness).toEqual([...likeness].sort((a, b) => b - a));
+  const likeness = (await page.locator(".card .similarity").allTextContents()).map((words) => parseFloat(words.split(" ")[1]));
+  expect(likeness).toEqual([...similarity].sort((a, b) => b - a));
   await field.fill("a red circle");
   await field.press("Enter");
   await expect.poll(async () => (await names(page)).slice(0, 6).every((name) => name.startsWith("circle"))).toBe(true);
-  await page.getByRole("button", { name: "Back to the usual order" }).click();
+  await page.getByRole("button", { name: "Clear search" }).click();
   await expect.poll(async () => (await names(page)).slice(0, 2)).toEqual(["circle-0.png", "square-1.png"]);
 });
 
@@ -53,10 +54,10 @@ test("a sentence that is being written stays when the model is there", async ({ 
 
 test("a picture finds its like", async ({ page, site }) => {
   await ready(page, site, 8);
-  await page.getByRole("button", { name: "Find alike: square-3.png" }).click();
-  await expect(page.locator("#liking")).toContainText("Most like square-3.png first");
+  await page.getByRole("button", { name: "Similar pictures: square-3.png" }).click();
+  await expect(page.locator("#reference")).toContainText("Most similar to square-3.png first");
   await expect.poll(async () => (await names(page)).slice(0, 4).every((name) => name.startsWith("square"))).toBe(true);
-  await expect(page.locator(".card .likeness").first()).toHaveText("Likeness 1.000");
+  await expect(page.locator(".card .similarity").first()).toHaveText("Similarity 1.000");
 });
 
 test("the map lays like pictures near each other and is walked by arrow keys", async ({ page, site }) => {

@@ -51,7 +51,10 @@ export class TemplateSettings extends View {
   }
 
   firstUpdated() {
-    this.#fill();
+    const { kind, template, own } = this.app.query.settings;
+    Object.assign(this.part("#template"), { value: template });
+    Object.assign(this.part("#templates-own"), { value: own.join("\n") });
+    Object.assign(this.part("#template-kind"), { value: kind });
     this.requestUpdate();
   }
 

@@ -85,7 +85,7 @@ export const text = {
   scoreName: "Werte",
   scoreShareName: "Anteil unter den Labels",
   scoreCosineName: "Ähnlichkeit",
-  scoreShare: "Prozente vergleichen die Labels miteinander und ergeben zusammen 100 %.",
+  scoreShare: "Prozente vergleichen die Labels miteinander und ergeben zusammen 100\u00a0%.",
   scoreCosine: "Ähnlichkeit von Bild und Label (Kosinus), unabhängig von den anderen Labels.",
   topName: "Labels pro Karte",
   top: (value) => (value === 1 ? "1, das beste" : String(value)),

@@ -89,7 +89,7 @@ export const text = {
   scoreName: "Scores",
   scoreShareName: "Share among your labels",
   scoreCosineName: "Similarity",
-  scoreShare: "Percentages compare your labels with each other and add up to 100 %.",
+  scoreShare: "Percentages compare your labels with each other and add up to 100\u00a0%.",
   scoreCosine: "Similarity of picture and label (cosine), independent of your other labels.",
   topName: "Labels per card",
   top: (value) => (value === 1 ? "1, the best" : String(value)),

@@ -15,9 +15,10 @@ const states = {
     await expect(page.getByRole("status")).toHaveText("1 picture done, 1 could not be read");
   },
   "none of these": async (page) => {
-    await page.getByLabel("Say “none of these”").check();
-    await page.getByLabel("when the best is below").fill("1");
-    await expect(page.locator(".card .none")).not.toHaveCount(0);
+    await page.getByLabel("Say when nothing is a good match").check();
+    await page.getByLabel("Threshold").fill("1");
+    await expect(page.locator(".card .no-match")).not.toHaveCount(0);
+    await page.getByRole("button", { name: "Use the model’s own" }).click();
   },
   crowded: async (page) => {
     await drop(page, await many(page, 40));
@@ -32,7 +33,7 @@ const states = {
   search: async (page) => {
     await page.getByRole("searchbox").fill("a red thing");
     await page.getByRole("searchbox").press("Enter");
-    await expect(page.locator("#liking")).toBeVisible();
+    await expect(page.locator("#reference")).toBeVisible();
   },
   overview: (page) => page.getByRole("tab", { name: "Overview" }).click(),
   map: async (page) => {
@@ -50,9 +51,9 @@ const states = {
     await page.getByRole("button", { name: "Open good.png" }).click();
     await expect(page.getByRole("dialog")).toBeVisible();
   },
-  "taking out": async (page) => {
+  export: async (page) => {
     await page.keyboard.press("Escape");
-    await page.getByRole("button", { name: "Take out" }).click();
+    await page.getByRole("button", { name: "Export" }).click();
   },
   "saving a set": async (page) => {
     await page.keyboard.press("Escape");
@@ -60,10 +61,10 @@ const states = {
   },
   address: async (page) => {
     await page.keyboard.press("Escape");
-    await page.getByRole("button", { name: "From address" }).click();
+    await page.getByRole("button", { name: "From URL" }).click();
   },
   notice: async (page) => {
-    await page.getByLabel("Address", { exact: true }).fill("https://elsewhere.example/cat.jpg");
+    await page.getByLabel("URL", { exact: true }).fill("https://elsewhere.example/cat.jpg");
     await page.keyboard.press("Enter");
     await expect(page.getByRole("alert")).toBeVisible();
   },
@@ -102,8 +103,8 @@ test("axe finds nothing serious on a phone", async ({ page, site }) => {
 test("the keyboard reaches everything, and shows where it is", async ({ page, site }) => {
   await open(page, site);
   const reached = new Set();
-  const wanted = ["skip", "model-button", "label-input", "chip-body", "label-set", "template", "score-share", "add", "camera-open", "empty-add", "sample"];
-  for (let i = 0; i < 32 && !wanted.every((id) => reached.has(id)); i += 1) {
+  const wanted = ["skip", "model-button", "label-input", "chip-body", "label-set", "template", "score-share", "add", "camera-open", "sample"];
+  for (let i = 0; i < 40 && !wanted.every((id) => reached.has(id)); i += 1) {
     await page.keyboard.press("Tab");
     const [name, outline] = await page.evaluate(() => {
       const { id, className } = document.activeElement;
@@ -115,10 +116,10 @@ test("the keyboard reaches everything, and shows where it is", async ({ page, si
     reached.add(name);
   }
   for (const id of wanted) expect([...reached]).toContain(id);
-  await page.getByRole("button", { name: "Red circle", exact: true }).focus();
+  await page.getByRole("button", { name: "Try cat" }).focus();
   await page.keyboard.press("Enter");
-  await answer(page, "Red circle.png");
-  await page.getByRole("button", { name: "Remove Red circle.png" }).press("Enter");
+  await answer(page, "cat.jpg");
+  await page.getByRole("button", { name: "Remove cat.jpg" }).press("Enter");
   await expect(page.locator("#add")).toBeFocused();
 });
 
@@ -137,7 +138,7 @@ for (const [width, height] of [[320, 640], [768, 1024], [3840, 2160]]) {
   for (const direction of ["ltr", "rtl"]) {
     test(`everything fits at ${width} pixels, ${direction}`, async ({ page, site }) => {
       await page.setViewportSize({ width, height });
-      await page.route("**/app/strings.js", async (route) => {
+      await page.route("**/app/strings/en.js", async (route) => {
         const response = await route.fetch();
         await route.fulfill({ response, body: (await response.text()).replace('direction: "ltr"', `direction: "${direction}"`) });
       });
@@ -177,7 +178,7 @@ test("with more contrast asked for, axe finds nothing serious", { tag: "@contras
 const MARK = `
 function mark(strings) {
   for (const [key, value] of Object.entries(strings)) {
-    if (["language", "direction", "defaultLabels"].includes(key)) continue;
+    if (["language", "direction"].includes(key)) continue;
     if (typeof value === "string") strings[key] = "⟦" + value + "⟧";
     else if (typeof value === "function") strings[key] = (...given) => "⟦" + value(...given) + "⟧";
     else mark(value);
@@ -186,18 +187,17 @@ function mark(strings) {
 mark(text);`;
 
 test("every word comes from the one file of strings", async ({ page, site }) => {
-  await page.route("**/app/strings.js", async (route) => {
+  await page.route("**/app/strings/en.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${await response.text()}${MARK}` });
   });
-  await page.goto(site);
-  await expect(page.locator("#model-detail")).toContainText("thread", { timeout: 40_000 });
+  await open(page, site);
   await drop(page, await many(page, 5));
   await expect(page.getByRole("status")).toContainText("5 pictures done");
-  for (const id of ["tab-overview", "tab-map", "tab-gallery", "out-open"]) await page.locator(`#${id}`).click();
+  for (const id of ["tab-overview", "tab-map", "tab-gallery", "export-open"]) await page.locator(`#${id}`).click();
   const unmarked = await page.evaluate(() => {
     // Not the page's words: its name, the person's own, the model's, and what scripts are called.
-    const others = "h1, #chips, #labels, #model-name, #model-facts dd, .label, figcaption, #matrix th, #kept, #model-card-source, #templates-lines, #detail-name, #model-address, script, style";
+    const others = "h1, #chips, .tags, #labels, #model-name, #model-facts dd, .label, figcaption, #matrix th, #stored, #model-source, #templates-lines, #detail-name, #model-url, noscript, script, style";
     const found = [];
     const look = (words, element) => /\p{L}{2,}/u.test(words) && !words.includes("⟦") && !element.closest(others) && found.push(words.trim());
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

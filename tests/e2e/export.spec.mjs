@@ -1,4 +1,4 @@
-// Out: files in the shapes that others read, a link that asks the same, a script that renames.
+// Export: files in the shapes that others read, a link with the settings, a script that renames.
 
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const prepare = async (page, site) => {
   await setLabels(page, '"red, round circle", blue square, cat');
   await drop(page, [...(await many(page, 2)), png('it\'s "one", $(echo no).png', await draw(page, paints.redCircle))]);
   await expect(page.getByRole("status")).toHaveText("3 pictures done");
-  await page.getByRole("button", { name: "Take out" }).click();
+  await page.getByRole("button", { name: "Export" }).click();
 };
 
 test("CSV: one row a picture, fields quoted as they must be", async ({ page, site }) => {
@@ -65,7 +65,7 @@ test("npy: a NumPy header and unit vectors in the pictures' order", async ({ pag
 for (const folders of [false, true]) {
   test(`the rename script ${folders ? "sorts into folders" : "puts the label first"}, whatever names hold`, async ({ page, site }) => {
     await prepare(page, site);
-    if (folders) await page.getByLabel("Into a folder a label").check();
+    if (folders) await page.getByLabel("Into one folder per label").check();
     const { name, bytes } = await downloaded(page, button(page, "Script", "Download"));
     expect(name).toBe("cliplet-rename.sh");
     const folder = await mkdtemp(`${tmpdir()}/cliplet-rename-`);
@@ -102,19 +102,20 @@ test("the Windows script quotes names for PowerShell", async ({ page, site }) =>
   expect(bytes.toString()).toContain(`-LiteralPath 'it''s "one", $(echo no).png' -Destination 'red, round circle - it''s "one", $(echo no).png'`);
 });
 
-test("only what is shown is taken out", async ({ page, site }) => {
+test("only what is shown is exported", async ({ page, site }) => {
   await prepare(page, site);
   await page.keyboard.press("Escape");
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "blue square (1)" });
-  await page.getByRole("button", { name: "Take out" }).click();
+  await page.getByRole("button", { name: "Export" }).click();
   const { bytes } = await downloaded(page, button(page, "Table (CSV)", "Download"));
   expect(bytes.toString().trimEnd().split("\r\n")).toHaveLength(2);
 });
 
-test("a link that is pasted into an open page asks what it carries", async ({ page, site }) => {
+test("a link that is pasted into an open page brings its settings", async ({ page, site }) => {
   await prepare(page, site);
   await page.keyboard.press("Escape");
   await page.evaluate(() => (location.hash = "#label=green+star&label=owl&template=one+%7B%7D"));
+  await page.getByRole("button", { name: "Use these labels" }).click();
   await expect(chips(page)).toHaveText(["green star", "owl"]);
   await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
   await expect.poll(() => page.evaluate(() => location.hash)).toBe("");
@@ -122,7 +123,7 @@ test("a link that is pasted into an open page asks what it carries", async ({ pa
 
 test("a link carries labels and template to another visitor, and never a picture", async ({ page, site, browser }) => {
   await prepare(page, site);
-  const link = await page.getByLabel("Link that asks the same").inputValue();
+  const link = await page.getByRole("textbox", { name: "Share settings" }).inputValue();
   expect(link).toContain("#label=");
   expect(link).not.toContain("circle-0.png");
   const context = await browser.newContext();

@@ -1,4 +1,4 @@
-// A person at one of the engines, by WebDriver: what they look at, press, type and give.
+// Drives the page in one of the engines by WebDriver, as a person would: looks, presses, types and gives files.
 
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -13,6 +13,8 @@ import { ENGINES, start } from "./engines.mjs";
 import { catchDownload } from "./inpage.mjs";
 
 const WAIT = 60_000;
+/** Labels of someone who was here before. */
+const LABELS = ["red circle", "blue square", "green triangle", "yellow star", "cat", "dog", "car", "pizza"];
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 
 export class Person {
@@ -106,8 +108,16 @@ export class Person {
 
   // ---- the page ----
 
-  /** Opens the page and waits until the model is ready; gives the thread count and the module in use. */
+  /**
+   * Opens the page as someone who was here before, has labels and uses the advanced settings, and waits until the model
+   * is ready; gives the thread count and the module in use.
+   */
   async open(address) {
+    await this.browser.get(new URL("icon.svg", address).href);
+    await this.run(
+      `localStorage["cliplet-query"] ??= JSON.stringify({ labels: arguments[0] }); localStorage["cliplet-advanced"] ??= "true";`,
+      LABELS,
+    );
     await this.browser.get(address);
     return this.ready();
   }
@@ -116,9 +126,9 @@ export class Person {
   async ready() {
     const read = () =>
       this.run(
-        `const fact = [...document.querySelectorAll("#model-facts dt")].find((term) => term.textContent === "WebAssembly");
-         const [, threads] = /(\\d+) threads?/.exec(document.querySelector("#model-detail").textContent) ?? [];
-         return fact && threads ? { threads: Number(threads), variant: fact.nextElementSibling.textContent } : null`,
+        `const fact = (name) => document.querySelector('[data-fact="' + name + '"]')?.textContent;
+         const ready = document.querySelector('#model-button[data-ready="true"]') && fact("variant");
+         return ready ? { threads: Number(fact("threads")), variant: fact("variant") } : null`,
       );
     return this.until(read, Boolean, "the model is ready");
   }

@@ -1,10 +1,9 @@
-// Every room of the page visited where Playwright cannot go: labels, templates, scores, search, map, overview,
-// what is taken out, links.
+// Every feature of the page where Playwright cannot go: labels, templates, scores, search, map, overview, export, links.
 
 import assert from "node:assert/strict";
 import { serve } from "../../www/tools/serve.mjs";
 import { DIST } from "./copies.mjs";
-import { Key, journeys } from "./person.mjs";
+import { Key, journeys } from "./page-driver.mjs";
 
 const NAMES = "figcaption";
 
@@ -48,9 +47,8 @@ journeys((journey) => {
     await changed(last, () => person.choose("#template-kind", "CLIP’s 7 best"));
     await person.says("#template-help", "and 6 more");
     await person.click("label[for=score-share]");
-    await person.click("#none");
-    await person.run(`const range = document.querySelector("#least"); range.value = "1"; range.dispatchEvent(new Event("input"));`);
-    await person.says(".card .label", "none of these");
+    await person.run(`const range = document.querySelector("#threshold"); range.value = "1"; range.dispatchEvent(new Event("input"));`);
+    await person.says(".card .no-match", "No good match");
     await person.choose("#template-kind", "One template");
     await person.write("#template", "a photo");
     await person.says("#template-help", "{}");
@@ -83,14 +81,14 @@ journeys((journey) => {
     await person.dropMany(8);
     await person.write("#search", "a blue square");
     await person.press(Key.ENTER);
-    await person.says("#liking-text", "Most like “a blue square” first");
+    await person.says("#reference-text", "Most similar to “a blue square” first");
     const first = (kind) => person.until(() => person.words(NAMES), (words) => words?.slice(0, 4).every((one) => one.startsWith(kind)), `${kind}s first`);
     await first("square");
-    await person.click('[aria-label="Find alike: circle-2.png"]');
-    await person.says("#liking-text", "Most like circle-2.png first");
+    await person.click('[aria-label="Similar pictures: circle-2.png"]');
+    await person.says("#reference-text", "Most similar to circle-2.png first");
     await first("circle");
-    await person.says(".likeness", "Likeness 1.000");
-    await person.click("#liking-clear");
+    await person.says(".similarity", "Similarity 1.000");
+    await person.click("#reference-clear");
     await person.until(() => person.words(NAMES), (words) => words?.[0] === "circle-0.png" && words[1] === "square-1.png", "the usual order");
   });
 
@@ -112,12 +110,12 @@ journeys((journey) => {
     await person.counts("#detail-name", 1);
   });
 
-  journey("taken out: a table, Azure ML's shape, NumPy's, a script; and a link that asks the same", async (person, server) => {
+  journey("export: a table, Azure ML's shape, NumPy's, a script; and a link with the settings", async (person, server) => {
     await person.setTemplate("a {}");
     await person.setLabels('"red, round circle",blue square');
     await person.drop("circle-0.png", "square-1.png");
     await person.says("#status", ["2 pictures done"]);
-    await person.click("#out-open");
+    await person.click("#export-open");
     const taken = async (kind) => person.downloaded(`[data-download=${kind}]`);
     const csv = await taken("csv");
     assert.equal(csv.name, "cliplet.csv");
@@ -132,7 +130,7 @@ journeys((journey) => {
     const [, width] = /^\{'descr': '<f4', 'fortran_order': False, 'shape': \(2, (\d+)\), \} *\n$/.exec(header);
     assert.equal(npy.length, 10 + header.length + 8 * width);
     assert.ok((await taken("script")).bytes.toString().includes("'blue square - square-1.png'"));
-    const link = await (await person.find("#out-link")).getAttribute("value");
+    const link = await (await person.find("#share-link")).getAttribute("value");
     const elsewhere = await serve(DIST);
     await person.open(link.replace(server.url, elsewhere.url));
     await person.says(".chip-body", ["red, round circle", "blue square"]);

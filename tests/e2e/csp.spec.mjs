@@ -40,7 +40,7 @@ test("the policies allow no inline code, no eval, and one context alone the Hub"
     expect(policy).not.toMatch(/unsafe-inline|(?<!wasm-)unsafe-eval|\*(?!\.)/);
   }
   expect(stated).toContain("connect-src 'self';");
-  expect(stated).toContain("require-trusted-types-for 'script'");
+  expect(stated).toContain("require-trusted-types-for 'script'; trusted-types default lit-html");
   expect(policies["cliplet/worker.js"]).toContain("connect-src 'self'");
   await page.goto(site);
   for (const name of Object.keys(policies)) {

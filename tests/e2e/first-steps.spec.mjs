@@ -1,0 +1,86 @@
+// The first ten seconds: a drop target before everything else, samples, and tags before any label is typed.
+
+import { answer, card, chips, draw, drop, expect, paints, png, serious, test, visit } from "./page.mjs";
+
+for (const [width, height] of [
+  [320, 640],
+  [1280, 800],
+]) {
+  test(`the drop target is what one sees first at ${width} pixels`, async ({ page, site }) => {
+    await page.setViewportSize({ width, height });
+    await visit(page, site);
+    await expect(page.getByRole("heading", { name: "Drop pictures here" })).toBeInViewport();
+    await expect(page.getByRole("button", { name: "Add pictures" })).toBeInViewport();
+    await expect(page.getByRole("button", { name: "Try cat" })).toBeInViewport();
+    const drop = await page.locator("#add").boundingBox();
+    const labels = await page.locator("#label-input").boundingBox();
+    expect(drop.y).toBeLessThan(labels.y);
+    expect(await serious(page)).toEqual([]);
+  });
+}
+
+test("samples are photos with their source named", async ({ page, site }) => {
+  await visit(page, site);
+  const samples = page.locator("#samples img");
+  await expect(samples).toHaveCount(6);
+  for (const sample of await samples.all()) await expect.poll(() => sample.evaluate((image) => image.naturalWidth)).toBeGreaterThan(100);
+  expect(await page.locator("#samples").getAttribute("title")).toContain("CC BY 2.0");
+});
+
+test("a picture gets tags before any label is typed, each one click to become a label", async ({ page, site }) => {
+  await visit(page, site);
+  await expect(chips(page)).toHaveCount(0);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  const tags = card(page, "one.png").locator(".tag");
+  await expect(tags).toHaveCount(4, { timeout: 40_000 });
+  const suggested = page.locator("#suggestions .tag");
+  expect(await suggested.count()).toBeGreaterThan(4);
+  expect(await serious(page)).toEqual([]);
+  const word = await suggested.first().textContent();
+  await suggested.first().click();
+  await expect(chips(page)).toHaveText([word]);
+  expect(await answer(page, "one.png")).toEqual([word]);
+  await expect(suggested.filter({ hasText: new RegExp(`^${word}$`) })).toHaveCount(0);
+  await expect(tags).toHaveCount(0);
+});
+
+test("the everyday words are embedded once: the next visit has its tags at once", async ({ page, site }) => {
+  await visit(page, site);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await expect(card(page, "one.png").locator(".tag")).toHaveCount(4, { timeout: 40_000 });
+  await page.reload();
+  await drop(page, [png("two.png", await draw(page, paints.blueSquare))]);
+  const started = Date.now();
+  await expect(card(page, "two.png").locator(".tag")).toHaveCount(4, { timeout: 40_000 });
+  expect(Date.now() - started).toBeLessThan(15_000);
+});
+
+test("a picture of none of the labels is said to be no good match", async ({ page, site }) => {
+  await page.addInitScript(() => (localStorage["cliplet-query"] ??= JSON.stringify({ labels: ["submarine", "giraffe"] })));
+  await visit(page, site);
+  await page.getByRole("button", { name: "Try flower" }).click();
+  await expect(card(page, "flower.jpg").locator(".no-match")).toHaveText("No good match", { timeout: 40_000 });
+  await expect(card(page, "flower.jpg").locator(".no-match")).toHaveAttribute("title", /None of your labels/);
+  await page.getByLabel("Show", { exact: true }).selectOption({ label: "No good match (1)" });
+  await expect(page.locator(".card")).toHaveCount(1);
+});
+
+test.describe("in German", () => {
+  test.use({ locale: "de-DE" });
+  test("the page speaks the browser's language", async ({ page, site }) => {
+    await visit(page, site);
+    await expect(page.getByRole("heading", { name: "Bilder hier ablegen" })).toBeVisible();
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
+    await drop(page, [png("eins.png", await draw(page, paints.redCircle))]);
+    await answer(page, "eins.png");
+    await page.locator("#label-input").fill("red circle, cat");
+    await page.keyboard.press("Enter");
+    await expect(page.getByRole("status")).toHaveText(/^eins\.png: red circle, \d+,\d %$/);
+  });
+
+  test("every string of English is there in German too, of the same kind", async () => {
+    const [english, german] = await Promise.all(["en", "de"].map((language) => import(`../../www/app/strings/${language}.js`)));
+    const shape = (strings) => Object.fromEntries(Object.entries(strings).map(([key, value]) => [key, typeof value === "object" ? shape(value) : typeof value]));
+    expect(shape(german.text)).toEqual(shape(english.text));
+  });
+});

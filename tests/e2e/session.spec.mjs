@@ -1,0 +1,162 @@
+// Nothing is lost: undo, links as previews, Back, leaving, reloading, other tabs, duplicates and skipped files.
+
+import { answer, card, chips, draw, drop, expect, many, open, paints, png, ready, setLabels, test } from "./page.mjs";
+
+const red = async (page, name) => png(name, await draw(page, paints.redCircle));
+
+test("removed pictures come back with their answers, in their places", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 3));
+  await expect(page.getByRole("status")).toHaveText("3 pictures done");
+  await page.getByRole("button", { name: "Remove circle-0.png" }).click();
+  await expect(page.locator(".card")).toHaveCount(2);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png", "square-1.png", "circle-2.png"]);
+  expect((await answer(page, "circle-0.png")).length).toBeGreaterThan(1);
+  await page.getByRole("button", { name: "Remove all" }).click();
+  await expect(page.locator(".card")).toHaveCount(0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".card")).toHaveCount(3);
+});
+
+test("a removed label comes back", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "zebra, yak, gnu");
+  await page.getByRole("button", { name: "Remove label yak" }).click();
+  await expect(chips(page)).toHaveText(["zebra", "gnu"]);
+  await page.locator("#labels-undo").click();
+  await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
+});
+
+test("a link opens as a preview, and what the visitor had comes back", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "zebra, yak");
+  await page.goto("about:blank");
+  await page.goto(`${site}#label=owl&label=gnu&template=one+%7B%7D`);
+  await ready(page);
+  await expect(page.locator("#link-preview")).toContainText("2 labels from a link: owl, gnu");
+  await expect(chips(page)).toHaveText(["owl", "gnu"]);
+  expect(await page.evaluate(() => JSON.parse(localStorage["cliplet-query"]).labels)).toEqual(["zebra", "yak"]);
+  await page.getByRole("button", { name: "Keep mine" }).click();
+  await expect(chips(page)).toHaveText(["zebra", "yak"]);
+  await page.evaluate(() => (location.hash = "#label=owl"));
+  await page.getByRole("button", { name: "Use these labels" }).click();
+  await page.reload();
+  await expect(chips(page)).toHaveText(["owl"]);
+});
+
+test("Back closes the opened picture, and closing it leaves no entry behind", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [await red(page, "one.png")]);
+  await answer(page, "one.png");
+  const before = await page.evaluate(() => history.length);
+  await page.getByRole("button", { name: "Open one.png" }).click();
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await expect(page.locator(".card")).toHaveCount(1);
+  await page.getByRole("button", { name: "Open one.png" }).click();
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.evaluate(() => history.state?.detail ?? null)).toBe(null);
+  expect(await page.evaluate(() => history.length)).toBeLessThanOrEqual(before + 1);
+});
+
+test("leaving with results asks once", async ({ page, site }) => {
+  await open(page, site);
+  const asks = () => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  expect(await asks()).toBe(false);
+  await drop(page, [await red(page, "one.png")]);
+  await answer(page, "one.png");
+  expect(await asks()).toBe(true);
+  expect(await asks()).toBe(false);
+});
+
+/** Waits until the session is written. */
+const saved = (page, count) =>
+  expect
+    .poll(() =>
+      page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            const opening = indexedDB.open("cliplet-session");
+            opening.onsuccess = () => {
+              const counting = opening.result.transaction("images").objectStore("images").count();
+              counting.onsuccess = () => (opening.result.close(), resolve(counting.result));
+            };
+          }),
+      ),
+    )
+    .toBe(count);
+
+test("after a reload pictures, answers and hand labels are back, without being analyzed again", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "red circle, blue square");
+  await drop(page, await many(page, 4));
+  await expect(page.getByRole("status")).toHaveText("4 pictures done");
+  await page.getByRole("button", { name: "Open square-1.png" }).focus();
+  await page.keyboard.press("1");
+  await expect(card(page, "square-1.png").locator(".corrected")).toHaveText("✓ red circle");
+  await saved(page, 4);
+  await page.waitForTimeout(1000);
+  await page.reload();
+  await expect(page.getByText("4 pictures restored from your last visit.")).toBeVisible();
+  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png", "square-1.png", "circle-2.png", "square-3.png"]);
+  await ready(page);
+  expect((await answer(page, "circle-0.png"))[0]).toBe("red circle");
+  await expect(card(page, "square-1.png").locator(".corrected")).toHaveText("✓ red circle");
+  await expect(page.locator("#speed")).toHaveText("");
+  await page.getByRole("button", { name: "Open circle-0.png" }).click();
+  await expect(page.getByRole("dialog")).toContainText("small copy from an earlier visit");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Remove all" }).click();
+  await saved(page, 0);
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "Drop pictures here" })).toBeVisible();
+});
+
+test("two tabs show the same pictures and labels", async ({ page, site, context }) => {
+  await open(page, site);
+  await drop(page, [await red(page, "one.png")]);
+  await answer(page, "one.png");
+  await saved(page, 1);
+  const other = await context.newPage();
+  await open(other, site);
+  await answer(other, "one.png");
+  await drop(other, [png("two.png", await draw(other, paints.blueSquare))]);
+  await answer(page, "two.png");
+  await setLabels(page, "owl, red circle");
+  await expect(chips(other)).toHaveText(["owl", "red circle"]);
+  await page.getByRole("button", { name: "Remove one.png" }).click();
+  await expect(other.locator(".card figcaption")).toHaveText(["two.png"]);
+});
+
+test("a file that is here already is recognized, and can be added all the same", async ({ page, site }) => {
+  await open(page, site);
+  const file = await page.evaluateHandle((base64) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], "one.png", { type: "image/png", lastModified: 5 }), (await draw(page, paints.redCircle)).toString("base64"));
+  const give = () =>
+    page.evaluate((file) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(file);
+      document.querySelector("main").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+    }, file);
+  await give();
+  await answer(page, "one.png");
+  await give();
+  await expect(page.getByRole("alert")).toContainText("one.png is already here.");
+  await expect(page.locator(".card")).toHaveCount(1);
+  await page.getByRole("button", { name: "Add anyway" }).click();
+  await expect(page.locator(".card")).toHaveCount(2);
+});
+
+test("skipped files are named, whatever else is said", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [
+    { name: "report.pdf", type: "application/pdf", bytes: Buffer.from("%PDF") },
+    { name: "song.mp3", type: "audio/mpeg", bytes: Buffer.from("ID3") },
+    await red(page, "one.png"),
+  ]);
+  await answer(page, "one.png");
+  await drop(page, [{ name: "empty.csv", type: "text/csv", bytes: Buffer.from("\n") }]);
+  await expect(page.getByRole("alert")).toContainText("empty.csv holds no labels");
+  await expect(page.getByRole("alert")).toContainText("2 files are not pictures and were skipped: report.pdf, song.mp3");
+});
