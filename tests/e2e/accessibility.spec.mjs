@@ -103,7 +103,18 @@ test("axe finds nothing serious on a phone", async ({ page, site }) => {
 test("the keyboard reaches everything, and shows where it is", async ({ page, site }) => {
   await open(page, site);
   const reached = new Set();
-  const wanted = ["skip", "model-button", "label-input", "chip-body", "label-set", "template", "score-share", "add", "camera-open", "sample"];
+  const wanted = [
+    "skip",
+    "model-button",
+    "label-input",
+    "chip-body",
+    "label-set",
+    "template",
+    "score-share",
+    "add",
+    "camera-open",
+    "sample",
+  ];
   for (let i = 0; i < 40 && !wanted.every((id) => reached.has(id)); i += 1) {
     await page.keyboard.press("Tab");
     const [name, outline] = await page.evaluate(() => {
@@ -132,21 +143,35 @@ test("results are announced", async ({ page, site }) => {
 });
 
 /** Nothing sticks out sideways. */
-const fits = async (page, width) => expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+const fits = async (page, width) =>
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
 
-for (const [width, height] of [[320, 640], [768, 1024], [3840, 2160]]) {
+for (const [width, height] of [
+  [320, 640],
+  [768, 1024],
+  [3840, 2160],
+]) {
   for (const direction of ["ltr", "rtl"]) {
     test(`everything fits at ${width} pixels, ${direction}`, async ({ page, site }) => {
       await page.setViewportSize({ width, height });
       await page.route("**/app/strings/en.js", async (route) => {
         const response = await route.fetch();
-        await route.fulfill({ response, body: (await response.text()).replace('direction: "ltr"', `direction: "${direction}"`) });
+        await route.fulfill({
+          response,
+          body: (await response.text()).replace('direction: "ltr"', `direction: "${direction}"`),
+        });
       });
       await open(page, site);
       expect(await page.evaluate(() => document.documentElement.dir)).toBe(direction);
       await fits(page, width);
-      await setLabels(page, "a label that is so long that no chip and no bar could ever show the whole of it at once, cat, كلب, 犬");
-      await drop(page, [...(await many(page, 30)), png(`${"a-rather-long-name-".repeat(6)}.png`, await draw(page, paints.redCircle))]);
+      await setLabels(
+        page,
+        "a label that is so long that no chip and no bar could ever show the whole of it at once, cat, كلب, 犬",
+      );
+      await drop(page, [
+        ...(await many(page, 30)),
+        png(`${"a-rather-long-name-".repeat(6)}.png`, await draw(page, paints.redCircle)),
+      ]);
       await expect(page.getByRole("status")).toHaveText("31 pictures done");
       await fits(page, width);
       for (const view of ["Overview", "Map", "Gallery"]) {
@@ -162,7 +187,9 @@ test("with the system's own colours, bars and choices are still seen", { tag: "@
   await open(page, site);
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await answer(page, "one.png");
-  const border = await page.evaluate(() => getComputedStyle(document.querySelector(".ranks li"), "::before").borderTopWidth);
+  const border = await page.evaluate(
+    () => getComputedStyle(document.querySelector(".ranks li"), "::before").borderTopWidth,
+  );
   expect(border).toBe("1px");
   expect(await serious(page)).toEqual([]);
 });
@@ -197,9 +224,11 @@ test("every word comes from the one file of strings", async ({ page, site }) => 
   for (const id of ["tab-overview", "tab-map", "tab-gallery", "export-open"]) await page.locator(`#${id}`).click();
   const unmarked = await page.evaluate(() => {
     // Not the page's words: its name, the person's own, the model's, and what scripts are called.
-    const others = "h1, #chips, .tags, #labels, #model-name, #model-facts dd, .label, figcaption, #matrix th, #stored, #model-source, #templates-lines, #detail-name, #model-url, noscript, script, style";
+    const others =
+      "h1, #chips, .tags, #labels, #model-name, #model-facts dd, .label, figcaption, #matrix th, #stored, #model-source, #templates-lines, #detail-name, #model-url, noscript, script, style";
     const found = [];
-    const look = (words, element) => /\p{L}{2,}/u.test(words) && !words.includes("⟦") && !element.closest(others) && found.push(words.trim());
+    const look = (words, element) =>
+      /\p{L}{2,}/u.test(words) && !words.includes("⟦") && !element.closest(others) && found.push(words.trim());
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) look(walker.currentNode.data, walker.currentNode.parentElement);
     for (const element of document.body.querySelectorAll("[aria-label], [title], [placeholder]")) {
@@ -210,7 +239,10 @@ test("every word comes from the one file of strings", async ({ page, site }) => 
   expect(unmarked).toEqual([]);
 });
 
-test("while hundreds of pictures are classified, the page's thread stays free; how free is shown", async ({ page, site }, info) => {
+test("while hundreds of pictures are classified, the page's thread stays free; how free is shown", async ({
+  page,
+  site,
+}, info) => {
   await open(page, site);
   await setLabels(page, Array.from({ length: 500 }, (_, i) => `thing ${i}`).join("\n"));
   const given = await many(page, 200);

@@ -1,14 +1,30 @@
 // A person's main road: drop pictures, read ranked labels, change the question.
 
 import { paste } from "./inpage.mjs";
-import { answer, card, choose, draw, drop, expect, open, paints, png, returning, setLabels, setTemplate, test } from "./page.mjs";
+import {
+  answer,
+  card,
+  choose,
+  draw,
+  drop,
+  expect,
+  open,
+  paints,
+  png,
+  returning,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 test("a dropped picture gets its labels ranked, with percentages that add up", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "blue square, red circle, cat");
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   expect(await answer(page, "one.png")).toHaveLength(3);
-  const shares = (await card(page, "one.png").locator(".score").allTextContents()).map((text) => parseFloat(text.replace("<", "")));
+  const shares = (await card(page, "one.png").locator(".score").allTextContents()).map((text) =>
+    parseFloat(text.replace("<", "")),
+  );
   expect(shares.reduce((a, b) => a + b)).toBeGreaterThan(99);
   expect(shares.reduce((a, b) => a + b)).toBeLessThan(101);
   expect(shares).toEqual([...shares].sort((a, b) => b - a));
@@ -90,7 +106,9 @@ test("pictures are picked from a dialog, pasted, and taken from the samples", as
   await page.getByRole("button", { name: "Try cat" }).click();
   await answer(page, "cat.jpg");
   const buffer = await draw(page, paints.blueSquare);
-  await choose(page, page.getByRole("button", { name: "Add pictures" }), [{ name: "picked.png", mimeType: "image/png", buffer }]);
+  await choose(page, page.getByRole("button", { name: "Add pictures" }), [
+    { name: "picked.png", mimeType: "image/png", buffer },
+  ]);
   await answer(page, "picked.png");
   await page.evaluate(paste, { file: { name: "pasted.png", type: "image/png", base64: buffer.toString("base64") } });
   await answer(page, "pasted.png");

@@ -23,7 +23,8 @@ export async function change(folder, file, alter) {
 }
 
 /** Gives the page another title, in its one file of strings. */
-export const titled = (folder, title) => change(folder, "app/strings/en.js", (words) => words.replace(/^  title: "[^"]*"/m, `  title: "${title}"`));
+export const titled = (folder, title) =>
+  change(folder, "app/strings/en.js", (words) => words.replace(/^ {2}title: "[^"]*"/m, `  title: "${title}"`));
 
 /** Makes the folder a version of its own, as the build does. */
 export const stamped = (folder) => promisify(execFile)(process.execPath, [STAMP, folder]);

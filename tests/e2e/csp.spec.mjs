@@ -1,8 +1,22 @@
 // What the page promises: pictures cause no network traffic, and policies would stop what code forgot.
 
 import { readFile } from "node:fs/promises";
-import { DIST, answer, beforeEngine, draw, drop, expect, isolated, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
 import { pagePolicy, policies } from "../../www/tools/policy.mjs";
+import {
+  answer,
+  beforeEngine,
+  DIST,
+  draw,
+  drop,
+  expect,
+  isolated,
+  open,
+  paints,
+  png,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 test.describe("pictures", () => {
   const heard = [];
@@ -54,7 +68,9 @@ test.describe("on a host without headers", () => {
   test("the service worker holds the engine to its policy", async ({ page, site }) => {
     await page.goto(site);
     await isolated(page);
-    const sent = await page.evaluate(async () => (await fetch("cliplet/worker.js")).headers.get("Content-Security-Policy"));
+    const sent = await page.evaluate(async () =>
+      (await fetch("cliplet/worker.js")).headers.get("Content-Security-Policy"),
+    );
     expect(sent).toBe(policies["cliplet/worker.js"]);
   });
 });
@@ -69,10 +85,14 @@ test.describe("held to the policy", () => {
       page.on("console", (message) => told.push(message.text()));
       const reach = (address) => `fetch("${address}").then(() => "reached", () => "blocked")`;
       const hosts = ["https://elsewhere.example/", "https://huggingface.co/"];
-      await beforeEngine(page, hosts.map((host) => `${reach(host)}.then((word) => console.log(word, "${host}"));`).join("\n"));
+      await beforeEngine(
+        page,
+        hosts.map((host) => `${reach(host)}.then((word) => console.log(word, "${host}"));`).join("\n"),
+      );
       await open(page, site);
       expect(await page.evaluate(reach(hosts[0]))).toBe("blocked");
-      for (const host of hosts) await expect.poll(() => told.filter((words) => words.endsWith(` ${host}`))).toEqual([`blocked ${host}`]);
+      for (const host of hosts)
+        await expect.poll(() => told.filter((words) => words.endsWith(` ${host}`))).toEqual([`blocked ${host}`]);
     });
   });
 

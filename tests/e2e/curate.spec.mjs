@@ -1,7 +1,23 @@
 // Working with many pictures: selecting, labeling by hand, learning labels from examples, near-duplicates, videos, and
 // handing results on.
 
-import { answer, card, chips, downloaded, draw, drop, expect, many, open, paints, png, serious, setLabels, setTemplate, test } from "./page.mjs";
+import {
+  answer,
+  card,
+  chips,
+  downloaded,
+  draw,
+  drop,
+  expect,
+  many,
+  open,
+  paints,
+  png,
+  serious,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 const prepare = async (page, site, count) => {
   await open(page, site);
@@ -44,6 +60,7 @@ test("digits label by hand while arrows move, and the overview sets them against
   await expect(page.locator(".card figcaption")).toHaveText(["square-1.png"]);
   await page.getByRole("button", { name: "Open square-1.png" }).focus();
   await page.keyboard.press("0");
+  await page.getByRole("button", { name: "Show all" }).click();
   await expect(card(page, "square-1.png").locator(".corrected")).toHaveCount(0);
   await page.getByRole("button", { name: "Open square-1.png" }).click();
   await page.getByLabel("Label by hand").selectOption("blue square");
@@ -62,16 +79,24 @@ test("examples make a label that finds their like, and a saved set keeps it", as
     const dialog = page.getByRole("dialog", { name: "square-5.png" });
     await page.getByRole("button", { name: "Open square-5.png" }).click();
     await expect(dialog.locator(".ranks li")).toHaveCount(2);
-    const all = await dialog.locator(".ranks li").evaluateAll((rows) => rows.map((row) => [row.querySelector(".label").textContent, parseFloat(row.querySelector(".score").textContent.replace("<", ""))]));
+    const all = await dialog
+      .locator(".ranks li")
+      .evaluateAll((rows) =>
+        rows.map((row) => [
+          row.querySelector(".label").textContent,
+          parseFloat(row.querySelector(".score").textContent.replace("<", "")),
+        ]),
+      );
     await page.keyboard.press("Escape");
     return Object.fromEntries(all).zorp;
   };
   const before = await similarity();
-  for (const name of ["square-1.png", "square-3.png"]) await page.getByRole("checkbox", { name: `Select ${name}` }).check();
+  for (const name of ["square-1.png", "square-3.png"])
+    await page.getByRole("checkbox", { name: `Select ${name}` }).check();
   await page.getByRole("button", { name: "Use as examples of…" }).click();
   await page.getByLabel("Label", { exact: true }).fill("zorp");
   await page.keyboard.press("Enter");
-  await expect(page.locator(".chip.learned")).toHaveText("zorp×");
+  await expect(page.locator(".chip.learned .chip-body")).toHaveText("zorp");
   await expect.poll(async () => (await answer(page, "square-5.png"))[0]).toBe("zorp");
   expect((await answer(page, "circle-0.png"))[0]).toBe("red circle");
   expect(await similarity()).toBeGreaterThan(before);
@@ -81,7 +106,7 @@ test("examples make a label that finds their like, and a saved set keeps it", as
   await page.getByLabel("Label set").selectOption("CIFAR-10 classes");
   await expect(page.locator(".chip.learned")).toHaveCount(0);
   await page.getByLabel("Label set").selectOption("Shapes");
-  await expect(page.locator(".chip.learned")).toHaveText("zorp×");
+  await expect(page.locator(".chip.learned .chip-body")).toHaveText("zorp");
   await expect.poll(async () => (await answer(page, "square-5.png"))[0]).toBe("zorp");
 });
 
@@ -90,7 +115,12 @@ test("near-duplicates are grouped", async ({ page, site }) => {
   await drop(page, [png("pizza.png", await draw(page, paints.emoji, "🍕"))]);
   await answer(page, "pizza.png");
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "Near-duplicates" });
-  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png", "circle-2.png", "square-1.png", "square-3.png"]);
+  await expect(page.locator(".card figcaption")).toHaveText([
+    "circle-0.png",
+    "circle-2.png",
+    "square-1.png",
+    "square-3.png",
+  ]);
   await expect(page.locator(".card .similarity")).toHaveText(["Group 1", "Group 1", "Group 2", "Group 2"]);
 });
 
@@ -122,14 +152,18 @@ test("a video's frames become pictures", async ({ page, site }) => {
   });
   await drop(page, [{ name: "clip.webm", type: "video/webm", bytes: Buffer.from(base64, "base64") }]);
   await expect(page.getByText(/\d+ frames of clip\.webm added\./)).toBeVisible();
-  expect((await answer(page, "clip.webm at"))[0]).toBe("red circle");
+  expect((await answer(page, "clip.webm at 0."))[0]).toBe("red circle");
   await drop(page, [{ name: "broken.mp4", type: "video/mp4", bytes: Buffer.from("no video") }]);
   await expect(page.getByRole("alert")).toContainText("This browser cannot play broken.mp4");
 });
 
 const take = async (page, kind) => downloaded(page, page.locator(`[data-download=${kind}]`));
 
-test("export: a report with thumbnails opens by itself, and XMP sidecars hold the keywords", async ({ page, site, context }, info) => {
+test("export: a report with thumbnails opens by itself, and XMP sidecars hold the keywords", async ({
+  page,
+  site,
+  context,
+}, info) => {
   await open(page, site);
   await setTemplate(page, "a {}");
   await setLabels(page, "red <circle> & co, blue square");
@@ -141,7 +175,9 @@ test("export: a report with thumbnails opens by itself, and XMP sidecars hold th
   const viewer = await context.newPage();
   await viewer.setContent(report.bytes.toString());
   await expect(viewer.getByRole("heading", { level: 2 })).toHaveText(["red <circle> & co", "blue square"]);
-  await expect.poll(() => viewer.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth > 0))).toEqual([true, true]);
+  await expect
+    .poll(() => viewer.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth > 0)))
+    .toEqual([true, true]);
   const zip = await take(page, "xmp");
   const { unzipSync } = await import("fflate").catch(() => import("../../www/tools/node_modules/fflate/esm/index.mjs"));
   const files = unzipSync(new Uint8Array(zip.bytes));
@@ -157,8 +193,14 @@ test("export: copies are sorted into folders where the browser can write them", 
       getDirectoryHandle: async (name) => folder(`${path}${name}/`),
       getFileHandle: async (name, options) => {
         const file = `${path}${name}`;
-        if (!options?.create && !written.some(([known]) => known === file)) throw new DOMException("no", "NotFoundError");
-        return { createWritable: async () => ({ write: async (blob) => written.push([file, blob.size]), close: async () => {} }) };
+        if (!options?.create && !written.some(([known]) => known === file))
+          throw new DOMException("no", "NotFoundError");
+        return {
+          createWritable: async () => ({
+            write: async (blob) => written.push([file, blob.size]),
+            close: async () => {},
+          }),
+        };
       },
     });
     globalThis.showDirectoryPicker = async () => folder("");

@@ -1,10 +1,24 @@
 // Export: files in the shapes that others read, a link with the settings, a script that renames.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
-import { chips, downloaded, draw, drop, expect, many, open, paints, png, ready, setLabels, setTemplate, test } from "./page.mjs";
+import {
+  chips,
+  downloaded,
+  draw,
+  drop,
+  expect,
+  many,
+  open,
+  paints,
+  png,
+  ready,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 const row = (page, name) => page.getByRole("dialog").getByRole("group", { name });
 const button = (page, name, what) => row(page, name).getByRole("button", { name: what });
@@ -63,7 +77,10 @@ test("npy: a NumPy header and unit vectors in the pictures' order", async ({ pag
 });
 
 for (const folders of [false, true]) {
-  test(`the rename script ${folders ? "sorts into folders" : "puts the label first"}, whatever names hold`, async ({ page, site }) => {
+  test(`the rename script ${folders ? "sorts into folders" : "puts the label first"}, whatever names hold`, async ({
+    page,
+    site,
+  }) => {
     await prepare(page, site);
     if (folders) await page.getByLabel("Into one folder per label").check();
     const { name, bytes } = await downloaded(page, button(page, "Script", "Download"));
@@ -76,7 +93,11 @@ for (const folders of [false, true]) {
     expect(stdout).toBe("");
     const left = (await readdir(folder, { recursive: true })).filter((found) => found.endsWith(".png")).sort();
     const join = folders ? "/" : " - ";
-    const wanted = [`blue square${join}square-1.png`, `red, round circle${join}circle-0.png`, `red, round circle${join}it's "one", $(echo no).png`];
+    const wanted = [
+      `blue square${join}square-1.png`,
+      `red, round circle${join}circle-0.png`,
+      `red, round circle${join}it's "one", $(echo no).png`,
+    ];
     expect(left).toEqual(wanted.sort());
   });
 }
@@ -99,7 +120,9 @@ test("the Windows script quotes names for PowerShell", async ({ page, site }) =>
   await page.getByLabel("For", { exact: true }).selectOption("Windows");
   const { name, bytes } = await downloaded(page, button(page, "Script", "Download"));
   expect(name).toBe("cliplet-rename.ps1");
-  expect(bytes.toString()).toContain(`-LiteralPath 'it''s "one", $(echo no).png' -Destination 'red, round circle - it''s "one", $(echo no).png'`);
+  expect(bytes.toString()).toContain(
+    `-LiteralPath 'it''s "one", $(echo no).png' -Destination 'red, round circle - it''s "one", $(echo no).png'`,
+  );
 });
 
 test("only what is shown is exported", async ({ page, site }) => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { serve } from "../../www/tools/serve.mjs";
 import { DIST } from "./copies.mjs";
-import { Key, journeys } from "./page-driver.mjs";
+import { journeys, Key } from "./page-driver.mjs";
 
 const NAMES = "figcaption";
 
@@ -38,7 +38,9 @@ journeys((journey) => {
     await person.drop("circle.png");
     await person.best("circle.png");
     const score = async () => (await person.words(".card .score"))[0];
-    const changed = async (before, act) => (await act(), person.until(score, (now) => now && now !== before, "another score"));
+    const changed = async (before, act) => (
+      await act(), person.until(score, (now) => now && now !== before, "another score")
+    );
     let last = await changed(await score(), () => person.click("label[for=score-cosine]"));
     assert.ok(Number(last) > 0 && Number(last) < 1);
     await person.choose("#template-kind", "Several of your own");
@@ -47,7 +49,9 @@ journeys((journey) => {
     await changed(last, () => person.choose("#template-kind", "CLIP’s 7 best"));
     await person.says("#template-help", "and 6 more");
     await person.click("label[for=score-share]");
-    await person.run(`const range = document.querySelector("#threshold"); range.value = "1"; range.dispatchEvent(new Event("input"));`);
+    await person.run(
+      `const range = document.querySelector("#threshold"); range.value = "1"; range.dispatchEvent(new Event("input"));`,
+    );
     await person.says(".card .no-match", "No good match");
     await person.choose("#template-kind", "One template");
     await person.write("#template", "a photo");
@@ -64,13 +68,25 @@ journeys((journey) => {
     await person.says(NAMES, "square-1.png");
     await person.choose("#filter", "All (12)");
     await person.choose("#sort", "By name");
-    await person.until(() => person.words(NAMES), (words) => words?.[1] === "circle-2.png", "the order of names");
+    await person.until(
+      () => person.words(NAMES),
+      (words) => words?.[1] === "circle-2.png",
+      "the order of names",
+    );
     await person.click("#tab-overview");
     await person.says("#counts .score", ["6 · 50 %", "6 · 50 %"]);
-    const bins = await person.run(`return [...document.querySelectorAll("#histogram button")].map((bar) => Number(/(\\d+) pictures?$/.exec(bar.title)[1]));`);
+    const bins = await person.run(
+      `return [...document.querySelectorAll("#histogram button")].map((bar) => Number(/(\\d+) pictures?$/.exec(bar.title)[1]));`,
+    );
     assert.equal(bins.length, 10);
-    assert.equal(bins.reduce((a, b) => a + b), 12);
-    assert.equal((await person.words("#matrix button")).map(Number).reduce((a, b) => a + b), 12);
+    assert.equal(
+      bins.reduce((a, b) => a + b),
+      12,
+    );
+    assert.equal(
+      (await person.words("#matrix button")).map(Number).reduce((a, b) => a + b),
+      12,
+    );
     await person.click("#counts button");
     await person.says("#filter-count", "6 of 12 shown");
     await person.press(Key.ENTER);
@@ -82,24 +98,39 @@ journeys((journey) => {
     await person.write("#search", "a blue square");
     await person.press(Key.ENTER);
     await person.says("#reference-text", "Most similar to “a blue square” first");
-    const first = (kind) => person.until(() => person.words(NAMES), (words) => words?.slice(0, 4).every((one) => one.startsWith(kind)), `${kind}s first`);
+    const first = (kind) =>
+      person.until(
+        () => person.words(NAMES),
+        (words) => words?.slice(0, 4).every((one) => one.startsWith(kind)),
+        `${kind}s first`,
+      );
     await first("square");
     await person.click('[aria-label="Similar pictures: circle-2.png"]');
     await person.says("#reference-text", "Most similar to circle-2.png first");
     await first("circle");
     await person.says(".similarity", "Similarity 1.000");
     await person.click("#reference-clear");
-    await person.until(() => person.words(NAMES), (words) => words?.[0] === "circle-0.png" && words[1] === "square-1.png", "the usual order");
+    await person.until(
+      () => person.words(NAMES),
+      (words) => words?.[0] === "circle-0.png" && words[1] === "square-1.png",
+      "the usual order",
+    );
   });
 
   journey("the map: like pictures near each other, walked by arrow keys, larger and smaller", async (person) => {
     await person.dropMany(12);
     await person.click("#tab-map");
     await person.counts(".point", 12);
-    const places = await person.run(`return [...document.querySelectorAll(".point")].map((point) => [point.title, point.getBoundingClientRect().x]);`);
-    const [circles, squares] = ["circle", "square"].map((kind) => places.filter(([title]) => title.startsWith(kind)).map(([, x]) => x));
+    const places = await person.run(
+      `return [...document.querySelectorAll(".point")].map((point) => [point.title, point.getBoundingClientRect().x]);`,
+    );
+    const [circles, squares] = ["circle", "square"].map((kind) =>
+      places.filter(([title]) => title.startsWith(kind)).map(([, x]) => x),
+    );
     assert.ok(Math.max(...circles) < Math.min(...squares) || Math.max(...squares) < Math.min(...circles));
-    await person.run(`[...document.querySelectorAll(".point")].sort((a, b) => a.getBoundingClientRect().x - b.getBoundingClientRect().x)[0].focus();`);
+    await person.run(
+      `[...document.querySelectorAll(".point")].sort((a, b) => a.getBoundingClientRect().x - b.getBoundingClientRect().x)[0].focus();`,
+    );
     const title = () => person.run("return document.activeElement.title;");
     const from = await title();
     await person.press(Key.ARROW_RIGHT);
@@ -110,31 +141,34 @@ journeys((journey) => {
     await person.counts("#detail-name", 1);
   });
 
-  journey("export: a table, Azure ML's shape, NumPy's, a script; and a link with the settings", async (person, server) => {
-    await person.setTemplate("a {}");
-    await person.setLabels('"red, round circle",blue square');
-    await person.drop("circle-0.png", "square-1.png");
-    await person.says("#status", ["2 pictures done"]);
-    await person.click("#export-open");
-    const taken = async (kind) => person.downloaded(`[data-download=${kind}]`);
-    const csv = await taken("csv");
-    assert.equal(csv.name, "cliplet.csv");
-    const lines = csv.bytes.toString().trimEnd().split("\r\n");
-    assert.equal(lines[0], 'file,label,"red, round circle",blue square');
-    assert.match(lines[1], /^circle-0\.png,"red, round circle",[\d.e-]+,[\d.e-]+$/);
-    const [circle, square] = JSON.parse((await taken("json")).bytes.toString());
-    assert.deepEqual(circle.labels, ["red, round circle", "blue square"]);
-    assert.ok(circle.probs[0] > circle.probs[1] && square.probs[1] > square.probs[0]);
-    const npy = (await taken("npy")).bytes;
-    const header = npy.subarray(10, 10 + npy.readUInt16LE(8)).toString();
-    const [, width] = /^\{'descr': '<f4', 'fortran_order': False, 'shape': \(2, (\d+)\), \} *\n$/.exec(header);
-    assert.equal(npy.length, 10 + header.length + 8 * width);
-    assert.ok((await taken("script")).bytes.toString().includes("'blue square - square-1.png'"));
-    const link = await (await person.find("#share-link")).getAttribute("value");
-    const elsewhere = await serve(DIST);
-    await person.open(link.replace(server.url, elsewhere.url));
-    await person.says(".chip-body", ["red, round circle", "blue square"]);
-    assert.equal(await (await person.find("#template")).getAttribute("value"), "a {}");
-    await elsewhere.close();
-  });
+  journey(
+    "export: a table, Azure ML's shape, NumPy's, a script; and a link with the settings",
+    async (person, server) => {
+      await person.setTemplate("a {}");
+      await person.setLabels('"red, round circle",blue square');
+      await person.drop("circle-0.png", "square-1.png");
+      await person.says("#status", ["2 pictures done"]);
+      await person.click("#export-open");
+      const taken = async (kind) => person.downloaded(`[data-download=${kind}]`);
+      const csv = await taken("csv");
+      assert.equal(csv.name, "cliplet.csv");
+      const lines = csv.bytes.toString().trimEnd().split("\r\n");
+      assert.equal(lines[0], 'file,label,"red, round circle",blue square');
+      assert.match(lines[1], /^circle-0\.png,"red, round circle",[\d.e-]+,[\d.e-]+$/);
+      const [circle, square] = JSON.parse((await taken("json")).bytes.toString());
+      assert.deepEqual(circle.labels, ["red, round circle", "blue square"]);
+      assert.ok(circle.probs[0] > circle.probs[1] && square.probs[1] > square.probs[0]);
+      const npy = (await taken("npy")).bytes;
+      const header = npy.subarray(10, 10 + npy.readUInt16LE(8)).toString();
+      const [, width] = /^\{'descr': '<f4', 'fortran_order': False, 'shape': \(2, (\d+)\), \} *\n$/.exec(header);
+      assert.equal(npy.length, 10 + header.length + 8 * width);
+      assert.ok((await taken("script")).bytes.toString().includes("'blue square - square-1.png'"));
+      const link = await (await person.find("#share-link")).getAttribute("value");
+      const elsewhere = await serve(DIST);
+      await person.open(link.replace(server.url, elsewhere.url));
+      await person.says(".chip-body", ["red, round circle", "blue square"]);
+      assert.equal(await (await person.find("#template")).getAttribute("value"), "a {}");
+      await elsewhere.close();
+    },
+  );
 });

@@ -1,7 +1,7 @@
 // Bad pictures and bad weights: a message that names the file, and everything else goes on.
 
 import { readFile } from "node:fs/promises";
-import { MODEL, answer, card, choose, draw, drop, expect, open, paints, png, ready, test } from "./page.mjs";
+import { answer, card, choose, draw, drop, expect, MODEL, open, paints, png, ready, test } from "./page.mjs";
 
 /** A PNG header that claims 30000 x 30000 pixels of four bytes, and nothing behind it. */
 const HUGE = Buffer.concat([
@@ -10,7 +10,10 @@ const HUGE = Buffer.concat([
   Buffer.alloc(64),
 ]);
 
-test("a damaged picture, a text named .jpg and a forged header are refused by name; the rest go on", async ({ page, site }) => {
+test("a damaged picture, a text named .jpg and a forged header are refused by name; the rest go on", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   const whole = await draw(page, paints.redCircle);
   await drop(page, [
@@ -36,7 +39,11 @@ test("a folder that is dropped is taken with its folders, but for what cannot be
       const name = fullPath.split("/").pop();
       return { isFile: true, fullPath, file: (take) => take(new File([bytes], name, { type: "image/png" })) };
     };
-    const locked = { isFile: true, fullPath: "/trip/locked.png", file: (_, refuse) => refuse(new DOMException("no", "NotReadableError")) };
+    const locked = {
+      isFile: true,
+      fullPath: "/trip/locked.png",
+      file: (_, refuse) => refuse(new DOMException("no", "NotReadableError")),
+    };
     const folder = (fullPath, entries) => ({
       isDirectory: true,
       fullPath,
@@ -45,8 +52,17 @@ test("a folder that is dropped is taken with its folders, but for what cannot be
         return { readEntries: (take) => take(batches.shift()) };
       },
     });
-    const shut = { isDirectory: true, fullPath: "/trip/shut", createReader: () => ({ readEntries: (_, refuse) => refuse(new DOMException("no", "NotReadableError")) }) };
-    const entry = folder("/trip", [file("/trip/one.png"), locked, shut, folder("/trip/day", [file("/trip/day/two.png")])]);
+    const shut = {
+      isDirectory: true,
+      fullPath: "/trip/shut",
+      createReader: () => ({ readEntries: (_, refuse) => refuse(new DOMException("no", "NotReadableError")) }),
+    };
+    const entry = folder("/trip", [
+      file("/trip/one.png"),
+      locked,
+      shut,
+      folder("/trip/day", [file("/trip/day/two.png")]),
+    ]);
     const event = Object.assign(new Event("drop", { bubbles: true, cancelable: true }), {
       dataTransfer: { types: ["Files"], items: [{ webkitGetAsEntry: () => entry }], files: [] },
     });
@@ -54,7 +70,9 @@ test("a folder that is dropped is taken with its folders, but for what cannot be
   }, base64);
   await answer(page, "one.png");
   await answer(page, "two.png");
-  await expect(page.getByRole("alert")).toContainText("Could not read trip/locked.png and 1 more. All else was taken.");
+  await expect(page.getByRole("alert")).toContainText(
+    "Could not read trip/locked.png and 1 more. Everything else was added.",
+  );
 });
 
 test("a camera that is granted after it was asked for again is let go", async ({ page, site }) => {
@@ -62,13 +80,16 @@ test("a camera that is granted after it was asked for again is let go", async ({
     // Firefox runs this on the empty page before, too.
     if (!navigator.mediaDevices) return;
     globalThis.granted = [];
-    navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => setTimeout(() => {
-      const canvas = document.createElement("canvas");
-      canvas.getContext("2d").fillRect(0, 0, 10, 10);
-      const stream = canvas.captureStream(5);
-      granted.push(stream);
-      resolve(stream);
-    }, 300));
+    navigator.mediaDevices.getUserMedia = () =>
+      new Promise((resolve) =>
+        setTimeout(() => {
+          const canvas = document.createElement("canvas");
+          canvas.getContext("2d").fillRect(0, 0, 10, 10);
+          const stream = canvas.captureStream(5);
+          granted.push(stream);
+          resolve(stream);
+        }, 300),
+      );
   });
   await open(page, site);
   const button = page.getByRole("button", { name: "Camera", exact: true });
@@ -83,7 +104,9 @@ test("a camera that is granted after it was asked for again is let go", async ({
 
 async function openModel(page, name, buffer) {
   await page.locator("#model-button").click();
-  await choose(page, page.getByRole("button", { name: "Open a model file" }), [{ name, mimeType: "application/octet-stream", buffer }]);
+  await choose(page, page.getByRole("button", { name: "Open a model file" }), [
+    { name, mimeType: "application/octet-stream", buffer },
+  ]);
 }
 
 test("damaged weights are refused by name and the model in use stays", async ({ page, site }) => {
@@ -91,7 +114,11 @@ test("damaged weights are refused by name and the model in use stays", async ({ 
   const model = await readFile(MODEL);
   const flipped = Buffer.from(model);
   flipped[Math.floor(model.length * 0.7)] ^= 0x40;
-  const bad = { "cut.gguf": model.subarray(0, model.length / 2), "flipped.gguf": flipped, "text.gguf": Buffer.from("hello") };
+  const bad = {
+    "cut.gguf": model.subarray(0, model.length / 2),
+    "flipped.gguf": flipped,
+    "text.gguf": Buffer.from("hello"),
+  };
   for (const [name, bytes] of Object.entries(bad)) {
     await openModel(page, name, bytes);
     await expect(page.getByRole("alert")).toContainText(name);

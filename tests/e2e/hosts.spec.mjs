@@ -1,7 +1,21 @@
 // Wherever the page is put and whatever the browser lacks: sub-paths, no headers, no threads, no
 // relaxed SIMD, no network.
 
-import { answer, beforeEngine, draw, drop, expect, isolated, open, paints, png, ready, setLabels, setTemplate, test } from "./page.mjs";
+import {
+  answer,
+  beforeEngine,
+  draw,
+  drop,
+  expect,
+  isolated,
+  open,
+  paints,
+  png,
+  ready,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 async function classifies(page) {
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
@@ -27,7 +41,10 @@ test("an isolated host gets threads and the relaxed kernels", { tag: "@threads" 
 });
 
 for (const name of ["simd", "relaxed", "simd-threads", "relaxed-threads"]) {
-  test(`the ${name} variant answers as the others do`, { tag: name.endsWith("-threads") ? "@threads" : [] }, async ({ page, site }) => {
+  test(`the ${name} variant answers as the others do`, { tag: name.endsWith("-threads") ? "@threads" : [] }, async ({
+    page,
+    site,
+  }) => {
     await open(page, `${site}?variant=${name}&threads=2`);
     expect(await variant(page)).toBe(name);
     await setTemplate(page, "a {}");
@@ -69,7 +86,9 @@ test.describe("on a host without isolation headers", () => {
     await open(page, site);
     await classifies(page);
     await page.evaluate(() => letIn());
-    await expect.poll(() => page.evaluate(() => Boolean(navigator.serviceWorker.controller)), { timeout: 40_000 }).toBe(true);
+    await expect
+      .poll(() => page.evaluate(() => Boolean(navigator.serviceWorker.controller)), { timeout: 40_000 })
+      .toBe(true);
     await page.waitForTimeout(500);
     expect((await answer(page, "one.png")).length).toBeGreaterThan(1);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
@@ -90,7 +109,10 @@ test.describe("in an engine that lacks something", () => {
   test.use({ serviceWorkers: "block" });
 
   test("no relaxed SIMD: the plain kernels", { tag: "@threads" }, async ({ page, site }) => {
-    await beforeEngine(page, "const ask = WebAssembly.validate; WebAssembly.validate = (bytes) => bytes.length < 36 && ask(bytes);");
+    await beforeEngine(
+      page,
+      "const ask = WebAssembly.validate; WebAssembly.validate = (bytes) => bytes.length < 36 && ask(bytes);",
+    );
     await open(page, site);
     expect(await variant(page)).toBe("simd-threads");
     await classifies(page);
@@ -123,7 +145,10 @@ test.describe("in an engine that lacks something", () => {
   });
 
   test("no cache storage: the model is fetched and used all the same", async ({ page, site }) => {
-    await beforeEngine(page, "Object.defineProperty(globalThis, 'caches', { get() { throw new DOMException('denied', 'SecurityError'); } });");
+    await beforeEngine(
+      page,
+      "Object.defineProperty(globalThis, 'caches', { get() { throw new DOMException('denied', 'SecurityError'); } });",
+    );
     await open(page, site);
     await classifies(page);
   });

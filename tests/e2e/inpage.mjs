@@ -46,7 +46,12 @@ export function giveFolder(input, files) {
 export function paste({ words, file }) {
   const transfer = new DataTransfer();
   if (words !== undefined) transfer.setData("text/plain", words);
-  if (file) transfer.items.add(new File([Uint8Array.from(atob(file.base64), (character) => character.charCodeAt(0))], file.name, { type: file.type }));
+  if (file)
+    transfer.items.add(
+      new File([Uint8Array.from(atob(file.base64), (character) => character.charCodeAt(0))], file.name, {
+        type: file.type,
+      }),
+    );
   const event = new ClipboardEvent("paste", { bubbles: true, cancelable: true });
   // Not every engine takes it from the constructor.
   Object.defineProperty(event, "clipboardData", { value: transfer });
@@ -57,7 +62,9 @@ export function paste({ words, file }) {
 export function watchStalls() {
   globalThis.stalls = [];
   if (PerformanceObserver.supportedEntryTypes.includes("longtask")) {
-    new PerformanceObserver((list) => globalThis.stalls.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
+    new PerformanceObserver((list) =>
+      globalThis.stalls.push(...list.getEntries().map(({ duration }) => duration)),
+    ).observe({ type: "longtask" });
     return;
   }
   // Elsewhere by how late a timer comes.

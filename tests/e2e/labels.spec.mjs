@@ -2,7 +2,22 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { paste } from "./inpage.mjs";
-import { answer, card, chips, choose, draw, drop, expect, many, open, paints, png, setLabels, setTemplate, test } from "./page.mjs";
+import {
+  answer,
+  card,
+  chips,
+  choose,
+  draw,
+  drop,
+  expect,
+  many,
+  open,
+  paints,
+  png,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 const input = (page) => page.getByRole("textbox", { name: "Labels", exact: true });
 const alone = async (page) => page.getByRole("button", { name: "Clear", exact: true }).click();
@@ -37,7 +52,9 @@ test("a pasted list of thousands is taken whole and answered", async ({ page, si
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await alone(page);
   await input(page).focus();
-  await page.evaluate(paste, { words: [...Array.from({ length: 3000 }, (_, i) => `thing ${i}`), "red circle"].join("\n") });
+  await page.evaluate(paste, {
+    words: [...Array.from({ length: 3000 }, (_, i) => `thing ${i}`), "red circle"].join("\n"),
+  });
   await expect(page.getByText("3,001 labels")).toBeVisible();
   expect(await chips(page).count()).toBeLessThan(200);
   await expect(card(page, "one.png").locator(".label").first()).toHaveText("red circle", { timeout: 50_000 });
@@ -47,7 +64,9 @@ test("labels come from a text file and from the right column of a CSV file", asy
   await open(page, site);
   await alone(page);
   const give = (name, content) =>
-    choose(page, page.getByRole("button", { name: "Import" }), [{ name, mimeType: "text/plain", buffer: Buffer.from(content) }]);
+    choose(page, page.getByRole("button", { name: "Import" }), [
+      { name, mimeType: "text/plain", buffer: Buffer.from(content) },
+    ]);
   await give("list.txt", "cat\ndog, bird\n");
   await expect(chips(page)).toHaveText(["cat", "dog", "bird"]);
   await give("table.csv", '\uFEFFid;label\r\n1;"a ""big"" cat; sitting"\r\n2;gnu\r\n');
@@ -60,7 +79,7 @@ test("labels come from a text file and from the right column of a CSV file", asy
 
 test("a label is text, whatever it looks like", async ({ page, site }) => {
   await open(page, site);
-  const label = '<img src=x onerror=document.title=1>';
+  const label = "<img src=x onerror=document.title=1>";
   await setLabels(page, `${label}, cat`);
   await drop(page, [png("<b>one</b>.png", await draw(page, paints.redCircle))]);
   expect(await answer(page, "<b>one</b>.png")).toContain(label);
@@ -91,13 +110,17 @@ test("named sets are kept, and presets are there", async ({ page, site }) => {
 test("sets that two tabs save at once are both kept", async ({ page, site, context }) => {
   const other = await context.newPage();
   for (const tab of [page, other]) await open(tab, site);
-  for (const [tab, name] of [[page, "First"], [other, "Second"]]) {
+  for (const [tab, name] of [
+    [page, "First"],
+    [other, "Second"],
+  ]) {
     await tab.getByRole("button", { name: "Save as a set" }).click();
     await tab.getByLabel("Name", { exact: true }).fill(name);
     await tab.keyboard.press("Enter");
   }
   for (const tab of [page, other]) {
-    for (const name of ["First", "Second"]) await expect(tab.getByLabel("Label set").locator("option", { hasText: name })).toHaveCount(1);
+    for (const name of ["First", "Second"])
+      await expect(tab.getByLabel("Label set").locator("option", { hasText: name })).toHaveCount(1);
   }
 });
 
@@ -123,7 +146,8 @@ test("a template is asked as soon as something is clicked", async ({ page, site 
     field.dispatchEvent(new Event("input"));
     document.querySelector("#export-open").click();
   });
-  const template = async () => new URLSearchParams(new URL(await page.locator("#share-link").inputValue()).hash.slice(1)).get("template");
+  const template = async () =>
+    new URLSearchParams(new URL(await page.locator("#share-link").inputValue()).hash.slice(1)).get("template");
   expect(await template()).toBe("one {}");
 });
 
@@ -133,7 +157,8 @@ test("nothing moves under the pointer while labels are read", async ({ page, sit
   await expect(page.getByRole("status")).toContainText("red circle");
   await page.getByRole("button", { name: "Edit as text" }).click();
   await page.getByLabel("All labels").fill(Array.from({ length: 3000 }, (_, i) => `label ${i}`).join("\n"));
-  const places = () => Promise.all(["#labels-as-text", "#label-set"].map(async (id) => (await page.locator(id).boundingBox()).y));
+  const places = () =>
+    Promise.all(["#labels-as-text", "#label-set"].map(async (id) => (await page.locator(id).boundingBox()).y));
   const before = await places();
   await page.getByLabel("All labels").blur();
   await expect(page.locator("#labels-progress")).toContainText(/Preparing labels: [\d,]+ of 3,000/);
@@ -176,11 +201,16 @@ const engine = (page, templates, labels, base64) =>
   );
 
 const shown = async (page, name) => {
-  const [labels, scores] = await Promise.all([".label", ".score"].map((part) => card(page, name).locator(`.ranks ${part}`).allTextContents()));
+  const [labels, scores] = await Promise.all(
+    [".label", ".score"].map((part) => card(page, name).locator(`.ranks ${part}`).allTextContents()),
+  );
   return labels.map((label, i) => [label, parseFloat(scores[i].replace("<", ""))]);
 };
 
-for (const [choice, count] of [["CLIP’s 7 best", 7], ["CLIP’s 80", 80]]) {
+for (const [choice, count] of [
+  ["CLIP’s 7 best", 7],
+  ["CLIP’s 80", 80],
+]) {
   test(`${choice}: the ensemble's numbers are the engine's`, async ({ page, site }) => {
     await open(page, site);
     const labels = ["cat", "red circle", "pizza", "blue circle"];
@@ -270,7 +300,10 @@ test("pictures are filtered by label and sorted, and cards show as many labels a
   await expect(page.locator(".card figcaption").nth(1)).toHaveText("circle-2.png");
 });
 
-test("the overview counts labels, shows what is mistaken for what, and how certain answers are", async ({ page, site }) => {
+test("the overview counts labels, shows what is mistaken for what, and how certain answers are", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   await setLabels(page, "red circle, blue square, cat");
   await setTemplate(page, "a {}");
@@ -284,7 +317,10 @@ test("the overview counts labels, shows what is mistaken for what, and how certa
   const cells = page.getByRole("table").getByRole("button");
   const numbers = await cells.allTextContents();
   expect(numbers.map(Number).reduce((a, b) => a + b)).toBe(20);
-  await page.getByRole("button", { name: /red circle.*10/ }).first().focus();
+  await page
+    .getByRole("button", { name: /red circle.*10/ })
+    .first()
+    .focus();
   await drop(page, [{ ...(await many(page, 2))[1], name: "square-21.png" }]);
   await expect(page.getByRole("status")).toHaveText("21 pictures done");
   await expect(page.getByRole("button", { name: /red circle.*10/ }).first()).toBeFocused();

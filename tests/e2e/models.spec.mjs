@@ -18,7 +18,10 @@ test.use({ served: { hub: HUB }, friends: [HUB], serviceWorkers: "block", expect
 async function openWithHub(page, site) {
   await page.route(site, async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()).replace('content="https://huggingface.co"', `content="${HUB}"`) });
+    await route.fulfill({
+      response,
+      body: (await response.text()).replace('content="https://huggingface.co"', `content="${HUB}"`),
+    });
   });
   await open(page, site);
 }
@@ -47,7 +50,9 @@ test("a Hub model tells its size, waits for a yes, and is then kept, listed and 
 
   await page.locator("#model-button").click();
   await expect(dialog(page)).toContainText("https://huggingface.co/some/tiny");
-  await expect(kept(page, "some/tiny")).toContainText(/kB · q8 · from https:\/\/huggingface.co\/some\/tiny · checksum [0-9a-f]{16}/);
+  await expect(kept(page, "some/tiny")).toContainText(
+    /kB · q8 · from https:\/\/huggingface.co\/some\/tiny · checksum [0-9a-f]{16}/,
+  );
   await expect(kept(page, "some/tiny")).toContainText("in use");
   expect(await serious(page)).toEqual([]);
   await page.getByRole("button", { name: "Load cliplet-small" }).click();
@@ -79,7 +84,11 @@ test("a model that is not on the Hub is said so", async ({ page, site }) => {
 
 test("weights chosen with their texts load; alone they say what they lack", async ({ page, site }) => {
   await open(page, site);
-  const file = async (name) => ({ name, mimeType: "application/octet-stream", buffer: await readFile(new URL(name, TINY)) });
+  const file = async (name) => ({
+    name,
+    mimeType: "application/octet-stream",
+    buffer: await readFile(new URL(name, TINY)),
+  });
   const give = async (names) => {
     await page.locator("#model-button").click();
     await choose(page, page.getByRole("button", { name: "Open a model file" }), await Promise.all(names.map(file)));
@@ -121,7 +130,9 @@ test("a full disk is said in a clear word, and the model is used all the same", 
 async function openWithBetter(page, site) {
   await page.route(site, async (route) => {
     const response = await route.fetch();
-    const body = (await response.text()).replace('content="https://huggingface.co"', `content="${HUB}"`).replace("hf:openai/clip-vit-base-patch32", "hf:some/tiny");
+    const body = (await response.text())
+      .replace('content="https://huggingface.co"', `content="${HUB}"`)
+      .replace("hf:openai/clip-vit-base-patch32", "hf:some/tiny");
     await route.fulfill({ response, body });
   });
   await open(page, site);

@@ -4,7 +4,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { serve } from "../../www/tools/serve.mjs";
 import { copied, stamped, titled } from "./copies.mjs";
-import { DIST, answer, choose, draw, drop, expect, isolated, open, paints, png, ready, test } from "./page.mjs";
+import { answer, choose, DIST, draw, drop, expect, isolated, open, paints, png, ready, test } from "./page.mjs";
 
 /** Servers of these tests' own listen where the page's guard against foreign requests knows them. */
 const PORT = 18_445;
@@ -20,14 +20,19 @@ const controlled = (page) =>
 test.describe("without a network", () => {
   test.use({ expectedComplaints: [/ERR_(INTERNET_DISCONNECTED|CONNECTION_REFUSED|FAILED)/] });
 
-  test("after one visit to a plain host's sub-folder everything works, opened models too", async ({ page, context }) => {
+  test("after one visit to a plain host's sub-folder everything works, opened models too", async ({
+    page,
+    context,
+  }) => {
     test.setTimeout(120_000);
     const server = await serve(DIST, { prefix: "/a/folder/", isolated: false, port: PORT });
     await page.goto(server.url);
     await isolated(page);
     await page.locator("#model-button").click();
     const buffer = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
-    await choose(page, page.getByRole("button", { name: "Open a model file" }), [{ name: "mine.gguf", mimeType: "application/octet-stream", buffer }]);
+    await choose(page, page.getByRole("button", { name: "Open a model file" }), [
+      { name: "mine.gguf", mimeType: "application/octet-stream", buffer },
+    ]);
     await expect(page.locator("#model-name")).not.toHaveText("Included model");
     const name = await page.locator("#model-name").textContent();
 

@@ -29,15 +29,23 @@ export class Person {
   run = (code, ...given) => this.browser.executeScript(code, ...given);
   /** Runs an async function body in the page. */
   wait = (code, ...given) =>
-    this.browser.executeAsyncScript(
-      `const [done, ...given] = [...arguments].reverse();
+    this.browser
+      .executeAsyncScript(
+        `const [done, ...given] = [...arguments].reverse();
        (async (...given) => { ${code} })(...given.reverse()).then((value) => done({ value }), (error) => done({ error: error.code + ": " + error.message }));`,
-      ...given,
-    ).then(({ value, error }) => (error ? Promise.reject(new Error(error)) : value));
+        ...given,
+      )
+      .then(({ value, error }) => (error ? Promise.reject(new Error(error)) : value));
   /** Words of all that fits, where it is seen. */
   words = (css) =>
-    this.run(`return [...document.querySelectorAll(arguments[0])].filter((one) => one.checkVisibility()).map((one) => one.textContent.trim());`, css);
-  focused = () => this.run(`const { id, className, textContent } = document.activeElement; return { id, className, words: textContent.trim() };`);
+    this.run(
+      `return [...document.querySelectorAll(arguments[0])].filter((one) => one.checkVisibility()).map((one) => one.textContent.trim());`,
+      css,
+    );
+  focused = () =>
+    this.run(
+      `const { id, className, textContent } = document.activeElement; return { id, className, words: textContent.trim() };`,
+    );
 
   /** Calls one of the functions for pages. */
   do = (does, ...given) => this.run(`return (${does})(...arguments);`, ...given);
@@ -52,18 +60,26 @@ export class Person {
 
   /** Waits until the words there are these: a list of all, or a part of the first. */
   says(css, wanted) {
-    const fits = (words) => (Array.isArray(wanted) ? words?.join("\n") === wanted.join("\n") : words?.[0]?.includes(wanted));
+    const fits = (words) =>
+      Array.isArray(wanted) ? words?.join("\n") === wanted.join("\n") : words?.[0]?.includes(wanted);
     return this.until(() => this.words(css), fits, `${css} says ${wanted}`);
   }
 
   /** Waits until this many are seen. */
-  counts = (css, count) => this.until(() => this.words(css), (words) => words?.length === count, `${count} times ${css}`);
+  counts = (css, count) =>
+    this.until(
+      () => this.words(css),
+      (words) => words?.length === count,
+      `${count} times ${css}`,
+    );
 
   /** What axe finds that is serious or worse. */
   async serious() {
     await this.run(axe);
     const { violations } = await this.wait("return axe.run();");
-    return violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
+    return violations
+      .filter(({ impact }) => ["serious", "critical"].includes(impact))
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`);
   }
 
   // ---- pressing and typing ----
@@ -85,7 +101,11 @@ export class Person {
   }
 
   /** Presses keys, or types words, where the focus is. */
-  press = (...keys) => this.browser.actions().sendKeys(...keys).perform();
+  press = (...keys) =>
+    this.browser
+      .actions()
+      .sendKeys(...keys)
+      .perform();
 
   /** Writes words in place of those in a field. */
   async write(css, words) {
@@ -96,7 +116,16 @@ export class Person {
 
   /** Chooses the option whose words begin so. */
   async choose(css, words) {
-    await this.until(() => this.run(`return [...document.querySelector(arguments[0]).options].some((one) => one.textContent.startsWith(arguments[1]));`, css, words), Boolean, `${css} offers ${words}`);
+    await this.until(
+      () =>
+        this.run(
+          `return [...document.querySelector(arguments[0]).options].some((one) => one.textContent.startsWith(arguments[1]));`,
+          css,
+          words,
+        ),
+      Boolean,
+      `${css} offers ${words}`,
+    );
     await this.run(
       `const [list, words] = [document.querySelector(arguments[0]), arguments[1]];
        list.value = [...list.options].find((one) => one.textContent.startsWith(words)).value;
@@ -141,7 +170,12 @@ export class Person {
   }
 
   /** Waits until a service worker has the page, which it may load anew for that. */
-  controlled = () => this.until(() => this.run("return crossOriginIsolated && Boolean(navigator.serviceWorker.controller)"), Boolean, "the page is isolated by its service worker");
+  controlled = () =>
+    this.until(
+      () => this.run("return crossOriginIsolated && Boolean(navigator.serviceWorker.controller)"),
+      Boolean,
+      "the page is isolated by its service worker",
+    );
 
   /** Drops pictures that the browser draws: circles and squares, as their names say. */
   drop(...names) {
@@ -241,8 +275,7 @@ export function journeys(define) {
             await person.browser.get("about:blank");
             await server.close();
           }
-        }),
-      );
+        }));
     });
   }
 }

@@ -1,7 +1,7 @@
 // The page under test: served from dist/ on loopback, watched for foreign requests and console errors,
 // with the few things a person does to it.
 
-import { readFile, readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { test as base, expect } from "@playwright/test";
@@ -15,8 +15,10 @@ export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
 /** What Firefox's WebDriver BiDi has no word for, by the tag of the tests that need it. */
 const BEYOND = {
   "@manifest": "how a manifest was understood is told by Chromium's own protocol alone",
-  "@threads": "while WebDriver BiDi watches workers, Firefox now and then never starts one that another worker makes, as threads are",
-  "@engines": "where one page starts several engines, one run in four or so never ended under WebDriver BiDi; the journeys load kept models in Firefox",
+  "@threads":
+    "while WebDriver BiDi watches workers, Firefox now and then never starts one that another worker makes, as threads are",
+  "@engines":
+    "where one page starts several engines, one run in four or so never ended under WebDriver BiDi; the journeys load kept models in Firefox",
 };
 
 /** A test of the served page: `site` is its address; `friends` are other
@@ -45,7 +47,8 @@ export const test = base.extend({
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.context().on("request", (request) => {
       const url = new URL(request.url());
-      if (!["blob:", "data:"].includes(url.protocol) && ![new URL(site).origin, ...friends].includes(url.origin)) foreign.push(request.url());
+      if (!["blob:", "data:"].includes(url.protocol) && ![new URL(site).origin, ...friends].includes(url.origin))
+        foreign.push(request.url());
     });
     await use(page);
     expect(foreign, "requests to other origins").toEqual([]);
@@ -81,11 +84,13 @@ export async function visit(page, address) {
   await ready(page);
 }
 
-export const ready = (page) => expect(page.locator('#model-button[data-ready="true"]')).toBeAttached({ timeout: 40_000 });
+export const ready = (page) =>
+  expect(page.locator('#model-button[data-ready="true"]')).toBeAttached({ timeout: 40_000 });
 
 /** Waits until a service worker has isolated the page, which is loaded anew for that, and the model is ready. */
 export async function isolated(page) {
-  const held = () => page.evaluate(() => crossOriginIsolated && Boolean(navigator.serviceWorker.controller)).catch(() => false);
+  const held = () =>
+    page.evaluate(() => crossOriginIsolated && Boolean(navigator.serviceWorker.controller)).catch(() => false);
   await expect.poll(held, { timeout: 40_000 }).toBe(true);
   await ready(page);
 }
@@ -111,7 +116,9 @@ export async function draw(page, paint, argument) {
 }
 
 export const paints = {
-  redCircle: (c, side) => ((c.fillStyle = "#e01010"), c.beginPath(), c.arc(side / 2, side / 2, side / 3, 0, 7), c.fill()),
+  redCircle: (c, side) => (
+    (c.fillStyle = "#e01010"), c.beginPath(), c.arc(side / 2, side / 2, side / 3, 0, 7), c.fill()
+  ),
   blueSquare: (c, side) => ((c.fillStyle = "#1030e0"), c.fillRect(side / 5, side / 5, (side * 3) / 5, (side * 3) / 5)),
   emoji: (c, side, emoji) => {
     c.font = `${side * 0.7}px "Noto Color Emoji"`;
@@ -133,7 +140,8 @@ export async function drop(page, files) {
     }
     return transfer;
   }, sent);
-  for (const event of ["dragenter", "dragover", "drop"]) await page.dispatchEvent("main", event, { dataTransfer: transfer });
+  for (const event of ["dragenter", "dragover", "drop"])
+    await page.dispatchEvent("main", event, { dataTransfer: transfer });
 }
 
 export const png = (name, bytes) => ({ name, type: "image/png", bytes });
@@ -173,7 +181,12 @@ export async function many(page, count) {
 /** The names on the cards in sight, in order. */
 export const names = (page) => page.locator(".card figcaption").allTextContents();
 
-const MOODS = { colorScheme: "prefers-color-scheme", contrast: "prefers-contrast", forcedColors: "forced-colors", reducedMotion: "prefers-reduced-motion" };
+const MOODS = {
+  colorScheme: "prefers-color-scheme",
+  contrast: "prefers-contrast",
+  forcedColors: "forced-colors",
+  reducedMotion: "prefers-reduced-motion",
+};
 
 /** Asks for colours, contrast or less motion, as `emulateMedia` takes them; in Firefox, preferences have done so. */
 export async function mood(page, media) {
@@ -186,8 +199,12 @@ export async function mood(page, media) {
 /** The files below a folder, `{ path: base64 }`, each path from the folder's own name on. */
 async function folderOf(path) {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-  return Object.fromEntries(await Promise.all(files.map(async (file) => [relative(dirname(path), file), await readFile(file, "base64")])));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  return Object.fromEntries(
+    await Promise.all(files.map(async (file) => [relative(dirname(path), file), await readFile(file, "base64")])),
+  );
 }
 
 const inFirefox = (page) => page.context().browser().browserType().name() === "firefox";

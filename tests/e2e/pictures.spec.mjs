@@ -28,7 +28,8 @@ test("something that is no picture is said so and not taken", async ({ page, sit
 
 test("an SVG is drawn by the browser and answered", async ({ page, site }) => {
   await open(page, site);
-  const drawing = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4" fill="red"/></svg>';
+  const drawing =
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4" fill="red"/></svg>';
   await drop(page, [{ name: "circle.svg", type: "image/svg+xml", bytes: Buffer.from(drawing) }]);
   expect((await answer(page, "circle.svg"))[0]).toBe("red circle");
 });
@@ -50,11 +51,16 @@ test("a HEIC picture that this browser cannot read is told in a clear word", asy
   await expect(card(page, "IMG_1.HEIC")).toContainText("cannot read this HEIC picture");
 });
 
-test("a picture's address on this site or a data: address is taken; one elsewhere is not asked for", async ({ page, site }) => {
+test("a picture's address on this site or a data: address is taken; one elsewhere is not asked for", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   await page.evaluate(paste, { words: `${site}icon.svg` });
   await answer(page, "icon.svg");
-  await page.evaluate(paste, { words: `data:image/png;base64,${(await draw(page, paints.redCircle)).toString("base64")}` });
+  await page.evaluate(paste, {
+    words: `data:image/png;base64,${(await draw(page, paints.redCircle)).toString("base64")}`,
+  });
   await answer(page, "pasted picture");
   await page.getByRole("button", { name: "From URL" }).click();
   await page.getByLabel("URL", { exact: true }).fill("https://pictures.example/cat.jpg");
@@ -74,7 +80,10 @@ test.describe("an address that leads nowhere", () => {
   });
 });
 
-test("the camera is classified live, a frame can be kept, and it stops when the page is hidden", async ({ page, site }) => {
+test("the camera is classified live, a frame can be kept, and it stops when the page is hidden", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   await page.getByRole("button", { name: "Camera" }).click();
   const camera = page.getByRole("region", { name: "Camera" });
@@ -82,7 +91,13 @@ test("the camera is classified live, a frame can be kept, and it stops when the 
   await expect(camera).toContainText(/\d frames per second/);
   await camera.getByRole("button", { name: "Add this frame" }).click();
   await answer(page, "camera ");
-  const live = () => page.evaluate(() => document.querySelector("video").srcObject?.getTracks().some((track) => track.readyState === "live"));
+  const live = () =>
+    page.evaluate(() =>
+      document
+        .querySelector("video")
+        .srcObject?.getTracks()
+        .some((track) => track.readyState === "live"),
+    );
   expect(await live()).toBe(true);
   await page.evaluate(() => {
     Object.defineProperty(document, "hidden", { value: true, configurable: true });
@@ -93,7 +108,10 @@ test("the camera is classified live, a frame can be kept, and it stops when the 
   await expect(page.getByRole("alert")).toContainText("stopped because the page was hidden");
 });
 
-test("hundreds of pictures: only those in sight have a card, and scrolling and the keyboard reach all", async ({ page, site }) => {
+test("hundreds of pictures: only those in sight have a card, and scrolling and the keyboard reach all", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   await drop(page, await many(page, 300));
   await expect(page.locator(".card img[src]").first()).toBeVisible();
@@ -113,7 +131,10 @@ test("hundreds of pictures: only those in sight have a card, and scrolling and t
   expect((await names(page))[0]).toBe("circle-0.png");
 });
 
-test("memory stays bounded: a large photo is kept as a small copy, and only for the cards in sight", async ({ page, site }) => {
+test("memory stays bounded: a large photo is kept as a small copy, and only for the cards in sight", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   const photo = await page.evaluate(async () => {
     const canvas = new OffscreenCanvas(4000, 3000);
@@ -125,10 +146,15 @@ test("memory stays bounded: a large photo is kept as a small copy, and only for 
     const blob = await canvas.convertToBlob({ type: "image/jpeg" });
     return Array.from(new Uint8Array(await blob.arrayBuffer()));
   });
-  await drop(page, Array.from({ length: 24 }, (_, i) => ({ name: `photo-${i}.jpg`, type: "image/jpeg", bytes: Buffer.from(photo) })));
+  await drop(
+    page,
+    Array.from({ length: 24 }, (_, i) => ({ name: `photo-${i}.jpg`, type: "image/jpeg", bytes: Buffer.from(photo) })),
+  );
   await expect(page.locator(".card img[src]").first()).toBeVisible();
   await expect(status(page)).toHaveText("24 pictures done", { timeout: 50_000 });
-  const sizes = await page.locator(".card img[src]").evaluateAll((images) => images.map((image) => Math.max(image.naturalWidth, image.naturalHeight)));
+  const sizes = await page
+    .locator(".card img[src]")
+    .evaluateAll((images) => images.map((image) => Math.max(image.naturalWidth, image.naturalHeight)));
   expect(Math.max(...sizes)).toBeLessThanOrEqual(480);
 });
 
@@ -153,7 +179,10 @@ test("the queue can be paused, gone on with, cancelled and retried", async ({ pa
 
 test("a picture that failed can be retried by itself", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [{ name: "bad.png", type: "image/png", bytes: Buffer.from("nothing") }, png("good.png", await draw(page, paints.redCircle))]);
+  await drop(page, [
+    { name: "bad.png", type: "image/png", bytes: Buffer.from("nothing") },
+    png("good.png", await draw(page, paints.redCircle)),
+  ]);
   await answer(page, "good.png");
   await page.getByRole("button", { name: "Retry bad.png" }).click();
   await expect(card(page, "bad.png")).toHaveAttribute("data-state", "failed");

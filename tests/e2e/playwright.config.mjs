@@ -8,7 +8,9 @@ const chromium = {
   use: {
     permissions: ["camera", "clipboard-read", "clipboard-write"],
     launchOptions: {
-      executablePath: process.env.CHROMIUM ?? first("/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium", "/usr/bin/google-chrome"),
+      executablePath:
+        process.env.CHROMIUM ??
+        first("/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium", "/usr/bin/google-chrome"),
       args: [
         "--no-sandbox",
         "--disable-gpu",
@@ -71,6 +73,8 @@ export default defineConfig({
   projects: [
     chromium,
     firefox("firefox", {}, { grepInvert: new RegExp(`@(${Object.keys(MOODS).join("|")})`) }),
-    ...Object.entries(MOODS).map(([mood, preferences]) => firefox(`firefox-${mood}`, preferences, { grep: new RegExp(`@${mood}`) })),
+    ...Object.entries(MOODS).map(([mood, preferences]) =>
+      firefox(`firefox-${mood}`, preferences, { grep: new RegExp(`@${mood}`) }),
+    ),
   ],
 });

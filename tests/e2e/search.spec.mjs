@@ -20,15 +20,17 @@ async function unready(page, site) {
   return letGo;
 }
 
-test("a sentence ranks the pictures by likeness", async ({ page, site }) => {
+test("a sentence ranks the pictures by similarity", async ({ page, site }) => {
   await ready(page, site, 12);
   const field = page.getByRole("searchbox", { name: "Search the pictures" });
   await field.fill("a blue square");
   await field.press("Enter");
   await expect(page.locator("#reference")).toContainText("Most similar to “a blue square” first");
   await expect.poll(async () => (await names(page)).slice(0, 6).every((name) => name.startsWith("square"))).toBe(true);
-  const likeness = (await page.locator(".card .similarity").allTextContents()).map((words) => parseFloat(words.split(" ")[1]));
-  expect(likeness).toEqual([...similarity].sort((a, b) => b - a));
+  const similarity = (await page.locator(".card .similarity").allTextContents()).map((words) =>
+    parseFloat(words.split(" ")[1]),
+  );
+  expect(similarity).toEqual([...similarity].sort((a, b) => b - a));
   await field.fill("a red circle");
   await field.press("Enter");
   await expect.poll(async () => (await names(page)).slice(0, 6).every((name) => name.startsWith("circle"))).toBe(true);
@@ -41,7 +43,9 @@ test("a sentence given while the model loads is searched when it is there", asyn
   await page.getByRole("searchbox").fill("a blue square");
   await page.getByRole("searchbox").press("Enter");
   letGo();
-  await expect.poll(async () => (await names(page)).slice(0, 2).every((name) => name.startsWith("square")), { timeout: 40_000 }).toBe(true);
+  await expect
+    .poll(async () => (await names(page)).slice(0, 2).every((name) => name.startsWith("square")), { timeout: 40_000 })
+    .toBe(true);
 });
 
 test("a sentence that is being written stays when the model is there", async ({ page, site }) => {
@@ -65,10 +69,14 @@ test("the map lays like pictures near each other and is walked by arrow keys", a
   await page.getByRole("tab", { name: "Map" }).click();
   const points = page.getByRole("list", { name: "Map of the pictures" }).getByRole("button");
   await expect(points).toHaveCount(20);
-  const boxes = await points.evaluateAll((all) => all.map((point) => ({ circle: point.title.startsWith("circle"), x: point.getBoundingClientRect().x })));
+  const boxes = await points.evaluateAll((all) =>
+    all.map((point) => ({ circle: point.title.startsWith("circle"), x: point.getBoundingClientRect().x })),
+  );
   const mean = (some) => some.reduce((sum, { x }) => sum + x, 0) / some.length;
   const apart = Math.abs(mean(boxes.filter(({ circle }) => circle)) - mean(boxes.filter(({ circle }) => !circle)));
-  const within = Math.max(...boxes.filter(({ circle }) => circle).map(({ x }) => Math.abs(x - mean(boxes.filter(({ circle }) => circle)))));
+  const within = Math.max(
+    ...boxes.filter(({ circle }) => circle).map(({ x }) => Math.abs(x - mean(boxes.filter(({ circle }) => circle)))),
+  );
   expect(apart).toBeGreaterThan(within);
   await setLabels(page, "red circle, blue square");
   await expect(points.first()).toHaveAccessibleName("circle-0.png: red circle");

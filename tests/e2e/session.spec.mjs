@@ -88,7 +88,10 @@ const saved = (page, count) =>
     )
     .toBe(count);
 
-test("after a reload pictures, answers and hand labels are back, without being analyzed again", async ({ page, site }) => {
+test("after a reload pictures, answers and hand labels are back, without being analyzed again", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   await setLabels(page, "red circle, blue square");
   await drop(page, await many(page, 4));
@@ -100,7 +103,12 @@ test("after a reload pictures, answers and hand labels are back, without being a
   await page.waitForTimeout(1000);
   await page.reload();
   await expect(page.getByText("4 pictures restored from your last visit.")).toBeVisible();
-  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png", "square-1.png", "circle-2.png", "square-3.png"]);
+  await expect(page.locator(".card figcaption")).toHaveText([
+    "circle-0.png",
+    "square-1.png",
+    "circle-2.png",
+    "square-3.png",
+  ]);
   await ready(page);
   expect((await answer(page, "circle-0.png"))[0]).toBe("red circle");
   await expect(card(page, "square-1.png").locator(".corrected")).toHaveText("✓ red circle");
@@ -132,12 +140,21 @@ test("two tabs show the same pictures and labels", async ({ page, site, context 
 
 test("a file that is here already is recognized, and can be added all the same", async ({ page, site }) => {
   await open(page, site);
-  const file = await page.evaluateHandle((base64) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], "one.png", { type: "image/png", lastModified: 5 }), (await draw(page, paints.redCircle)).toString("base64"));
+  const file = await page.evaluateHandle(
+    (base64) =>
+      new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], "one.png", {
+        type: "image/png",
+        lastModified: 5,
+      }),
+    (await draw(page, paints.redCircle)).toString("base64"),
+  );
   const give = () =>
     page.evaluate((file) => {
       const transfer = new DataTransfer();
       transfer.items.add(file);
-      document.querySelector("main").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+      document
+        .querySelector("main")
+        .dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
     }, file);
   await give();
   await answer(page, "one.png");
@@ -158,5 +175,7 @@ test("skipped files are named, whatever else is said", async ({ page, site }) =>
   await answer(page, "one.png");
   await drop(page, [{ name: "empty.csv", type: "text/csv", bytes: Buffer.from("\n") }]);
   await expect(page.getByRole("alert")).toContainText("empty.csv holds no labels");
-  await expect(page.getByRole("alert")).toContainText("2 files are not pictures and were skipped: report.pdf, song.mp3");
+  await expect(page.getByRole("alert")).toContainText(
+    "2 files are not pictures and were skipped: report.pdf, song.mp3",
+  );
 });

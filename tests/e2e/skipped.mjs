@@ -6,7 +6,9 @@ export default class {
   onTestEnd(test, { status }) {
     if (status !== "skipped") return;
     const [, project] = test.titlePath();
-    this.#skipped.push(`${project}: ${test.title}: ${test.annotations.map(({ description }) => description).join(", ")}`);
+    this.#skipped.push(
+      `${project}: ${test.title}: ${test.annotations.map(({ description }) => description).join(", ")}`,
+    );
   }
 
   onEnd() {

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { readFile, rm } from "node:fs/promises";
 import { serve } from "../../www/tools/serve.mjs";
-import { DIST, change, copied, stamped, titled } from "./copies.mjs";
+import { change, copied, DIST, stamped, titled } from "./copies.mjs";
 import { startHub } from "./hub.mjs";
 import { giveFolder } from "./inpage.mjs";
-import { Key, journeys } from "./page-driver.mjs";
+import { journeys, Key } from "./page-driver.mjs";
 
 const MODEL = await readFile(`${DIST}/cliplet/models/cliplet-small.gguf`);
 const TINY = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
@@ -15,7 +15,11 @@ const TINY = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
 journeys((journey) => {
   journey("pictures from a dialog; a damaged one is named and the others go on", async (person) => {
     const icon = await readFile(`${DIST}/icons/180.png`);
-    await person.give("#files", { "whole.png": icon, "cut.png": icon.subarray(0, icon.length / 2), "letter.jpg": "Dear sir or madam" });
+    await person.give("#files", {
+      "whole.png": icon,
+      "cut.png": icon.subarray(0, icon.length / 2),
+      "letter.jpg": "Dear sir or madam",
+    });
     await person.says("#status", ["1 picture done, 2 could not be read"]);
     await person.best("whole.png");
     for (const state of await person.words('.card[data-state="failed"] .state')) assert.ok(state.length > 10);
@@ -27,7 +31,12 @@ journeys((journey) => {
     await person.setLabels("icon");
     const base64 = (name) => readFile(`${DIST}/icons/${name}.png`, "base64");
     const [small, large] = await Promise.all([base64("180"), base64("512")]);
-    await person.do(giveFolder, await person.find("#folder"), { "set/round/a.png": small, "set/round/b.png": large, "set/angular/c.png": small, "set/notes.txt": "" });
+    await person.do(giveFolder, await person.find("#folder"), {
+      "set/round/a.png": small,
+      "set/round/b.png": large,
+      "set/angular/c.png": small,
+      "set/notes.txt": "",
+    });
     await person.says("#status", ["3 pictures done"]);
     await person.click("#tab-overview");
     await person.click('[aria-label="round / icon: 2"]');
@@ -46,7 +55,11 @@ journeys((journey) => {
     await person.says(".notice p", "The model in use stays.");
     await person.press(Key.ESCAPE);
     await give({ "mine.gguf": TINY });
-    await person.until(() => person.words("#model-name"), (words) => words?.[0] && words[0] !== "Included model", "another model is in use");
+    await person.until(
+      () => person.words("#model-name"),
+      (words) => words?.[0] && words[0] !== "Included model",
+      "another model is in use",
+    );
     await person.best("circle.png");
     await person.click("#model-button");
     await person.counts("#stored .choices > .quiet", 1);
@@ -64,7 +77,9 @@ journeys((journey) => {
 
   journey("a model of the Hub tells its size and waits for a yes", async (person) => {
     const [folder, hub] = await Promise.all([copied(), startHub()]);
-    await change(folder, "index.html", (page) => page.replace('content="https://huggingface.co"', `content="${hub.url}"`));
+    await change(folder, "index.html", (page) =>
+      page.replace('content="https://huggingface.co"', `content="${hub.url}"`),
+    );
     const server = await serve(folder, { hub: hub.url });
     try {
       await person.open(server.url);
@@ -95,7 +110,11 @@ journeys((journey) => {
       await person.says(".notice p", "A new version is ready.");
       assert.equal(await person.browser.getTitle(), before);
       await person.click(".notice-action");
-      await person.until(() => person.browser.getTitle(), (title) => title === "the next version", "the new version is there");
+      await person.until(
+        () => person.browser.getTitle(),
+        (title) => title === "the next version",
+        "the new version is there",
+      );
       await person.ready();
     } finally {
       await server.close();
@@ -107,7 +126,9 @@ journeys((journey) => {
     const reached = [];
     const to = async (fits, back) => {
       for (let steps = 0; steps < 50; steps += 1) {
-        await (back ? person.browser.actions().keyDown(Key.SHIFT).sendKeys(Key.TAB).keyUp(Key.SHIFT).perform() : person.press(Key.TAB));
+        await (back
+          ? person.browser.actions().keyDown(Key.SHIFT).sendKeys(Key.TAB).keyUp(Key.SHIFT).perform()
+          : person.press(Key.TAB));
         const { id, className, words } = await person.focused();
         reached.push(id || className);
         if (fits({ id, className, words })) return;
@@ -140,7 +161,9 @@ journeys((journey) => {
     await person.ready();
     const fits = async () => assert.ok((await person.run("return document.documentElement.scrollWidth;")) <= 320);
     await fits();
-    await person.setLabels("a label that is so long that no chip and no bar could ever show the whole of it at once,cat,كلب,犬");
+    await person.setLabels(
+      "a label that is so long that no chip and no bar could ever show the whole of it at once,cat,كلب,犬",
+    );
     await person.dropMany(8);
     for (const view of ["overview", "map", "gallery"]) {
       await person.click(`#tab-${view}`);
@@ -150,14 +173,17 @@ journeys((journey) => {
     await person.browser.switchTo().defaultContent();
   });
 
-  journey("a long queue: only cards in sight are drawn; it pauses, can be cancelled, and is gone on with", async (person) => {
-    await person.drop(...Array.from({ length: 300 }, (_, i) => `circle-${i}.png`));
-    await person.click("#queue-pause");
-    await person.says("#queue-text", "Paused at");
-    assert.ok((await person.words(".card")).length < 60);
-    await person.click("#queue-cancel");
-    await person.says("#status", "skipped");
-    await person.click("#queue-retry");
-    await person.says("#status", ["300 pictures done"]);
-  });
+  journey(
+    "a long queue: only cards in sight are drawn; it pauses, can be cancelled, and is gone on with",
+    async (person) => {
+      await person.drop(...Array.from({ length: 300 }, (_, i) => `circle-${i}.png`));
+      await person.click("#queue-pause");
+      await person.says("#queue-text", "Paused at");
+      assert.ok((await person.words(".card")).length < 60);
+      await person.click("#queue-cancel");
+      await person.says("#status", "skipped");
+      await person.click("#queue-retry");
+      await person.says("#status", ["300 pictures done"]);
+    },
+  );
 });

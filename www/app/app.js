@@ -12,8 +12,8 @@ import { Query } from "./core/query.js";
 import { Session } from "./core/session.js";
 import { GalleryModel } from "./gallery/gallery-model.js";
 import { Thumbnails } from "./gallery/thumbnails.js";
-import { Importer } from "./input/importer.js";
 import { embed } from "./input/decode.js";
+import { Importer } from "./input/importer.js";
 import { LabelEditor } from "./labels/label-editor.js";
 import { LabelSets } from "./labels/label-sets.js";
 import { Model } from "./model/model.js";
@@ -52,7 +52,9 @@ export class App extends EventTarget {
     const { session, classifier, query } = this;
     for (const type of ["added", "removed", "queue"]) session.addEventListener(type, () => this.redraw());
     session.addEventListener("changed", () => (session.open > 0 ? this.#drawSoon() : this.redraw()));
-    session.addEventListener("removed", ({ items }) => items.forEach((item) => this.thumbnails.forget(item)));
+    session.addEventListener("removed", ({ items }) => {
+      for (const item of items) this.thumbnails.forget(item);
+    });
     for (const type of ["ranked", "progress"]) classifier.addEventListener(type, () => this.redraw());
     classifier.addEventListener("failed", ({ error }) => this.notices.add(text.problem(error)));
     for (const type of ["embed", "display"]) query.addEventListener(type, () => this.redraw());

@@ -4,7 +4,7 @@ import "./core/trusted.js";
 import { render } from "lit";
 import { App } from "./app.js";
 import "./camera/camera-view.js";
-import { View, html } from "./core/view.js";
+import { html, View } from "./core/view.js";
 import "./detail/detail-dialog.js";
 import "./export/export-dialog.js";
 import "./export/shared-link.js";
@@ -76,7 +76,8 @@ app.saved.restore();
 
 /** Whether nobody has yet done anything here. */
 let untouched = true;
-for (const deed of ["pointerdown", "keydown"]) addEventListener(deed, () => (untouched = false), { capture: true, once: true });
+for (const deed of ["pointerdown", "keydown"])
+  addEventListener(deed, () => (untouched = false), { capture: true, once: true });
 register(
   (apply) => {
     const run = () => {

@@ -18,7 +18,8 @@ const APART = /^app\/(main\.(js|css)|strings\/[a-z]+\.js|gallery\/thumbnail-work
 /** The package is no part of the page's bundle: its engine finds its files from its own place. */
 const packageEntry = {
   name: "package entry",
-  setup: ({ onResolve }) => onResolve({ filter: /(^|\/)cliplet\/index\.js$/ }, () => ({ path: "../cliplet/index.js", external: true })),
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /(^|\/)cliplet\/index\.js$/ }, () => ({ path: "../cliplet/index.js", external: true })),
 };
 
 await build({
@@ -37,10 +38,14 @@ await build({
 });
 
 const entries = await readdir(join(dist, "app"), { recursive: true, withFileTypes: true });
-const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+const files = entries
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 for (const file of files) {
   const path = file.slice(dist.length).replaceAll("\\", "/").replace(/^\/+/, "");
   if (!APART.test(path) || path === "app/strings/index.js") await rm(file);
 }
-const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+const folders = entries
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
 for (const folder of folders) if ((await readdir(folder)).length === 0) await rm(folder, { recursive: true });

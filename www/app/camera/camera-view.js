@@ -1,9 +1,9 @@
 // The camera, classified live: as many frames as the engine manages, counted. Stops, light and all, when the page is
 // hidden. Frames never leave this page.
 
-import { View, html, nothing } from "../core/view.js";
 import { nextFrame } from "../core/dom.js";
 import { unit } from "../core/scores.js";
+import { html, nothing, View } from "../core/view.js";
 import { bars } from "../gallery/bars.js";
 import { text } from "../strings/index.js";
 
@@ -12,7 +12,9 @@ const SHORT_SIDE = 336;
 /** The rate of frames is counted over so many milliseconds. */
 const COUNT_OVER = 2000;
 
-const end = (stream) => stream.getTracks().forEach((track) => track.stop());
+function end(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
 
 export class CameraView extends View {
   #stream = null;
@@ -57,7 +59,7 @@ export class CameraView extends View {
         </div>
         <div class="tools-row">
           <button type="button" id="camera-take" @click=${() => this.#take()}>${text.cameraTake}</button>
-          <button type="button" id="camera-stop" @click=${() => (this.#stop(), this.app.emit("focus-add"))}>${text.cameraStop}</button>
+          <button type="button" id="camera-stop" @click=${() => this.#stopped()}>${text.cameraStop}</button>
         </div>
       </div>
     </section>`;
@@ -86,7 +88,7 @@ export class CameraView extends View {
     this.#stream = stream;
     stream.getVideoTracks()[0].addEventListener("ended", () => stream === this.#stream && this.#stop());
     this.#video.srcObject = stream;
-    await this.focusPart("#camera-stop");
+    this.focusPart("#camera-stop");
     await this.#video.play().catch(() => {});
     this.app.announce(text.cameraOn);
     const devices = await navigator.mediaDevices.enumerateDevices();
@@ -102,6 +104,12 @@ export class CameraView extends View {
     this.#embedding = null;
     this.#times = [];
     this.requestUpdate();
+  }
+
+  /** Stops as the person wants, and gives the focus to what comes next. */
+  #stopped() {
+    this.#stop();
+    this.app.emit("focus-add");
   }
 
   /** Classifies frame after frame until the camera is stopped. */

@@ -1,8 +1,8 @@
 // Ranks labels for images: has the engine embed the labels, and ranks every image again from its stored embedding
 // when the query changes. Announces "progress", "ranked" and "failed".
 
-import { Matrix, rank, unit } from "./scores.js";
 import { inSlices } from "./scheduler.js";
+import { Matrix, rank, unit } from "./scores.js";
 
 /** Results stored with each image; the rest is computed when it is looked at. */
 const STORED = 10;
@@ -102,13 +102,16 @@ export class Classifier extends EventTarget {
   async #prepare() {
     this.#running?.abort();
     if (!this.#clip) return;
-    const run = (this.#running = new AbortController());
+    const run = new AbortController();
+    this.#running = run;
     const { labels, templates, settings } = this.#query;
     try {
       const rows = await this.#embed(labels, templates, run.signal);
       if (run !== this.#running) return;
       this.labels = labels;
-      this.#matrix = rows.length ? new Matrix(rows.map((row, i) => this.#withExamples(row, settings.examples[labels[i]]))) : null;
+      this.#matrix = rows.length
+        ? new Matrix(rows.map((row, i) => this.#withExamples(row, settings.examples[labels[i]])))
+        : null;
     } catch (error) {
       if (run !== this.#running) return;
       this.#tell("failed", { error });

@@ -1,6 +1,6 @@
 // Small helpers for elements, focus and time that several features use.
 
-import { Directive, PartType, directive } from "lit/directive.js";
+import { Directive, directive, PartType } from "lit/directive.js";
 
 /** Moves a roving tab stop: only `to` among `all` can be reached by Tab. */
 export function rove(all, to) {

@@ -1,9 +1,9 @@
 // What images are compared with: labels, prompt templates, examples, and how scores are shown. Remembers itself and
 // follows other tabs. Announces "embed" when label vectors change and "display" when only the display does.
 
+import { DEFAULT_TEMPLATE } from "../../cliplet/index.js";
 import { ALL_80, BEST_7 } from "../labels/template-lists.js";
 import { followed, recall, remember } from "./storage.js";
-import { DEFAULT_TEMPLATE } from "../../cliplet/index.js";
 
 const REMEMBERED = "query";
 
@@ -31,7 +31,8 @@ export const TOPS = [1, 3, 5, 10];
 
 const texts = (value) => Array.isArray(value) && value.every((one) => typeof one === "string");
 const limit = (value) => typeof value === "number" && value >= 0 && value <= 1;
-const example = (value) => typeof value?.model === "string" && Array.isArray(value.vector) && value.vector.every(Number.isFinite);
+const example = (value) =>
+  typeof value?.model === "string" && Array.isArray(value.vector) && value.vector.every(Number.isFinite);
 
 /** Which values of each setting are valid; a browser's storage can hold anything. */
 const VALID = {
@@ -46,14 +47,26 @@ const VALID = {
   limits: (value) => value === null || (limit(value?.share) && limit(value?.cosine)),
 };
 
-const DEFAULTS = { labels: [], examples: {}, kind: "one", template: DEFAULT_TEMPLATE, own: [], score: "share", top: 5, noMatch: true, limits: null };
+const DEFAULTS = {
+  labels: [],
+  examples: {},
+  kind: "one",
+  template: DEFAULT_TEMPLATE,
+  own: [],
+  score: "share",
+  top: 5,
+  noMatch: true,
+  limits: null,
+};
 /** Settings that change label vectors. */
 const EMBEDDED = ["labels", "examples", "kind", "template", "own"];
 
 /** The valid part of what is remembered. */
 function remembered() {
   const found = recall(REMEMBERED, {});
-  return Object.fromEntries(Object.entries(VALID).flatMap(([key, valid]) => (valid(found[key]) ? [[key, found[key]]] : [])));
+  return Object.fromEntries(
+    Object.entries(VALID).flatMap(([key, valid]) => (valid(found[key]) ? [[key, found[key]]] : [])),
+  );
 }
 
 export class Query extends EventTarget {

@@ -8,7 +8,10 @@ function yieldToEvents() {
   if (globalThis.scheduler?.yield) return globalThis.scheduler.yield();
   return new Promise((resume) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => (port1.close(), resume());
+    port1.onmessage = () => {
+      port1.close();
+      resume();
+    };
     port2.postMessage(null);
   });
 }

@@ -29,7 +29,7 @@ export class Matrix {
     this.count = rows.length;
     this.width = rows[0]?.length ?? 0;
     this.values = new Float32Array(this.count * this.width);
-    rows.forEach((row, i) => this.values.set(row, i * this.width));
+    for (const [i, row] of rows.entries()) this.values.set(row, i * this.width);
   }
 
   /** Cosines of a unit vector with every row. */

@@ -126,7 +126,13 @@ export class Session extends EventTarget {
     this.#clip = clip;
     for (const item of this.items.values()) {
       if (same(item)) continue;
-      Object.assign(item, { embedding: undefined, ranked: undefined, error: undefined, tags: undefined, background: undefined });
+      Object.assign(item, {
+        embedding: undefined,
+        ranked: undefined,
+        error: undefined,
+        tags: undefined,
+        background: undefined,
+      });
       this.#queue.add(item);
       this.#set(item, "queued");
     }

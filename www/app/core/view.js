@@ -28,10 +28,22 @@ export class View extends LitElement {
     return this.querySelector(selector);
   }
 
-  /** Draws, waits until that is done, and gives the focus to a part of this view. */
-  async focusPart(selector) {
+  /** Draws at once, for what a person is about to go on with. */
+  drawNow() {
     this.requestUpdate();
-    await this.updateComplete;
+    this.performUpdate();
+  }
+
+  /** Draws at once and gives the focus to a part of this view. */
+  focusPart(selector) {
+    this.drawNow();
     this.part(selector)?.focus();
+  }
+
+  /** Draws; an element that had the focus and was moved keeps it. */
+  update(changed) {
+    const focused = this.contains(document.activeElement) ? document.activeElement : null;
+    super.update(changed);
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
   }
 }

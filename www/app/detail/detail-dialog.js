@@ -1,7 +1,7 @@
 // One picture large, with every label's bar and its label by hand. The browser's Back closes it.
 
 import { rightToLeft } from "../core/dom.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { bars } from "../gallery/bars.js";
 import { tagButtons } from "../gallery/card.js";
 import { size, text } from "../strings/index.js";
@@ -38,7 +38,8 @@ export class DetailDialog extends View {
     const ranked = item.embedding ? app.classifier.rank(item, SHOWN) : [];
     const { labels } = app.classifier;
     const rest = labels.length - ranked.length;
-    const state = item.state === "failed" ? text.problem(item.error) : ranked.length || item.state === "done" ? "" : text.queued;
+    const state =
+      item.state === "failed" ? text.problem(item.error) : ranked.length || item.state === "done" ? "" : text.queued;
     const noMatch = ranked.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
     return html`
       <form method="dialog" class="dialog-head">
@@ -58,7 +59,7 @@ export class DetailDialog extends View {
             ${bars(ranked, labels, app.query.settings.score)}
             ${ranked.length && rest > 0 ? html`<li class="rest">${text.moreBars(rest)}</li>` : nothing}
           </ol>
-          ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(app, item.tags.slice(0, TAGS), 0)}</div>` : nothing}
+          ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(item.tags.slice(0, TAGS), 0)}</div>` : nothing}
           ${this.#byHand(item)}
           <div class="tools-row">
             <button type="button" id="detail-similar" ?hidden=${!item.embedding} @click=${() => this.#similar(item)}>${text.findSimilarShort}</button>
@@ -83,7 +84,12 @@ export class DetailDialog extends View {
   }
 
   #facts({ path, name, width, height, size: bytes, original }) {
-    const parts = [path === name ? "" : path, width ? `${width} × ${height}` : "", size(bytes), original ? "" : text.noOriginal];
+    const parts = [
+      path === name ? "" : path,
+      width ? `${width} × ${height}` : "",
+      size(bytes),
+      original ? "" : text.noOriginal,
+    ];
     return text.detailFacts(parts.filter(Boolean));
   }
 
@@ -99,9 +105,9 @@ export class DetailDialog extends View {
     this.#set({ unreadable: false });
   }
 
-  async #open(item) {
+  #open(item) {
     this.#show(item);
-    await this.updateComplete;
+    this.drawNow();
     if (this.#dialog.open) return;
     this.#dialog.showModal();
     history.pushState({ detail: true }, "");
@@ -128,7 +134,8 @@ export class DetailDialog extends View {
     const by = { ArrowRight: forward, ArrowLeft: -forward }[event.key];
     if (by) return this.#go(by);
     const label = this.app.query.labels[Number(event.key) - 1];
-    if (/^[0-9]$/.test(event.key) && (label || event.key === "0")) this.app.selection.label([this.#item], event.key === "0" ? null : label);
+    if (/^[0-9]$/.test(event.key) && (label || event.key === "0"))
+      this.app.selection.label([this.#item], event.key === "0" ? null : label);
   }
 
   #closed() {

@@ -2,10 +2,10 @@
 
 import { download } from "../core/dom.js";
 import { inSlices } from "../core/scheduler.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { canWriteFolders, sortInto } from "./folders.js";
-import { SHELLS, csv, json, npy, script } from "./formats.js";
+import { csv, json, npy, SHELLS, script } from "./formats.js";
 import { link } from "./link.js";
 import { report } from "./report.js";
 import { sidecars } from "./xmp.js";
@@ -20,11 +20,30 @@ export class ExportDialog extends View {
 
   /** Kinds of files: `make` gives the content for rows; what is no text cannot be copied. */
   #kinds = {
-    csv: { name: "cliplet.csv", type: "text/csv", copy: true, make: ({ rows, labels, score }) => csv(rows, labels, score) },
-    report: { name: "cliplet.html", type: "text/html", make: ({ rows, labels, score }) => this.#report(rows, labels, score) },
-    json: { name: "cliplet.json", type: "application/json", copy: true, make: ({ rows, labels }) => json(rows, labels) },
+    csv: {
+      name: "cliplet.csv",
+      type: "text/csv",
+      copy: true,
+      make: ({ rows, labels, score }) => csv(rows, labels, score),
+    },
+    report: {
+      name: "cliplet.html",
+      type: "text/html",
+      make: ({ rows, labels, score }) => this.#report(rows, labels, score),
+    },
+    json: {
+      name: "cliplet.json",
+      type: "application/json",
+      copy: true,
+      make: ({ rows, labels }) => json(rows, labels),
+    },
     npy: { name: "cliplet-embeddings.npy", make: ({ rows }) => npy(rows.map(({ item }) => item.embedding)) },
-    files: { name: "cliplet-embeddings.txt", type: "text/plain", copy: true, make: ({ rows }) => rows.map(({ path }) => `${path}\n`).join("") },
+    files: {
+      name: "cliplet-embeddings.txt",
+      type: "text/plain",
+      copy: true,
+      make: ({ rows }) => rows.map(({ path }) => `${path}\n`).join(""),
+    },
     xmp: { name: "cliplet-xmp.zip", make: ({ rows }) => sidecars(rows) },
     script: {
       name: () => `cliplet-rename.${SHELLS[this.#shell].extension}`,
@@ -64,7 +83,10 @@ export class ExportDialog extends View {
   #content() {
     const count = this.#items.length;
     const address = link(this.app.query.settings, this.app.model.shared);
-    const notes = [this.app.model.shared === undefined && text.linkWithoutModel, address.length > LONG && text.linkLong].filter(Boolean);
+    const notes = [
+      this.app.model.shared === undefined && text.linkWithoutModel,
+      address.length > LONG && text.linkLong,
+    ].filter(Boolean);
     return html`
       ${count ? this.#results(count) : nothing}
       <div class="field">
@@ -81,12 +103,14 @@ export class ExportDialog extends View {
     return html`<div class="exports">
       <p class="quiet">${this.app.selection.size ? text.exportOfSelected(count) : text.exportOf(count)}</p>
       ${Object.keys(this.#kinds).map((name) => this.#row(name))}
-      ${canWriteFolders()
-        ? html`<div class="export-row" role="group" aria-labelledby="export-folders-name">
+      ${
+        canWriteFolders()
+          ? html`<div class="export-row" role="group" aria-labelledby="export-folders-name">
             <span id="export-folders-name">${text.exportKinds.folders}</span>
             <button type="button" class="small" @click=${() => this.#tell(this.#sort())}>${text.chooseFolder}</button>
           </div>`
-        : nothing}
+          : nothing
+      }
       <label class="check keep-originals"><input type="checkbox" id="keep-originals" .checked=${this.app.saved.keepOriginals}
         @change=${({ target }) => this.app.saved.setKeepOriginals(target.checked)} /> <span>${text.keepOriginals}</span></label>
       <p class="quiet">${text.keepOriginalsHelp}</p>
@@ -98,7 +122,16 @@ export class ExportDialog extends View {
     return html`<div class="export-row" role="group" aria-labelledby=${`export-${name}`}>
       <span id=${`export-${name}`}>${text.exportKinds[name]}</span>
       ${name === "script" ? this.#scriptOptions() : nothing}
-      ${copy ? html`<button type="button" class="small" data-copy=${name} @click=${() => this.#tell(this.#make(name).then((content) => this.#copy(content)).then(() => text.copied))}>${text.copy}</button>` : nothing}
+      ${
+        copy
+          ? html`<button type="button" class="small" data-copy=${name} @click=${() =>
+              this.#tell(
+                this.#make(name)
+                  .then((content) => this.#copy(content))
+                  .then(() => text.copied),
+              )}>${text.copy}</button>`
+          : nothing
+      }
       <button type="button" class="small" data-download=${name} @click=${() => this.#tell(this.#download(name))}>${text.download}</button>
     </div>`;
   }
@@ -120,7 +153,13 @@ export class ExportDialog extends View {
     const rows = [];
     await inSlices(this.#items, (item) => {
       const label = classifier.labelOf(item);
-      rows.push({ item, path: item.path, best: label ?? text.noMatch, keywords: label ? [label] : [], ranked: classifier.all(item) });
+      rows.push({
+        item,
+        path: item.path,
+        best: label ?? text.noMatch,
+        keywords: label ? [label] : [],
+        ranked: classifier.all(item),
+      });
     });
     return { rows, labels: classifier.labels, score: query.settings.score };
   }
@@ -144,7 +183,9 @@ export class ExportDialog extends View {
   async #sort() {
     const root = await globalThis.showDirectoryPicker({ mode: "readwrite" });
     const { rows } = await this.#rows();
-    const whole = rows.filter(({ item }) => item.original).map(({ item, path, best }) => ({ path, best, blob: item.blob }));
+    const whole = rows
+      .filter(({ item }) => item.original)
+      .map(({ item, path, best }) => ({ path, best, blob: item.blob }));
     await sortInto(whole, root);
     return text.sorted(whole.length, rows.length - whole.length);
   }

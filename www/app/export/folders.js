@@ -17,7 +17,13 @@ async function freeName(folder, name) {
   const dot = name.lastIndexOf(".") > 0 ? name.lastIndexOf(".") : name.length;
   for (let n = 1; ; n += 1) {
     const wanted = n === 1 ? name : `${name.slice(0, dot)} ${n}${name.slice(dot)}`;
-    if (!(await folder.getFileHandle(wanted).then(() => true, () => false))) return wanted;
+    if (
+      !(await folder.getFileHandle(wanted).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return wanted;
   }
 }
 
@@ -27,7 +33,10 @@ async function freeName(folder, name) {
  * @param {FileSystemDirectoryHandle} root
  */
 export async function sortInto(rows, root) {
-  const named = moves(rows.map(({ path, best }) => ({ path: path.split("/").at(-1), best })), true);
+  const named = moves(
+    rows.map(({ path, best }) => ({ path: path.split("/").at(-1), best })),
+    true,
+  );
   for (const [i, { to }] of named.entries()) {
     const names = to.split("/");
     const folder = await directory(root, names.slice(0, -1));

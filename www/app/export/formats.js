@@ -14,7 +14,10 @@ const line = (fields) => `${fields.map((value) => field(String(value))).join(","
  */
 export function csv(rows, labels, score) {
   const head = line(["file", "label", ...labels]);
-  return head + rows.map(({ path, best, ranked }) => line([path, best, ...ranked.map((one) => one[score].toPrecision(6))])).join("");
+  return (
+    head +
+    rows.map(({ path, best, ranked }) => line([path, best, ...ranked.map((one) => one[score].toPrecision(6))])).join("")
+  );
 }
 
 /**
@@ -22,7 +25,9 @@ export function csv(rows, labels, score) {
  * @param {{ranked: import("../core/scores.js").Ranked[]}[]} rows `ranked` in the labels' order
  */
 export const json = (rows, labels) =>
-  JSON.stringify(rows.map(({ ranked }) => ({ probs: ranked.map(({ share }) => Number(share.toPrecision(6))), labels })));
+  JSON.stringify(
+    rows.map(({ ranked }) => ({ probs: ranked.map(({ share }) => Number(share.toPrecision(6))), labels })),
+  );
 
 /**
  * Vectors as a NumPy array file, version 1.0: float32, one row each.
@@ -39,12 +44,22 @@ export function npy(vectors) {
   start.set(new TextEncoder().encode(header), 10);
   const values = new DataView(new ArrayBuffer(4 * vectors.reduce((sum, { length }) => sum + length, 0)));
   let at = 0;
-  for (const vector of vectors) for (const value of vector) values.setFloat32((at += 4) - 4, value, true);
+  for (const vector of vectors) {
+    for (const value of vector) {
+      values.setFloat32(at, value, true);
+      at += 4;
+    }
+  }
   return new Blob([start, values.buffer], { type: "application/octet-stream" });
 }
 
 /** A label as part of a file name on any system. */
-export const safe = (label) => label.replace(/[\u0000-\u001f<>:"/\\|?*]+/g, " ").trim().replace(/[. ]+$/, "") || "_";
+export const safe = (label) =>
+  label
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: no file system takes them
+    .replace(/[\u0000-\u001f<>:"/\\|?*]+/g, " ")
+    .trim()
+    .replace(/[. ]+$/, "") || "_";
 
 /** New paths that never collide, each beside the old one. */
 export function moves(rows, folders) {
@@ -70,7 +85,8 @@ export const SHELLS = {
     extension: "sh",
     head: "#!/bin/sh\n# Run this in the folder that holds the pictures. Nothing is overwritten; files that are not there are skipped.\nset -eu\n",
     folder: (path) => `mkdir -p -- ${posix(path)}\n`,
-    move: (from, to) => `if [ -e ${posix(from)} ]; then mv -n -- ${posix(from)} ${posix(to)}; else printf 'not here: %s\\n' ${posix(from)}; fi\n`,
+    move: (from, to) =>
+      `if [ -e ${posix(from)} ]; then mv -n -- ${posix(from)} ${posix(to)}; else printf 'not here: %s\\n' ${posix(from)}; fi\n`,
   },
   powershell: {
     extension: "ps1",

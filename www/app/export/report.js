@@ -1,10 +1,9 @@
 // Results as one HTML file with thumbnails, to be sent or printed.
 
-import { text } from "../strings/index.js";
-import { number } from "../strings/index.js";
+import { number, text } from "../strings/index.js";
 
 const MARKS = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-const escape = (value) => String(value).replace(/[&<>"']/g, (mark) => MARKS[mark]);
+const escapeHtml = (value) => String(value).replace(/[&<>"']/g, (mark) => MARKS[mark]);
 
 const STYLE = `body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color-scheme:light dark}
 ul{display:grid;grid-template-columns:repeat(auto-fill,minmax(14rem,1fr));gap:1rem;padding:0;list-style:none}
@@ -36,9 +35,13 @@ export async function report(rows, labels, score) {
   for (const { path, best, ranked, thumbnail } of rows) {
     const image = thumbnail ? `<img alt="" src="${await dataUrl(thumbnail)}">` : "";
     const top = [...ranked].sort((a, b) => b.cosine - a.cosine).slice(0, LISTED);
-    const items = top.map((one) => `<li>${escape(labels[one.index])} · ${escape(number(one[score], score))}</li>`).join("");
-    parts.push(`<li>${image}<h2 dir="auto">${escape(best)}</h2><p dir="auto">${escape(path)}</p><ol>${items}</ol></li>\n`);
+    const items = top
+      .map((one) => `<li>${escapeHtml(labels[one.index])} · ${escapeHtml(number(one[score], score))}</li>`)
+      .join("");
+    parts.push(
+      `<li>${image}<h2 dir="auto">${escapeHtml(best)}</h2><p dir="auto">${escapeHtml(path)}</p><ol>${items}</ol></li>\n`,
+    );
   }
-  const head = `<!doctype html><html lang="${text.language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(text.reportTitle)}</title><style>${STYLE}</style><h1>${escape(text.reportTitle)}</h1><ul>\n`;
+  const head = `<!doctype html><html lang="${text.language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(text.reportTitle)}</title><style>${STYLE}</style><h1>${escapeHtml(text.reportTitle)}</h1><ul>\n`;
   return new Blob([head, ...parts, "</ul></html>\n"], { type: "text/html" });
 }

@@ -1,7 +1,7 @@
 // Opens links with settings: a visitor with labels of their own sees a preview first and decides; nothing of theirs is
 // overwritten before that.
 
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { read } from "./link.js";
 
@@ -21,7 +21,11 @@ export class SharedLink extends View {
     const { settings, model } = linked;
     if (query.labels.length > 0 && settings.labels) query.preview(settings);
     else query.change(settings);
-    if (model) notices.add(text.linkWantsModel(model), { label: text.modelLoad, run: () => this.app.emit("offer-model", { source: model }) });
+    if (model)
+      notices.add(text.linkWantsModel(model), {
+        label: text.modelLoad,
+        run: () => this.app.emit("offer-model", { source: model }),
+      });
     withoutHash();
   }
 

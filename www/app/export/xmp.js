@@ -5,14 +5,16 @@ import { strToU8, zipSync } from "fflate";
 
 const MARKS = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 // Characters that XML has no way to write are left out.
-const escape = (value) => value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "").replace(/[&<>"]/g, (mark) => MARKS[mark]);
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
+const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g;
+const escapeXml = (value) => value.replace(UNWRITABLE, "").replace(/[&<>"]/g, (mark) => MARKS[mark]);
 
 const sidecar = (keywords) => `<?xpacket begin="\uFEFF" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
   <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">
    <dc:subject>
-    <rdf:Bag>${keywords.map((word) => `\n     <rdf:li>${escape(word)}</rdf:li>`).join("")}
+    <rdf:Bag>${keywords.map((word) => `\n     <rdf:li>${escapeXml(word)}</rdf:li>`).join("")}
     </rdf:Bag>
    </dc:subject>
   </rdf:Description>

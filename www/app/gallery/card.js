@@ -4,7 +4,11 @@ import { html, nothing } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 import { bars } from "./bars.js";
 
-const states = { queued: (ready) => (ready ? text.queued : text.waiting), working: () => text.working, stopped: () => text.stopped };
+const states = {
+  queued: (ready) => (ready ? text.queued : text.waiting),
+  working: () => text.working,
+  stopped: () => text.stopped,
+};
 
 /** Suggested tags on a card without labels. */
 const TAGS = 4;
@@ -16,7 +20,7 @@ function stateOf({ state, error, labels, tags }, ready) {
 }
 
 /** Everyday words that fit an image, each a button that makes it a label. */
-export const tagButtons = (app, tags, tabIndex) => html`<ul class="tags" role="list" aria-label=${text.tagsOf}>
+export const tagButtons = (tags, tabIndex) => html`<ul class="tags" role="list" aria-label=${text.tagsOf}>
   ${tags.map(({ word }) => html`<li><button type="button" class="tag" tabindex=${tabIndex} title=${text.useTag(word)} data-act="tag" data-word=${word}>${word}</button></li>`)}
 </ul>`;
 
@@ -51,7 +55,7 @@ export function card(app, item, { at, of, active }) {
     ${item.corrected ? html`<p class="corrected" title=${text.correctedTo(item.corrected)} dir="auto">✓ ${item.corrected}</p>` : nothing}
     ${noMatch ? html`<p class="no-match" title=${text.noMatchWhy}>${text.noMatch}</p>` : nothing}
     <ol class="ranks">${bars(ranked, item.labels ?? [], score)}</ol>
-    ${untagged ? tagButtons(app, item.tags.slice(0, TAGS), tab) : nothing}
+    ${untagged ? tagButtons(item.tags.slice(0, TAGS), tab) : nothing}
     <div class="card-foot">
       <button type="button" class="similar small" data-act="similar" tabindex=${tab} ?hidden=${!item.embedding} aria-label=${text.findSimilar(item.name)}>${text.findSimilarShort}</button>
       <button type="button" class="retry small" data-act="retry" tabindex=${tab} ?hidden=${!["failed", "stopped"].includes(state)} aria-label=${text.retryPicture(item.name)}>${text.retry}</button>

@@ -18,7 +18,8 @@ const ORDERS = {
   name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) || a.id - b.id,
   certain: (a, b, value) => value(b) - value(a) || a.id - b.id,
   uncertain: (a, b, value) => value(a) - value(b) || a.id - b.id,
-  label: (a, b, value) => (a.ranked?.[0]?.index ?? Infinity) - (b.ranked?.[0]?.index ?? Infinity) || value(b) - value(a),
+  label: (a, b, value) =>
+    (a.ranked?.[0]?.index ?? Infinity) - (b.ranked?.[0]?.index ?? Infinity) || value(b) - value(a),
 };
 export const SORTS = Object.keys(ORDERS);
 
@@ -61,7 +62,8 @@ export class GalleryModel {
   }
 
   async #group() {
-    const run = (this.#run += 1);
+    this.#run += 1;
+    const run = this.#run;
     const found = await groups(this.#app.session.list, () => run !== this.#run);
     if (!found || run !== this.#run) return;
     this.#groups = found;
@@ -97,7 +99,8 @@ export class GalleryModel {
       const similarity = new Map(passing.map((item) => [item, this.similarity(item) ?? -Infinity]));
       return passing.sort((a, b) => similarity.get(b) - similarity.get(a) || a.id - b.id);
     }
-    if (this.filter.kind === "near-duplicates") return passing.sort((a, b) => this.#groups.get(a) - this.#groups.get(b) || a.id - b.id);
+    if (this.filter.kind === "near-duplicates")
+      return passing.sort((a, b) => this.#groups.get(a) - this.#groups.get(b) || a.id - b.id);
     if (this.sort === "added") return passing;
     const value = ({ ranked }) => (ranked?.length ? this.#app.classifier.value(ranked[0]) : -Infinity);
     return passing.sort((a, b) => ORDERS[this.sort](a, b, value));

@@ -3,7 +3,7 @@
 
 import { repeat } from "lit/directives/repeat.js";
 import { step, variables } from "../core/dom.js";
-import { View, html } from "../core/view.js";
+import { html, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { card, probe } from "./card.js";
 
@@ -26,7 +26,10 @@ export class GalleryView extends View {
     addEventListener("scroll", () => this.requestUpdate(), { passive: true });
     this.app.thumbnails.addEventListener("ready", () => this.requestUpdate());
     this.app.addEventListener("focus-item", ({ item }) => this.focusItem(item));
-    this.app.addEventListener("closed", ({ item }) => this.app.gallery.view === "gallery" && !this.app.gallery.reference && this.focusItem(item));
+    this.app.addEventListener(
+      "closed",
+      ({ item }) => this.app.gallery.view === "gallery" && !this.app.gallery.reference && this.focusItem(item),
+    );
   }
 
   firstUpdated() {
@@ -46,8 +49,12 @@ export class GalleryView extends View {
       <ul id="gallery" class="gallery" role="list" aria-labelledby="pictures-heading"
         ${variables({ "--row": this.#layout.row ? `${this.#layout.row}px` : "auto", "--above": `${above}px`, "--below": `${below}px` })}
         @keydown=${(event) => this.#keyed(event)} @click=${(event) => this.#clicked(event)}
-        @focusin=${({ target }) => this.#gotFocus(target)} @focusout=${({ relatedTarget }) => relatedTarget && (this.#focused = null)}>
-        ${repeat(wanted, ({ id }) => id, (item, i) => card(app, item, { at: first + i, of: this.#shown.length, active: item === active }))}
+        @focusin=${({ target }) => this.#gotFocus(target)} @focusout=${({ relatedTarget }) => this.#lostFocus(relatedTarget)}>
+        ${repeat(
+          wanted,
+          ({ id }) => id,
+          (item, i) => card(app, item, { at: first + i, of: this.#shown.length, active: item === active }),
+        )}
       </ul>
       <p class="quiet triage" ?hidden=${size === 0}>${text.triageHelp}</p>
     </div>`;
@@ -56,7 +63,8 @@ export class GalleryView extends View {
   updated() {
     if (this.#measure()) this.requestUpdate();
     // Scrolled away and back, the card that had the focus has it again.
-    if (this.#focused && document.activeElement === document.body) this.#cardOf(this.#focused)?.querySelector(".open").focus({ preventScroll: true });
+    if (this.#focused && document.activeElement === document.body)
+      this.#cardOf(this.#focused)?.querySelector(".open").focus({ preventScroll: true });
   }
 
   /** The rows in sight, with the space above and below them. */
@@ -68,7 +76,12 @@ export class GalleryView extends View {
     const last = Math.max(0, Math.min(rows, Math.ceil((scrolled + innerHeight) / height) + SPARE_ROWS));
     const firstRow = Math.max(0, Math.min(Math.floor(scrolled / height) - SPARE_ROWS, last - 1));
     const first = firstRow * columns;
-    return { above: firstRow * height, below: (rows - last) * height, first, wanted: this.#shown.slice(first, last * columns) };
+    return {
+      above: firstRow * height,
+      below: (rows - last) * height,
+      first,
+      wanted: this.#shown.slice(first, last * columns),
+    };
   }
 
   /** Finds out how many columns there are and how high a row is; true where that changed. */
@@ -96,6 +109,11 @@ export class GalleryView extends View {
     this.requestUpdate();
   }
 
+  /** What goes on elsewhere has the focus; a card that scrolls away does not. */
+  #lostFocus(to) {
+    if (to) this.#focused = null;
+  }
+
   // ---- what people do ----
 
   #clicked(event) {
@@ -104,7 +122,10 @@ export class GalleryView extends View {
     if (!button || !item) return;
     const { app } = this;
     const actions = {
-      open: () => (event.ctrlKey || event.metaKey || event.shiftKey ? this.#select(item, event.shiftKey) : app.emit("open", { item })),
+      open: () =>
+        event.ctrlKey || event.metaKey || event.shiftKey
+          ? this.#select(item, event.shiftKey)
+          : app.emit("open", { item }),
       select: () => this.#select(item, event.shiftKey),
       retry: () => app.session.retry([item]),
       similar: () => app.search.similar(item),
@@ -143,31 +164,31 @@ export class GalleryView extends View {
   }
 
   /** True where the key meant something. */
-  #shortcut(event, item) {
-    const { app } = this;
-    const { key, ctrlKey, metaKey, altKey } = event;
-    if ((ctrlKey || metaKey) && key.toLowerCase() === "a") return (app.selection.add(this.#shown), true);
-    if (ctrlKey || metaKey || altKey) return false;
-    if (key === "Delete") return (this.#remove(item), true);
-    if (key.toLowerCase() === "x") return (this.#select(item, false), true);
-    if (!/^[0-9]$/.test(key)) return false;
-    const label = app.query.labels[Number(key) - 1];
-    if (key !== "0" && !label) return false;
-    app.selection.label([item], key === "0" ? null : label);
+  #shortcut({ key, ctrlKey, metaKey, altKey }, item) {
+    const { query, selection } = this.app;
+    const plain = !ctrlKey && !metaKey && !altKey;
+    const label = query.labels[Number(key) - 1];
+    if (!plain && !altKey && key.toLowerCase() === "a") selection.add(this.#shown);
+    else if (!plain) return false;
+    else if (key === "Delete") this.#remove(item);
+    else if (key.toLowerCase() === "x") this.#select(item, false);
+    else if (key === "0") selection.label([item], null);
+    else if (/^[1-9]$/.test(key) && label) selection.label([item], label);
+    else return false;
     return true;
   }
 
   /** Brings a card into sight and gives it the focus. */
-  async focusItem(item) {
+  focusItem(item) {
     this.#shown = this.app.gallery.list();
     const index = this.#shown.indexOf(item ?? this.#shown[0]);
     if (index < 0) return;
     const { columns, height } = this.#layout;
     this.#active = this.#shown[index];
     const top = this.part("#gallery").getBoundingClientRect().top + Math.floor(index / columns) * height;
-    if (top < 0 || top + height > innerHeight) scrollBy({ top: top < 0 ? top - 16 : top + height - innerHeight + 16, behavior: "instant" });
-    this.requestUpdate();
-    await this.updateComplete;
+    if (top < 0 || top + height > innerHeight)
+      scrollBy({ top: top < 0 ? top - 16 : top + height - innerHeight + 16, behavior: "instant" });
+    this.drawNow();
     this.#cardOf(this.#active)?.querySelector(".open").focus({ preventScroll: true });
   }
 }

@@ -1,7 +1,7 @@
 // Groups of images that are nearly the same, found by their embeddings.
 
-import { cosine } from "../core/scores.js";
 import { inSlices } from "../core/scheduler.js";
+import { cosine } from "../core/scores.js";
 
 /** Images at least this similar are near-duplicates. */
 const ALIKE = 0.96;
@@ -18,10 +18,18 @@ const MOST = 4000;
 export async function groups(items, stale) {
   const embedded = items.filter(({ embedding }) => embedding).slice(0, MOST);
   const parents = embedded.map((_, i) => i);
-  const root = (i) => (parents[i] === i ? i : (parents[i] = root(parents[i])));
+  const root = (i) => {
+    let at = i;
+    while (parents[at] !== at) {
+      parents[at] = parents[parents[at]];
+      at = parents[at];
+    }
+    return at;
+  };
   const compare = (i) => {
     for (let j = 0; j < i; j += 1) {
-      if (root(i) !== root(j) && cosine(embedded[i].embedding, embedded[j].embedding) >= ALIKE) parents[root(i)] = root(j);
+      if (root(i) !== root(j) && cosine(embedded[i].embedding, embedded[j].embedding) >= ALIKE)
+        parents[root(i)] = root(j);
     }
   };
   if (!(await inSlices(embedded.keys(), compare, stale))) return null;

@@ -13,7 +13,10 @@ const AT_ONCE = 2;
 /** @typedef {import("../core/session.js").Item} Item */
 
 export class Thumbnails extends EventTarget {
-  #worker = new Worker(new URL("app/gallery/thumbnail-worker.js", document.baseURI), { type: "module", name: "thumbnails" });
+  #worker = new Worker(new URL("app/gallery/thumbnail-worker.js", document.baseURI), {
+    type: "module",
+    name: "thumbnails",
+  });
   /** `{ blob, url }` by image, least recently shown first; `blob` is null where the browser cannot show the image. */
   #made = new Map();
   /** Requests by image; the last is served first. */
@@ -23,7 +26,9 @@ export class Thumbnails extends EventTarget {
   constructor() {
     super();
     this.#worker.onmessage = ({ data }) => this.#receive(data);
-    this.#worker.onerror = () => [...this.#open.keys()].forEach((id) => this.#receive({ id }));
+    this.#worker.onerror = () => {
+      for (const id of [...this.#open.keys()]) this.#receive({ id });
+    };
   }
 
   /**

@@ -1,7 +1,7 @@
 // The row above the pictures: views, search, filter, order, export; and what is shown when it is not all.
 
 import { rove, step } from "../core/dom.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { SORTS } from "./gallery-model.js";
 
@@ -23,16 +23,20 @@ export class Toolbar extends View {
   }
 
   render() {
-    const { gallery, session, search } = this.app;
+    const { gallery, session } = this.app;
     const total = session.items.size;
     const shown = total ? gallery.list().length : 0;
     const { filter, reference } = gallery;
     return html`<div id="tools" class="tools" ?hidden=${total === 0}>
       <div id="views" class="segments" role="tablist" aria-label=${text.views} @keydown=${(event) => this.#keyed(event)}>
-        ${gallery.views.map((view) => html`<button type="button" role="tab" id=${`tab-${view}`} aria-controls=${`view-${view}`} aria-selected=${view === gallery.view}
-          tabindex=${view === gallery.view ? 0 : -1} @click=${() => gallery.show({ view })}>${VIEW_NAMES[view]}</button>`)}
+        ${gallery.views.map(
+          (
+            view,
+          ) => html`<button type="button" role="tab" id=${`tab-${view}`} aria-controls=${`view-${view}`} aria-selected=${view === gallery.view}
+          tabindex=${view === gallery.view ? 0 : -1} @click=${() => gallery.show({ view })}>${VIEW_NAMES[view]}</button>`,
+        )}
       </div>
-      <form id="search-form" class="search" role="search" @submit=${(event) => (event.preventDefault(), search.words(this.#search.value.trim()))}>
+      <form id="search-form" class="search" role="search" @submit=${(event) => this.#submitted(event)}>
         <input id="search" type="search" dir="auto" autocomplete="off" aria-label=${text.searchLabel} placeholder=${text.searchPlaceholder}
           @search=${() => this.#emptied()} @input=${() => this.#emptied()} />
         <button class="small">${text.search}</button>
@@ -44,18 +48,22 @@ export class Toolbar extends View {
         ${SORTS.map((sort) => html`<option value=${sort}>${text.sorts[sort]}</option>`)}
       </select>
       <button type="button" id="export-open" class="small" aria-haspopup="dialog" @click=${() => this.app.emit("export")}>${text.exportOpen}</button>
-      ${reference
-        ? html`<p id="reference" class="picked">
+      ${
+        reference
+          ? html`<p id="reference" class="picked">
             <span id="reference-text" dir="auto">${reference.item ? text.rankedByPicture(reference.words) : text.rankedByWords(reference.words)}</span>
             <button type="button" id="reference-clear" class="small" @click=${() => this.#clearSearch()}>${text.backToOrder}</button>
           </p>`
-        : nothing}
-      ${filter.kind === "custom"
-        ? html`<p id="custom" class="picked">
+          : nothing
+      }
+      ${
+        filter.kind === "custom"
+          ? html`<p id="custom" class="picked">
             <span dir="auto">${filter.words}</span>
-            <button type="button" id="custom-clear" class="small" @click=${() => (gallery.show({ filter: { kind: "all" } }), this.part("#filter").focus())}>${text.showAll}</button>
+            <button type="button" id="custom-clear" class="small" @click=${() => this.#showAll()}>${text.showAll}</button>
           </p>`
-        : nothing}
+          : nothing
+      }
       ${shown === total ? nothing : html`<p id="filter-count" class="quiet">${text.shown(shown, total)}</p>`}
     </div>`;
   }
@@ -70,6 +78,16 @@ export class Toolbar extends View {
 
   get #search() {
     return this.part("#search");
+  }
+
+  #submitted(event) {
+    event.preventDefault();
+    this.app.search.words(this.#search.value.trim());
+  }
+
+  #showAll() {
+    this.app.gallery.show({ filter: { kind: "all" } });
+    this.part("#filter").focus();
   }
 
   #emptied() {
@@ -97,7 +115,11 @@ export class Toolbar extends View {
     const { filter } = gallery;
     const busy = session.open > 0 && filter === this.#filter;
     // While the queue runs counts follow slowly, and an open list must not change under the hand.
-    if (busy && (performance.now() < this.#countedAt + FILTERS_EVERY || document.activeElement === this.part("#filter"))) return this.#options;
+    if (
+      busy &&
+      (performance.now() < this.#countedAt + FILTERS_EVERY || document.activeElement === this.part("#filter"))
+    )
+      return this.#options;
     this.#filter = filter;
     this.#countedAt = performance.now();
     const counts = new Map();
@@ -108,19 +130,34 @@ export class Toolbar extends View {
       const label = classifier.labelOf(item);
       counts.set(label, (counts.get(label) ?? 0) + 1);
     }
-    const labels = [...counts].filter(([label]) => label !== null).sort((a, b) => b[1] - a[1]).slice(0, FILTERS_SHOWN);
+    const labels = [...counts]
+      .filter(([label]) => label !== null)
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, FILTERS_SHOWN);
     const options = [{ filter: { kind: "all" }, words: text.allPictures(total) }];
-    for (const [label, count] of labels) options.push({ filter: { kind: "label", label }, words: text.filterOf(label, count) });
-    if (counts.has(null)) options.push({ filter: { kind: "no-match" }, words: text.filterOf(text.noMatch, counts.get(null)) });
+    for (const [label, count] of labels)
+      options.push({ filter: { kind: "label", label }, words: text.filterOf(label, count) });
+    if (counts.has(null))
+      options.push({ filter: { kind: "no-match" }, words: text.filterOf(text.noMatch, counts.get(null)) });
     if (corrected) options.push({ filter: { kind: "corrected" }, words: text.filterOf(text.corrected, corrected) });
     if (total > 1) options.push({ filter: { kind: "near-duplicates" }, words: text.nearDuplicates });
     for (const state of ["failed", "stopped"]) {
-      if (session.counts[state]) options.push({ filter: { kind: "state", state }, words: text.filterOf(text.stateNames[state], session.counts[state]) });
+      if (session.counts[state])
+        options.push({
+          filter: { kind: "state", state },
+          words: text.filterOf(text.stateNames[state], session.counts[state]),
+        });
     }
     const key = JSON.stringify(filter);
     for (const option of options) option.chosen = JSON.stringify(option.filter) === key;
-    if (!options.some(({ chosen }) => chosen)) options.push({ filter, words: filter.label ?? { "no-match": text.noMatch, corrected: text.corrected }[filter.kind] ?? text.custom, chosen: true });
-    return (this.#options = options);
+    if (!options.some(({ chosen }) => chosen))
+      options.push({
+        filter,
+        words: filter.label ?? { "no-match": text.noMatch, corrected: text.corrected }[filter.kind] ?? text.custom,
+        chosen: true,
+      });
+    this.#options = options;
+    return options;
   }
 }
 customElements.define("cl-toolbar", Toolbar);

@@ -27,7 +27,9 @@ export async function drawn(blob, side) {
   try {
     await image.decode();
     const [width, height] = [image.naturalWidth || side, image.naturalHeight || side];
-    const scale = typed.type.startsWith("image/svg") ? side / Math.max(width, height) : Math.min(1, side / Math.max(width, height));
+    const scale = typed.type.startsWith("image/svg")
+      ? side / Math.max(width, height)
+      : Math.min(1, side / Math.max(width, height));
     const canvas = new OffscreenCanvas(Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
     const context = canvas.getContext("2d");
     context.fillStyle = "#ffffff";

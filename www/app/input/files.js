@@ -13,7 +13,8 @@ const SNAPSHOT = /\.safetensors$/i;
 const AT_ONCE = 64;
 
 /** A web image's address, from an address or from the HTML that browsers drag along. */
-const addressIn = (transfer) => (transfer.getData?.("text/uri-list") || transfer.getData?.("text/plain") || "").split(/[\r\n]/)[0].trim();
+const addressIn = (transfer) =>
+  (transfer.getData?.("text/uri-list") || transfer.getData?.("text/plain") || "").split(/[\r\n]/)[0].trim();
 
 /** Whether a pasted text is an address of one thing. */
 const isAddress = (words) => /^(https?:\/\/|data:image\/)\S+$/i.test(words);

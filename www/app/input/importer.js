@@ -20,7 +20,11 @@ export class Importer {
     const fresh = [];
     const twice = [];
     for (const entry of entries) {
-      const key = fileKey({ name: entry.path ?? entry.name, size: entry.blob.size, lastModified: entry.blob.lastModified });
+      const key = fileKey({
+        name: entry.path ?? entry.name,
+        size: entry.blob.size,
+        lastModified: entry.blob.lastModified,
+      });
       const found = known.get(key);
       if (!found) fresh.push(entry);
       else if (found.original === false) Object.assign(found, { blob: entry.blob, original: true });
@@ -29,7 +33,8 @@ export class Importer {
     }
     if (fresh.length) this.#app.session.add(fresh);
     if (twice.length === 0) return;
-    const again = () => this.#app.session.add(twice.map((entry) => ({ ...entry, key: crypto.randomUUID?.() ?? String(Math.random()) })));
+    const again = () =>
+      this.#app.session.add(twice.map((entry) => ({ ...entry, key: crypto.randomUUID?.() ?? String(Math.random()) })));
     this.#app.notices.add(text.duplicates(twice.map(({ name }) => name)), { label: text.addAnyway, run: again });
   }
 

@@ -1,6 +1,6 @@
 // The way in: on an empty page a large drop target with samples, later a slim bar with the same buttons.
 
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 import { FileInput } from "./files.js";
 import { CREDITS, SAMPLES, sampleFile } from "./samples.js";
@@ -77,24 +77,36 @@ export class InputPanel extends View {
     this.part("#add").focus();
   }
 
-  /** The one answer, or how far the queue is, or how it ended; told at a pace that screen readers can follow. */
+  /** How far the queue is, told at a pace that screen readers can follow, or how it ended. */
   #summary() {
-    const { session, classifier, query } = this.app;
-    const { counts, open, items } = session;
+    const { open, items } = this.app.session;
     const now = performance.now();
-    if (open > 0 && items.size > 0) {
-      if (this.#status && now < this.#said + SAY_EVERY) return this.#status;
-      this.#said = now;
-      return (this.#status = text.progress(items.size - open, items.size));
-    }
+    const busy = open > 0 && items.size > 0;
+    if (busy && this.#status && now < this.#said + SAY_EVERY) return this.#status;
+    if (busy) this.#said = now;
+    this.#status = busy ? text.progress(items.size - open, items.size) : this.#result();
+    return this.#status;
+  }
+
+  /** The answer of the only picture, or the count of all. */
+  #result() {
+    const { session, classifier, query } = this.app;
+    const { counts, items } = session;
     const [only] = items.values();
-    if (!only) return (this.#status = "");
+    if (!only) return "";
     const best = items.size === 1 && classifier.verdict(only);
-    if (best) return (this.#status = text.best(only.name, only.labels[best.index], number(classifier.value(best), query.settings.score)));
+    if (best)
+      return text.best(only.name, only.labels[best.index], number(classifier.value(best), query.settings.score));
     if (items.size === 1 && query.labels.length === 0 && only.tags) {
-      return (this.#status = text.bestTag(only.name, only.tags.slice(0, 3).map(({ word }) => word).join(", ")));
+      return text.bestTag(
+        only.name,
+        only.tags
+          .slice(0, 3)
+          .map(({ word }) => word)
+          .join(", "),
+      );
     }
-    return (this.#status = text.finished(counts.done, counts.failed, counts.stopped));
+    return text.finished(counts.done, counts.failed, counts.stopped);
   }
 }
 customElements.define("cl-input-panel", InputPanel);

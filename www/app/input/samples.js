@@ -3,10 +3,15 @@
 const FILES = ["cat", "coffee", "flower", "temple", "rocket", "astronaut"];
 
 /** Credits for the photos whose license asks for them. */
-export const CREDITS = "Stéfan van der Walt, Rachel Michetti, SpaceX, NASA (public domain, CC0); danielbuechele, vultilion (CC BY 2.0)";
+export const CREDITS =
+  "Stéfan van der Walt, Rachel Michetti, SpaceX, NASA (public domain, CC0); danielbuechele, vultilion (CC BY 2.0)";
 
 /** Names and addresses of the samples. */
-export const SAMPLES = FILES.map((name) => ({ name, file: `${name}.jpg`, address: new URL(`samples/${name}.jpg`, document.baseURI).href }));
+export const SAMPLES = FILES.map((name) => ({
+  name,
+  file: `${name}.jpg`,
+  address: new URL(`samples/${name}.jpg`, document.baseURI).href,
+}));
 
 /** Fetches a sample as a file. */
 export async function sampleFile({ file, address }) {

@@ -28,13 +28,20 @@ async function lengthOf(video) {
  * @returns {Promise<{blob: Blob, name: string, path: string}[]>} rejects where the browser cannot play it
  */
 export async function frames(file) {
-  const video = Object.assign(document.createElement("video"), { muted: true, preload: "auto", src: URL.createObjectURL(file) });
+  const video = Object.assign(document.createElement("video"), {
+    muted: true,
+    preload: "auto",
+    src: URL.createObjectURL(file),
+  });
   try {
     await once(video, "loadeddata");
     const length = await lengthOf(video);
     const count = Math.max(1, Math.min(MOST, Math.floor(length / LEAST_APART)));
     const scale = Math.min(1, SIDE / Math.max(video.videoWidth, video.videoHeight));
-    const canvas = new OffscreenCanvas(Math.max(1, Math.round(video.videoWidth * scale)), Math.max(1, Math.round(video.videoHeight * scale)));
+    const canvas = new OffscreenCanvas(
+      Math.max(1, Math.round(video.videoWidth * scale)),
+      Math.max(1, Math.round(video.videoHeight * scale)),
+    );
     const context = canvas.getContext("2d");
     const taken = [];
     for (let i = 0; i < count; i += 1) {
@@ -43,7 +50,11 @@ export async function frames(file) {
       await once(video, "seeked");
       context.drawImage(video, 0, 0, canvas.width, canvas.height);
       const name = text.frameName(file.name, time);
-      taken.push({ blob: await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 }), name, path: `${file.name}/${name}` });
+      taken.push({
+        blob: await canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 }),
+        name,
+        path: `${file.name}/${name}`,
+      });
     }
     return taken;
   } finally {

@@ -1,7 +1,7 @@
 // Settings that most people leave alone, folded away: prompt templates, scores and thresholds.
 
 import { recall, remember } from "../core/storage.js";
-import { View, html } from "../core/view.js";
+import { html, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import "./score-settings.js";
 import "./template-settings.js";

@@ -3,7 +3,7 @@
 
 import { repeat } from "lit/directives/repeat.js";
 import { rove, step } from "../core/dom.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { parse } from "./parse.js";
 
@@ -21,7 +21,12 @@ export class ChipList extends View {
       <div class="chip-box">
         <ul id="chips" class="chips" role="list" aria-label=${text.chipsName} ?hidden=${labels.length === 0}
           @keydown=${(event) => this.#keyed(event)}>
-          ${repeat(labels.slice(0, SHOWN), (label) => label, (label, i) => (i === this.#editing ? this.#field(label, i) : this.#chip(label, i, settings.examples[label])))}
+          ${repeat(
+            labels.slice(0, SHOWN),
+            (label) => label,
+            (label, i) =>
+              i === this.#editing ? this.#field(label, i) : this.#chip(label, i, settings.examples[label]),
+          )}
         </ul>
         ${rest > 0 ? html`<p id="chips-more" class="quiet">${text.moreLabels(rest)}</p>` : nothing}
         <div class="chip-add">
@@ -29,7 +34,7 @@ export class ChipList extends View {
             placeholder=${text.labelPlaceholder} aria-describedby="labels-help"
             @keydown=${(event) => this.#typed(event)} @input=${({ target }) => target.value.includes(",") && this.#take()}
             @paste=${(event) => this.#pasted(event)} />
-          <button type="button" id="label-add" class="plain" aria-label=${text.labelAdd} @click=${() => (this.#take(), this.#input.focus())}>+</button>
+          <button type="button" id="label-add" class="plain" aria-label=${text.labelAdd} @click=${() => this.#add()}>+</button>
         </div>
       </div>`;
   }
@@ -70,9 +75,8 @@ export class ChipList extends View {
     return [...this.querySelectorAll(".chip-body")];
   }
 
-  async #focus(index) {
-    this.requestUpdate();
-    await this.updateComplete;
+  #focus(index) {
+    this.drawNow();
     const bodies = this.#bodies;
     const next = bodies[Math.min(index, bodies.length - 1)];
     if (next) rove(bodies, next);
@@ -88,6 +92,11 @@ export class ChipList extends View {
     } else if (event.key === "Backspace" && this.#input.value === "") {
       this.#bodies.at(-1)?.focus();
     }
+  }
+
+  #add() {
+    this.#take();
+    this.#input.focus();
   }
 
   #take() {
@@ -127,10 +136,9 @@ export class ChipList extends View {
     }
   }
 
-  async #edit(index) {
+  #edit(index) {
     this.#editing = index;
-    this.requestUpdate();
-    await this.updateComplete;
+    this.drawNow();
     this.part(".chip-edit")?.select();
   }
 

@@ -28,7 +28,10 @@ export class LabelEditor {
   }
 
   remove(label) {
-    this.replace(this.#app.query.labels.filter((one) => one !== label), text.labelRemoved(label));
+    this.replace(
+      this.#app.query.labels.filter((one) => one !== label),
+      text.labelRemoved(label),
+    );
   }
 
   undo() {

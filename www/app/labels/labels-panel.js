@@ -1,6 +1,6 @@
 // The labels: one prominent field with chips, or all of them as text; sets, files, and undo.
 
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import "./advanced-settings.js";
 import "./chip-list.js";
@@ -15,7 +15,10 @@ export class LabelsPanel extends View {
 
   render() {
     const { app } = this;
-    const { labels, labels: { length } } = app.query;
+    const {
+      labels,
+      labels: { length },
+    } = app.query;
     const { progress } = app.classifier;
     return html`
       <section class="labels-panel" aria-labelledby="labels-heading">
@@ -63,7 +66,7 @@ export class LabelsPanel extends View {
         ${sets.names.length ? html`<optgroup label=${text.ownSets}>${sets.names.map((name) => option(`own:${name}`, name))}</optgroup>` : nothing}
         <optgroup label=${text.presetSets}>${sets.presets.map((key) => option(`preset:${key}`, text.presets[key]))}</optgroup>
       </select>
-      <button type="button" id="set-remove" class="small" ?hidden=${!sets.chosenName} @click=${() => (sets.remove(), this.part("#label-set").focus())}>${text.removeSet}</button>`;
+      <button type="button" id="set-remove" class="small" ?hidden=${!sets.chosenName} @click=${() => this.#removeSet()}>${text.removeSet}</button>`;
   }
 
   updated() {
@@ -79,6 +82,11 @@ export class LabelsPanel extends View {
     this.part("#label-input").focus();
   }
 
+  #removeSet() {
+    this.app.sets.remove();
+    this.part("#label-set").focus();
+  }
+
   #undo() {
     this.app.labels.undo();
     this.part(this.#asText ? "#labels" : "#label-input").focus();
@@ -92,10 +100,10 @@ export class LabelsPanel extends View {
 
   // ---- all at once ----
 
-  async #showText(visible) {
+  #showText(visible) {
     if (!visible) this.#readText();
     this.#asText = visible;
-    await this.focusPart(visible ? "#labels" : "#label-input");
+    this.focusPart(visible ? "#labels" : "#label-input");
   }
 
   #typed() {

@@ -13,8 +13,10 @@ export function rows(text, separator = ",") {
     const character = text[i];
     if (quoted) {
       if (character !== '"') field += character;
-      else if (text[i + 1] === '"') field += text[(i += 1)];
-      else quoted = false;
+      else if (text[i + 1] === '"') {
+        field += '"';
+        i += 1;
+      } else quoted = false;
     } else if (character === '"' && field.trim() === "") {
       field = "";
       quoted = true;
@@ -52,6 +54,7 @@ function column(table) {
 }
 
 /** Control characters and bytes that are not UTF-8: a file with these is no text, but an image chosen by mistake. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
 const NOT_TEXT = /[\0-\x08\uFFFD]/;
 
 /** Labels of a file: lines of text, a CSV column, or a JSON list of texts. */

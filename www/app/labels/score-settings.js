@@ -2,7 +2,7 @@
 // good match.
 
 import { TOPS } from "../core/query.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 
 /** Where the slider begins for someone who sets a threshold of their own. */
@@ -44,8 +44,13 @@ export class ScoreSettings extends View {
       <label for="threshold" class="quiet">${limits ? text.noMatchOwn : text.noMatchAuto}</label>
       <input id="threshold" type="range" min="0" max="1" step="0.01" .value=${String(value)} aria-valuetext=${limits ? words : text.noMatchAuto} @input=${change} />
       <span class="number">${limits ? words : ""}</span>
-      <button type="button" id="threshold-reset" class="link" ?hidden=${!limits} @click=${() => (query.change({ limits: null }), this.part("#threshold").focus())}>${text.noMatchReset}</button>
+      <button type="button" id="threshold-reset" class="link" ?hidden=${!limits} @click=${() => this.#reset()}>${text.noMatchReset}</button>
     </div>`;
+  }
+
+  #reset() {
+    this.app.query.change({ limits: null });
+    this.part("#threshold").focus();
   }
 }
 customElements.define("cl-score-settings", ScoreSettings);

@@ -1,10 +1,10 @@
 // The templates that make a prompt of a label, with a preview of what CLIP reads: one, several of one's own, or the
 // ensembles published with CLIP.
 
-import { ENSEMBLES } from "../core/query.js";
-import { View, html } from "../core/view.js";
-import { text } from "../strings/index.js";
 import { DEFAULT_TEMPLATE } from "../../cliplet/index.js";
+import { ENSEMBLES } from "../core/query.js";
+import { html, View } from "../core/view.js";
+import { text } from "../strings/index.js";
 
 /** Pause after a keystroke before the new template is used, in milliseconds. */
 const SETTLE = 250;
@@ -67,7 +67,8 @@ export class TemplateSettings extends View {
   #fill() {
     const { kind, template, own } = this.app.query.settings;
     const written = this.#written();
-    const changed = written.kind !== kind || written.template !== template || JSON.stringify(written.own) !== JSON.stringify(own);
+    const changed =
+      written.kind !== kind || written.template !== template || JSON.stringify(written.own) !== JSON.stringify(own);
     if (!changed) return false;
     if (written.template !== template) this.part("#template").value = template;
     if (JSON.stringify(written.own) !== JSON.stringify(own)) this.part("#templates-own").value = own.join("\n");
@@ -81,7 +82,9 @@ export class TemplateSettings extends View {
     if (!field) return { ...this.app.query.settings, wrong: undefined };
     const kind = field.value;
     const template = this.part("#template").value.trim() || DEFAULT_TEMPLATE;
-    const lines = this.part("#templates-own").value.split("\n").map((line) => line.trim());
+    const lines = this.part("#templates-own")
+      .value.split("\n")
+      .map((line) => line.trim());
     const own = [...new Set(lines.filter(Boolean))];
     const used = { one: [template], own }[kind];
     return { kind, template, own, wrong: used?.find((one) => !one.includes("{}")) };

@@ -3,7 +3,7 @@
 
 import { repeat } from "lit/directives/repeat.js";
 import { rightToLeft, rove, step, variables } from "../core/dom.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { plane } from "./pca.js";
 
@@ -46,7 +46,11 @@ export class MapView extends View {
       </div>
       <div class="map-frame" tabindex="0" role="group" aria-label=${text.mapName}>
         <ul id="map-plane" class="map-plane" role="list" aria-label=${text.mapName} ${variables({ "--zoom": ZOOMS[this.#zoom] })} @keydown=${(event) => this.#keyed(event)}>
-          ${repeat(points, ({ item }) => item.id, (point) => this.#point(point))}
+          ${repeat(
+            points,
+            ({ item }) => item.id,
+            (point) => this.#point(point),
+          )}
         </ul>
       </div>
     </div>`;
@@ -76,8 +80,12 @@ export class MapView extends View {
     if (this.app.session.open > 0 && performance.now() < this.#computedAt + COMPUTE_EVERY) return;
     this.#key = key;
     this.#computedAt = performance.now();
-    const run = (this.#run += 1);
-    const points = await plane(chosen.map(({ embedding }) => embedding), () => run !== this.#run);
+    this.#run += 1;
+    const run = this.#run;
+    const points = await plane(
+      chosen.map(({ embedding }) => embedding),
+      () => run !== this.#run,
+    );
     if (!points || run !== this.#run) return;
     const [x, y] = [0, 1].map((axis) => spread(points.map((point) => point[axis])));
     this.#points = chosen.map((item, i) => ({ item, x: x[i], y: y[i] }));
@@ -90,7 +98,10 @@ export class MapView extends View {
   }
 
   #keyed(event) {
-    const way = { ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [step(event) * (rightToLeft(event.currentTarget) ? -1 : 1), 0];
+    const way = { ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [
+      step(event) * (rightToLeft(event.currentTarget) ? -1 : 1),
+      0,
+    ];
     if (!event.target.matches(".point") || (way[0] === 0 && way[1] === 0)) return;
     event.preventDefault();
     const next = nearest(event.target, this.#buttons, way);

@@ -1,8 +1,8 @@
 // The two directions in which embeddings differ most: principal components, by power iteration on the
 // centered vectors without ever making the covariance matrix.
 
-import { cosine as dot, unit } from "../core/scores.js";
 import { inSlices } from "../core/scheduler.js";
+import { cosine as dot, unit } from "../core/scores.js";
 
 /** Enough that more turns change nothing one sees. */
 const TURNS = 24;

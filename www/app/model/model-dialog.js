@@ -2,7 +2,7 @@
 // on this device, and details about the one in use.
 
 import { Cliplet, DEFAULT_MODEL } from "../../cliplet/index.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { size, text } from "../strings/index.js";
 import { BETTER_MODEL, HUB } from "./model.js";
 import { loadingBar } from "./model-status.js";
@@ -16,7 +16,10 @@ async function freeSpace() {
 
 /** A Hub model as a person types or pastes it, as a source: `owner/name`, with or without the Hub's address around it. */
 function hubSource(typed) {
-  const path = typed.trim().replace(/^(hf:|https?:\/\/[^/]*\/)/, "").replace(/[?#].*$/, "");
+  const path = typed
+    .trim()
+    .replace(/^(hf:|https?:\/\/[^/]*\/)/, "")
+    .replace(/[?#].*$/, "");
   const [owner, name] = path.split("/").filter(Boolean);
   return owner ? `hf:${name ? `${owner}/${name}` : owner}` : "";
 }
@@ -46,9 +49,11 @@ export class ModelDialog extends View {
         <h2 id="model-heading">${text.modelHeading}</h2>
         <button class="plain">${text.close}</button>
       </form>
-      ${error && model.dialogOpen
-        ? html`<div class="notice" role="alert"><p dir="auto">${error}</p><button type="button" class="plain small" @click=${() => this.#clearError()}>${text.dismiss}</button></div>`
-        : nothing}
+      ${
+        error && model.dialogOpen
+          ? html`<div class="notice" role="alert"><p dir="auto">${error}</p><button type="button" class="plain small" @click=${() => this.#clearError()}>${text.dismiss}</button></div>`
+          : nothing
+      }
       ${model.progress ? loadingBar(model) : nothing}
       ${model.isDefault && BETTER_MODEL && !model.progress ? this.#better() : nothing}
       ${this.#offered ? this.#offerBox(this.#offered) : nothing}
@@ -102,7 +107,12 @@ export class ModelDialog extends View {
   }
 
   #about(info) {
-    const value = (key) => (key === "bytes" ? size(info[key]) : typeof info[key] === "number" ? info[key].toLocaleString(text.language) : info[key]);
+    const value = (key) =>
+      key === "bytes"
+        ? size(info[key])
+        : typeof info[key] === "number"
+          ? info[key].toLocaleString(text.language)
+          : info[key];
     const facts = Object.keys(text.facts).filter((key) => ![undefined, null, ""].includes(info?.[key]));
     return html`
       <details class="model-card" id="model-card">
@@ -117,16 +127,20 @@ export class ModelDialog extends View {
       </details>`;
   }
 
-  #offerBox({ about: { name, kept, download, bytes }, free }) {
+  #offerBox({ about: { name, cached, download, bytes }, free }) {
     const [fetched, stored] = [download, bytes].map((count) => (count === null ? "" : size(count)));
-    const words = kept ? text.offerStored(name, stored) : fetched ? text.offer(name, fetched, stored) : text.offerUnknown(name);
-    const tight = free !== null && !kept && (bytes ?? 0) > free;
+    const words = cached
+      ? text.offerStored(name, stored)
+      : fetched
+        ? text.offer(name, fetched, stored)
+        : text.offerUnknown(name);
+    const tight = free !== null && !cached && (bytes ?? 0) > free;
     const { source, options } = this.#offered;
     return html`<div id="model-offer" class="offer" role="group" aria-labelledby="model-offer-text">
       <p id="model-offer-text" tabindex="-1">${words}</p>
-      <p id="model-offer-space" class="quiet">${free === null || kept ? "" : (tight ? text.offerNoSpace : text.offerSpace)(size(free))}</p>
+      <p id="model-offer-space" class="quiet">${free === null || cached ? "" : (tight ? text.offerNoSpace : text.offerSpace)(size(free))}</p>
       <div class="choices">
-        <button type="button" id="model-offer-load" class="primary" @click=${() => this.#load(source, options)}>${text.offerLoad(kept ? "" : fetched)}</button>
+        <button type="button" id="model-offer-load" class="primary" @click=${() => this.#load(source, options)}>${text.offerLoad(cached ? "" : fetched)}</button>
         <button type="button" id="model-offer-leave" @click=${() => this.#withdraw()}>${text.offerLeave}</button>
       </div>
     </div>`;
@@ -177,7 +191,8 @@ export class ModelDialog extends View {
     this.#withdraw();
     this.#open();
     this.#error = "";
-    const looking = (this.#looking = new AbortController());
+    const looking = new AbortController();
+    this.#looking = looking;
     const options = { quant: this.part("#model-quant").value };
     this.#lookingUp = text.modelLookingUp(source.replace(/^hf:/, ""));
     try {
@@ -190,7 +205,7 @@ export class ModelDialog extends View {
     } finally {
       if (looking === this.#looking) {
         this.#lookingUp = "";
-        await this.focusPart("#model-offer-text");
+        this.focusPart("#model-offer-text");
       }
     }
   }

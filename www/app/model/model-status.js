@@ -1,7 +1,7 @@
 // The model in the header: its name as a button for the dialog, progress while one is loading, and the offer of a
 // better one.
 
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { BETTER_MODEL } from "./model.js";
 
@@ -13,9 +13,11 @@ export class ModelStatus extends View {
     return html`
       <button type="button" id="model-button" class="model-button" aria-haspopup="dialog" data-ready=${model.ready} aria-label=${text.modelButton(name ?? text.noModel)}
         @click=${() => this.app.emit("about-model")}><span class="dot" aria-hidden="true"></span><span id="model-name">${name ?? text.noModel}</span></button>
-      ${model.isDefault && BETTER_MODEL && !progress
-        ? html`<button type="button" id="better-model" class="small" title=${`${text.betterModelOffer}. ${text.betterModelWhy}`} @click=${() => model.load(BETTER_MODEL)}>${text.betterModel}</button>`
-        : nothing}`;
+      ${
+        model.isDefault && BETTER_MODEL && !progress
+          ? html`<button type="button" id="better-model" class="small" title=${`${text.betterModelOffer}. ${text.betterModelWhy}`} @click=${() => model.load(BETTER_MODEL)}>${text.betterModel}</button>`
+          : nothing
+      }`;
   }
 }
 customElements.define("cl-model-status", ModelStatus);

@@ -54,7 +54,9 @@ export class Model {
   /** Text for the progress of loading. */
   get progressText() {
     const { name, loaded, total } = this.progress;
-    return total && loaded >= total ? text.startingModel(name) : text.loadingModel(name, size(loaded), total ? size(total) : "");
+    return total && loaded >= total
+      ? text.startingModel(name)
+      : text.loadingModel(name, size(loaded), total ? size(total) : "");
   }
 
   cancel() {
@@ -69,13 +71,18 @@ export class Model {
    */
   async load(source = DEFAULT_MODEL, { quant } = {}) {
     this.#loading?.abort();
-    const loading = (this.#loading = new AbortController());
+    const loading = new AbortController();
+    this.#loading = loading;
     const name = nameOf(source);
-    const onProgress = ({ loaded, total }) => loading === this.#loading && this.#set({ progress: { name, loaded, total } });
+    const onProgress = ({ loaded, total }) =>
+      loading === this.#loading && this.#set({ progress: { name, loaded, total } });
     this.#set({ progress: { name, loaded: 0, total: null }, problem: "" });
     try {
       const clip = await Cliplet.load(source, { ...forced(), quant, hub: HUB, onProgress, signal: loading.signal });
-      if (loading !== this.#loading) return (clip.dispose(), false);
+      if (loading !== this.#loading) {
+        clip.dispose();
+        return false;
+      }
       this.#use(clip);
       return true;
     } catch (error) {

@@ -19,7 +19,11 @@ export class StoredModels {
   async read() {
     const list = Cliplet.listCached ?? Cliplet.kept;
     const estimate = navigator.storage?.estimate?.().catch(() => null);
-    [this.#models, this.#space, this.#permanent] = await Promise.all([list.call(Cliplet).catch(() => []), estimate, navigator.storage?.persisted?.().catch(() => false)]);
+    [this.#models, this.#space, this.#permanent] = await Promise.all([
+      list.call(Cliplet).catch(() => []),
+      estimate,
+      navigator.storage?.persisted?.().catch(() => false),
+    ]);
     this.#changed();
   }
 
@@ -27,7 +31,12 @@ export class StoredModels {
   render(page) {
     const models = this.#models;
     const used = this.#space?.quota && models.length > 0;
-    const words = used ? [text.storedSpace(size(this.#space.usage), size(this.#space.quota)), this.#permanent ? text.storedForGood : text.storedWhileSpace] : [];
+    const words = used
+      ? [
+          text.storedSpace(size(this.#space.usage), size(this.#space.quota)),
+          this.#permanent ? text.storedForGood : text.storedWhileSpace,
+        ]
+      : [];
     if (!used && (page.info?.cacheError ?? page.info?.keepProblem) === "unavailable") words.push(text.storedPrivate);
     if (this.#refused) words.push(text.persistRefused);
     const persistent = !used || this.#permanent || !navigator.storage?.persist;
@@ -42,7 +51,11 @@ export class StoredModels {
     const isFile = /^(kept|cached):/.test(source);
     const included = source === DEFAULT_MODEL;
     const inUse = complete && info?.source === source && info?.checksum === checksum;
-    const where = included ? text.storedIncluded : isFile ? text.storedFile : text.storedFrom(origin ?? source.replace(/^hf:/, "https://huggingface.co/"));
+    const where = included
+      ? text.storedIncluded
+      : isFile
+        ? text.storedFile
+        : text.storedFrom(origin ?? source.replace(/^hf:/, "https://huggingface.co/"));
     const facts = complete ? [size(bytes), quantization, where, text.storedSum(checksum)] : [text.storedPart, where];
     const loadButton = html`<button type="button" class="small" aria-label=${text.storedLoad(name)} @click=${() => (complete ? load(id) : offer(source))}>${text.modelLoad}</button>`;
     // Without a network the page would be left without any model.

@@ -1,6 +1,6 @@
 // Messages: notices stay until they are dismissed, and none pushes another one out; toasts offer to undo for a while.
 
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 
 /** Milliseconds that a toast stays. */
@@ -54,17 +54,27 @@ class NoticeList extends View {
     return html`
       ${list.length ? html`<div class="notices" role="alert">${list.map((notice) => this.#notice(notice))}</div>` : nothing}
       <div class="toast" aria-live="polite" ?hidden=${!undo}>
-        ${undo
-          ? html`<p>${undo.message}</p>
-              ${undo.actions.map(({ label, run }) => html`<button type="button" class="toast-action" @click=${() => (run(), this.app.notices.endToast())}>${label}</button>`)}
+        ${
+          undo
+            ? html`<p>${undo.message}</p>
+              ${undo.actions.map(({ label, run }) => html`<button type="button" class="toast-action" @click=${() => this.#do(run)}>${label}</button>`)}
               <button type="button" class="plain close" aria-label=${text.dismiss} @click=${() => this.app.notices.endToast()}>×</button>`
-          : nothing}
+            : nothing
+        }
       </div>`;
+  }
+
+  #do(run) {
+    run();
+    this.app.notices.endToast();
   }
 
   #notice(notice) {
     const { notices } = this.app;
-    const act = ({ run }) => (notices.dismiss(notice), run());
+    const act = ({ run }) => {
+      notices.dismiss(notice);
+      run();
+    };
     return html`<div class="notice">
       <p dir="auto">${notice.message}</p>
       ${notice.actions.map((action) => html`<button type="button" class="small notice-action" @click=${() => act(action)}>${action.label}</button>`)}

@@ -3,7 +3,7 @@
 
 import { repeat } from "lit/directives/repeat.js";
 import { variables } from "../core/dom.js";
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 
 /** Labels told one by one; the rest would not be read. */
@@ -85,11 +85,23 @@ export class OverviewView extends View {
     const best = (item) => this.#models(item);
     const kinds = {};
     if (items.some(({ corrected }) => corrected)) {
-      kinds.hand = { name: text.matrixByHand, help: text.matrixHand, of: items.filter(({ corrected }) => corrected), row: ({ corrected }) => corrected, column: best };
+      kinds.hand = {
+        name: text.matrixByHand,
+        help: text.matrixHand,
+        of: items.filter(({ corrected }) => corrected),
+        row: ({ corrected }) => corrected,
+        column: best,
+      };
     }
-    if (new Set(items.map(folder)).size > 1) kinds.folder = { name: text.matrixByFolder, help: text.matrixFolders, of: items, row: folder, column: best };
+    if (new Set(items.map(folder)).size > 1)
+      kinds.folder = { name: text.matrixByFolder, help: text.matrixFolders, of: items, row: folder, column: best };
     kinds.label = { name: text.matrixByLabel, help: text.matrixLabels, of: items, row: best, column: second };
     return kinds;
+  }
+
+  #setRows(rows) {
+    this.#rows = rows;
+    this.requestUpdate();
   }
 
   /** Rows are folders or labels by hand, where there are some, or best labels; columns best labels or runners-up. */
@@ -97,8 +109,12 @@ export class OverviewView extends View {
     const kinds = this.#kinds(items);
     const chosen = kinds[this.#rows] ? this.#rows : Object.keys(kinds)[0];
     const { help, of, row, column } = kinds[chosen];
-    const rows = tally(of.map(row)).slice(0, CELLS_SHOWN).map(([name]) => name);
-    const columns = tally(of.map(column)).slice(0, CELLS_SHOWN).map(([name]) => name);
+    const rows = tally(of.map(row))
+      .slice(0, CELLS_SHOWN)
+      .map(([name]) => name);
+    const columns = tally(of.map(column))
+      .slice(0, CELLS_SHOWN)
+      .map(([name]) => name);
     const counts = new Map(tally(of.map((item) => JSON.stringify([row(item), column(item)]))));
     const most = Math.max(...counts.values());
     const cell = (name, other) => {
@@ -110,7 +126,7 @@ export class OverviewView extends View {
     };
     const select = html`<div class="field inline">
       <label for="matrix-rows">${text.matrixRows}</label>
-      <select id="matrix-rows" @change=${({ target }) => ((this.#rows = target.value), this.requestUpdate())}>
+      <select id="matrix-rows" @change=${({ target }) => this.#setRows(target.value)}>
         ${Object.entries(kinds).map(([key, { name }]) => html`<option value=${key} ?selected=${key === chosen}>${name}</option>`)}
       </select>
     </div>`;

@@ -14,7 +14,19 @@ const BATCH = 16;
 const MOST = 5000;
 
 /** Fields written of each image. */
-const record = ({ key, name, path, size, embedding, model, corrected, width, height, savedAt }) => ({ key, name, path, size, embedding, model, corrected, width, height, savedAt });
+const record = ({ key, name, path, size, embedding, model, corrected, width, height, addedAt, place }) => ({
+  key,
+  name,
+  path,
+  size,
+  embedding,
+  model,
+  corrected,
+  width,
+  height,
+  addedAt,
+  place,
+});
 
 export class SavedSession {
   keepOriginals = recall(KEEP_ORIGINALS, false) === true;
@@ -40,7 +52,13 @@ export class SavedSession {
     }
     const { session } = app;
     session.addEventListener("changed", ({ item }) => this.#changed(item));
-    session.addEventListener("added", ({ items }) => this.#reading || items.forEach((item) => this.#changed(item)));
+    session.addEventListener("added", ({ items }) => {
+      for (const item of this.#reading ? [] : items) {
+        item.addedAt ??= Date.now();
+        item.place ??= item.id;
+        this.#changed(item);
+      }
+    });
     session.addEventListener("removed", ({ items }) => this.#removed(items));
     session.addEventListener("queue", () => this.#schedule());
     this.#channel?.addEventListener("message", ({ data }) => this.#heard(data));
@@ -51,8 +69,12 @@ export class SavedSession {
   async restore() {
     try {
       const saved = (await entries(this.#store)).map(([, value]) => value);
-      const count = this.#add(saved.sort((a, b) => a.savedAt - b.savedAt));
-      if (count) this.#app.notices.toast(text.restored(count), { label: text.startFresh, run: () => this.#app.remove(this.#app.session.list) });
+      const count = this.#add(saved.sort((a, b) => a.addedAt - b.addedAt || a.place - b.place));
+      if (count)
+        this.#app.notices.toast(text.restored(count), {
+          label: text.startFresh,
+          run: () => this.#app.remove(this.#app.session.list),
+        });
     } catch {
       this.available = false;
     }
@@ -74,7 +96,14 @@ export class SavedSession {
     const known = new Set(this.#app.session.list.map(({ key }) => key));
     const fresh = saved.filter(({ key, thumbnail, original }) => !known.has(key) && (original ?? thumbnail));
     this.#reading = true;
-    this.#app.session.add(fresh.map(({ thumbnail, original, ...item }) => ({ ...item, saved: stamp(item, Boolean(original)), blob: original ?? thumbnail, original: Boolean(original) })));
+    this.#app.session.add(
+      fresh.map(({ thumbnail, original, ...item }) => ({
+        ...item,
+        saved: stamp(item, Boolean(original)),
+        blob: original ?? thumbnail,
+        original: Boolean(original),
+      })),
+    );
     this.#reading = false;
     return fresh.length;
   }
@@ -82,7 +111,8 @@ export class SavedSession {
   // ---- writing ----
 
   #changed(item) {
-    if (this.#reading || !this.available || item.state !== "done" || item.saved === stamp(item, this.keepOriginals)) return;
+    if (this.#reading || !this.available || item.state !== "done" || item.saved === stamp(item, this.keepOriginals))
+      return;
     this.#waiting.add(item);
     this.#asked = false;
     this.#schedule();
@@ -102,14 +132,16 @@ export class SavedSession {
     try {
       while (this.#waiting.size > 0 && session.open === 0) {
         const batch = [...this.#waiting].slice(0, BATCH);
-        batch.forEach((item) => this.#waiting.delete(item));
+        for (const item of batch) this.#waiting.delete(item);
         const written = [];
         for (const item of batch) {
           if (!session.items.has(item.id) || item.id > MOST) continue;
-          item.savedAt ??= Date.now() + item.id / 1e6;
           item.saved = stamp(item, this.keepOriginals);
           const thumbnail = item.original ? await thumbnails.get(item) : item.blob;
-          written.push([item.key, { ...record(item), thumbnail, original: this.keepOriginals && item.original ? item.blob : undefined }]);
+          written.push([
+            item.key,
+            { ...record(item), thumbnail, original: this.keepOriginals && item.original ? item.blob : undefined },
+          ]);
         }
         await setMany(written, this.#store);
         this.#channel?.postMessage({ written: written.map(([key]) => key) });

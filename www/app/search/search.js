@@ -41,7 +41,8 @@ export class Search {
     this.#words = words;
     if (!words) return this.clear();
     if (!this.#clip) return;
-    const running = (this.#running = new AbortController());
+    const running = new AbortController();
+    this.#running = running;
     try {
       const vector = unit(await this.#clip.embedText(words, { signal: running.signal }));
       if (!running.signal.aborted) this.#show({ vector, words });
@@ -59,7 +60,8 @@ export class Search {
   #show(reference) {
     const { gallery } = this.#app;
     if (!reference && !gallery.reference) return;
-    if (reference) this.#app.announce(reference.item ? text.rankedByPicture(reference.words) : text.rankedByWords(reference.words));
+    if (reference)
+      this.#app.announce(reference.item ? text.rankedByPicture(reference.words) : text.rankedByWords(reference.words));
     gallery.show({ reference });
   }
 }

@@ -1,6 +1,6 @@
 // The bar at the bottom while pictures are selected, and the dialog that makes a label of them.
 
-import { View, html, nothing } from "../core/view.js";
+import { html, nothing, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 
 /** Labels offered in the list. */
@@ -28,10 +28,20 @@ export class SelectionBar extends View {
       </select>
       <button type="button" id="selection-learn" class="small" title=${text.learnTitle} @click=${() => app.emit("learn")}>${text.learn}</button>
       <button type="button" id="selection-export" class="small" @click=${() => app.emit("export")}>${text.exportOpen}</button>
-      <button type="button" id="selection-remove" class="small" @click=${() => (app.remove(selection.items), app.emit("focus-add"))}>${text.removeSelected}</button>
+      <button type="button" id="selection-remove" class="small" @click=${() => this.#remove()}>${text.removeSelected}</button>
       <button type="button" id="selection-all" class="link" @click=${() => selection.add(app.gallery.list())}>${text.selectAll}</button>
-      <button type="button" id="selection-none" class="link" @click=${() => (selection.clear(), app.emit("focus-item", {}))}>${text.selectNone}</button>
+      <button type="button" id="selection-none" class="link" @click=${() => this.#clear()}>${text.selectNone}</button>
     </div>`;
+  }
+
+  #remove() {
+    this.app.remove(this.app.selection.items);
+    this.app.emit("focus-add");
+  }
+
+  #clear() {
+    this.app.selection.clear();
+    this.app.emit("focus-item", {});
   }
 }
 customElements.define("cl-selection-bar", SelectionBar);

@@ -13,7 +13,9 @@ export class Selection {
   /** @param {import("../app.js").App} app */
   constructor(app) {
     this.#app = app;
-    app.session.addEventListener("removed", ({ items }) => items.forEach(({ id }) => this.#ids.delete(id)));
+    app.session.addEventListener("removed", ({ items }) => {
+      for (const { id } of items) this.#ids.delete(id);
+    });
   }
 
   get size() {
@@ -64,7 +66,11 @@ export class Selection {
     const own = mean(examples.map(({ embedding }) => embedding));
     const rest = others.length ? mean(others.map(({ embedding }) => embedding)) : null;
     const vector = unit(rest ? own.map((value, i) => value - rest[i]) : own);
-    const example = { model: examples[0].model, count: examples.length, vector: Array.from(vector, (value) => Number(value.toFixed(PLACES))) };
+    const example = {
+      model: examples[0].model,
+      count: examples.length,
+      vector: Array.from(vector, (value) => Number(value.toFixed(PLACES))),
+    };
     const { labels } = this.#app.query;
     this.#app.labels.replace([...new Set([...labels, name])], text.learned(name, examples.length), { [name]: example });
   }
@@ -73,7 +79,9 @@ export class Selection {
   accuracy() {
     const { session, classifier } = this.#app;
     const checked = session.list.filter((item) => item.corrected && item.ranked?.length);
-    const right = checked.filter((item) => item.labels[item.ranked[0].index] === item.corrected && classifier.verdict(item));
+    const right = checked.filter(
+      (item) => item.labels[item.ranked[0].index] === item.corrected && classifier.verdict(item),
+    );
     return { right: right.length, all: checked.length };
   }
 }

@@ -3,7 +3,8 @@
 const count = (value) => value.toLocaleString("de");
 const pictures = (value) => (value === 1 ? "1 Bild" : `${count(value)} Bilder`);
 const labels = (value) => (value === 1 ? "1 Label" : `${count(value)} Labels`);
-const decimal = (value, digits) => value.toLocaleString("de", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const decimal = (value, digits) =>
+  value.toLocaleString("de", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const rate = (value) => decimal(value, value < 10 ? 1 : 0);
 
 export const text = {
@@ -26,7 +27,8 @@ export const text = {
   labelsHeading: "Labels",
   labelsLabel: "Labels",
   labelsTextLabel: "Alle Labels",
-  labelsHelp: "Eingeben, wonach gesucht wird, dann die Eingabetaste. Listen lassen sich einfügen. CLIP versteht vor allem Englisch.",
+  labelsHelp:
+    "Eingeben, wonach gesucht wird, dann die Eingabetaste. Listen lassen sich einfügen. CLIP versteht vor allem Englisch.",
   labelsTextHelp: "Labels durch Kommas oder Zeilenumbrüche trennen.",
   labelPlaceholder: "beach, birthday cake, screenshot …",
   chipsName: "Verwendete Labels: Pfeiltasten wechseln, Eingabe bearbeitet, Entf entfernt",
@@ -45,7 +47,8 @@ export const text = {
   importLabels: "Importieren",
   importTitle: "Labels aus einer Text-, CSV- oder JSON-Datei hinzufügen",
   imported: (value, name) => `${labels(value)} aus ${name}`,
-  noLabelsIn: (name) => `${name} enthält keine Labels. Eine Textdatei mit einem Label pro Zeile oder eine CSV-Datei mit einer Spalte davon wählen.`,
+  noLabelsIn: (name) =>
+    `${name} enthält keine Labels. Eine Textdatei mit einem Label pro Zeile oder eine CSV-Datei mit einer Spalte davon wählen.`,
   embeddingLabels: (done, total) => `Labels werden vorbereitet: ${count(done)} von ${count(total)}`,
   setLabel: "Label-Satz",
   chooseSet: "Satz wählen…",
@@ -80,7 +83,8 @@ export const text = {
   templateLabel: "Prompt-Vorlage",
   templatesOwnLabel: "Eigene Vorlagen, eine pro Zeile",
   templatesList: "Diese Vorlagen zeigen",
-  templatePreview: (prompt, value) => (value > 1 ? `CLIP liest: „${prompt}“ und ${value - 1} weitere, gemittelt` : `CLIP liest: „${prompt}“`),
+  templatePreview: (prompt, value) =>
+    value > 1 ? `CLIP liest: „${prompt}“ und ${value - 1} weitere, gemittelt` : `CLIP liest: „${prompt}“`,
   templateWrong: "Die Vorlage braucht {}, wo das Label steht.",
   scoreName: "Werte",
   scoreShareName: "Anteil unter den Labels",
@@ -106,20 +110,31 @@ export const text = {
   pastedName: "eingefügtes Bild",
   urlHeading: "Ein Bild von einer URL hinzufügen",
   urlLabel: "URL",
-  urlText: "Ein Bild auf dieser Website oder eine data:-URL. Ein Bild von anderswo kopieren oder speichern und hier einfügen oder ablegen: Diese Seite spricht mit keiner anderen.",
+  urlText:
+    "Ein Bild auf dieser Website oder eine data:-URL. Ein Bild von anderswo kopieren oder speichern und hier einfügen oder ablegen: Diese Seite spricht mit keiner anderen.",
   urlAdd: "Hinzufügen",
-  urlElsewhere: (host) => `Das Bild liegt auf ${host}, und diese Seite spricht mit keiner anderen. Das Bild selbst kopieren und hier einfügen, oder speichern und die Datei ablegen.`,
-  urlNotFound: (name, status) => `${name} konnte nicht geholt werden${status ? `: Der Server antwortete ${status}` : ""}. Die URL prüfen.`,
+  urlElsewhere: (host) =>
+    `Das Bild liegt auf ${host}, und diese Seite spricht mit keiner anderen. Das Bild selbst kopieren und hier einfügen, oder speichern und die Datei ablegen.`,
+  urlNotFound: (name, status) =>
+    `${name} konnte nicht geholt werden${status ? `: Der Server antwortete ${status}` : ""}. Die URL prüfen.`,
   urlNotPicture: (name) => `${name} ist kein Bild.`,
-  cannotDecode: (kind) => `Dieser Browser kann dieses ${kind}-Bild nicht lesen. Als JPEG oder PNG speichern oder einen anderen Browser verwenden.`,
+  cannotDecode: (kind) =>
+    `Dieser Browser kann dieses ${kind}-Bild nicht lesen. Als JPEG oder PNG speichern oder einen anderen Browser verwenden.`,
   cannotPlay: (name) => `Dieser Browser kann ${name} nicht abspielen. In MP4 oder WebM umwandeln.`,
   frameName: (name, seconds) => `${name} bei ${decimal(seconds, 1)} s.jpg`,
   framesTaken: (name, value) => `${value} Einzelbilder aus ${name} hinzugefügt.`,
   noPicturesInFolder: "In diesem Ordner sind keine Bilder.",
-  notPictures: (names) => (names.length === 1 ? `${names[0]} ist kein Bild und wurde übersprungen.` : `${count(names.length)} Dateien sind keine Bilder und wurden übersprungen: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`),
-  duplicates: (names) => (names.length === 1 ? `${names[0]} ist schon da.` : `${pictures(names.length)} sind schon da: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`),
+  notPictures: (names) =>
+    names.length === 1
+      ? `${names[0]} ist kein Bild und wurde übersprungen.`
+      : `${count(names.length)} Dateien sind keine Bilder und wurden übersprungen: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`,
+  duplicates: (names) =>
+    names.length === 1
+      ? `${names[0]} ist schon da.`
+      : `${pictures(names.length)} sind schon da: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`,
   addAnyway: "Trotzdem hinzufügen",
-  notRead: (paths) => `${paths.length === 1 ? paths[0] : `${paths[0]} und ${paths.length - 1} weitere`} nicht lesbar. Alles andere wurde hinzugefügt.`,
+  notRead: (paths) =>
+    `${paths.length === 1 ? paths[0] : `${paths[0]} und ${paths.length - 1} weitere`} nicht lesbar. Alles andere wurde hinzugefügt.`,
   cameraHeading: "Kamera",
   cameraStop: "Stopp",
   cameraTake: "Dieses Bild hinzufügen",
@@ -131,7 +146,8 @@ export const text = {
   cameraHidden: "Die Kamera wurde angehalten, weil die Seite verdeckt war.",
   cameraProblem: (name) =>
     ({
-      NotAllowedError: "Die Kamera wurde nicht erlaubt. In den Einstellungen des Browsers für diese Website erlauben und noch einmal versuchen.",
+      NotAllowedError:
+        "Die Kamera wurde nicht erlaubt. In den Einstellungen des Browsers für diese Website erlauben und noch einmal versuchen.",
       NotFoundError: "Dieses Gerät hat keine Kamera.",
       NotReadableError: "Ein anderes Programm verwendet die Kamera.",
     })[name] ?? `Die Kamera konnte nicht gestartet werden (${name}).`,
@@ -145,7 +161,8 @@ export const text = {
   retry: "Wiederholen",
   retryPicture: (name) => `${name} wiederholen`,
   retryAll: (value) => `${pictures(value)} wiederholen`,
-  queueAt: (done, all, value) => `${count(done)} von ${count(all)}${value > 0 ? ` · ${rate(value)} Bilder pro Sekunde` : ""}`,
+  queueAt: (done, all, value) =>
+    `${count(done)} von ${count(all)}${value > 0 ? ` · ${rate(value)} Bilder pro Sekunde` : ""}`,
   paused: (done, all) => `Angehalten bei ${count(done)} von ${count(all)}`,
   stopped: "Übersprungen",
   waiting: "Wartet auf das Modell",
@@ -153,7 +170,8 @@ export const text = {
   working: "Wird analysiert…",
   noLabels: "Labels hinzufügen, um zu sehen, wie gut sie passen.",
   progress: (done, all) => `${count(done)} von ${all === 1 ? "1 Bild" : `${count(all)} Bildern`} fertig`,
-  finished: (done, failed, stopped) => `${pictures(done)} fertig${failed ? `, ${failed} nicht lesbar` : ""}${stopped ? `, ${stopped} übersprungen` : ""}`,
+  finished: (done, failed, stopped) =>
+    `${pictures(done)} fertig${failed ? `, ${failed} nicht lesbar` : ""}${stopped ? `, ${stopped} übersprungen` : ""}`,
   best: (name, label, score) => `${name}: ${label}, ${score}`,
   bestTag: (name, words) => `${name}: ${words}`,
   remove: (name) => `${name} entfernen`,
@@ -169,7 +187,13 @@ export const text = {
   similarity: (value) => `Ähnlichkeit ${value}`,
   filterLabel: "Zeigen",
   sortLabel: "Sortieren",
-  sorts: { added: "Wie hinzugefügt", name: "Nach Name", certain: "Sicherste zuerst", uncertain: "Unsicherste zuerst", label: "Nach Label" },
+  sorts: {
+    added: "Wie hinzugefügt",
+    name: "Nach Name",
+    certain: "Sicherste zuerst",
+    uncertain: "Unsicherste zuerst",
+    label: "Nach Label",
+  },
   allPictures: (value) => `Alle (${count(value)})`,
   filterOf: (name, value) => `${name} (${count(value)})`,
   custom: "Auswahl aus der Übersicht",
@@ -196,7 +220,11 @@ export const text = {
     images < 2 || seconds <= 0
       ? ""
       : `${pictures(images)} in ${decimal(seconds, 1)} s, ${decimal(images / seconds, 1)} pro Sekunde.${
-          stalls === null ? "" : stalls === 0 ? " Die Seite stockte nie 50 ms lang." : ` Die Seite stockte ${stalls}-mal, höchstens ${Math.round(longest)} ms.`
+          stalls === null
+            ? ""
+            : stalls === 0
+              ? " Die Seite stockte nie 50 ms lang."
+              : ` Die Seite stockte ${stalls}-mal, höchstens ${Math.round(longest)} ms.`
         }`,
 
   select: (name) => `${name} auswählen`,
@@ -226,17 +254,20 @@ export const text = {
   matrixByLabel: "Bestes gegen zweitbestes Label",
   matrixByHand: "Von Hand gegen das Modell",
   matrixFolders: "Zeilen sind die Ordner der Bilder, Spalten das beste Label. Eine Zahl zeigt ihre Bilder.",
-  matrixLabels: "Zeilen sind das beste Label, Spalten das zweitbeste: Große Zahlen sind Labels, die schwer zu unterscheiden sind. Eine Zahl zeigt ihre Bilder.",
+  matrixLabels:
+    "Zeilen sind das beste Label, Spalten das zweitbeste: Große Zahlen sind Labels, die schwer zu unterscheiden sind. Eine Zahl zeigt ihre Bilder.",
   matrixHand: "Zeilen sind die Labels von Hand, Spalten die des Modells. Eine Zahl zeigt ihre Bilder.",
   cell: (row, column, value) => `${row} / ${column}: ${value}`,
   accuracyHeading: "Genauigkeit",
-  accuracy: (right, all) => `Bei ${count(right)} von ${count(all)} von Hand beschrifteten Bildern stimmt das Modell zu: ${((100 * right) / all).toFixed(0)} %.`,
+  accuracy: (right, all) =>
+    `Bei ${count(right)} von ${count(all)} von Hand beschrifteten Bildern stimmt das Modell zu: ${((100 * right) / all).toFixed(0)} %.`,
   accuracyNone: "Bilder von Hand beschriften, um zu sehen, wie oft das Modell zustimmt.",
   histogramHeading: "Wie sicher das beste Label ist",
   histogramText: "Bilder nach dem Wert ihres besten Labels. Ein Balken zeigt seine Bilder.",
   bin: (from, to, value) => `${from} bis ${to}: ${pictures(value)}`,
   overviewEmpty: "Noch nichts zusammenzufassen: Bilder und Labels hinzufügen.",
-  mapNote: (shown, all) => `${shown === all ? pictures(all) : `Die ersten ${count(shown)} von ${count(all)} Bildern`}, ähnliche nah beieinander. Pfeiltasten gehen von einem zum nächsten.`,
+  mapNote: (shown, all) =>
+    `${shown === all ? pictures(all) : `Die ersten ${count(shown)} von ${count(all)} Bildern`}, ähnliche nah beieinander. Pfeiltasten gehen von einem zum nächsten.`,
   mapNeeds: "Eine Karte braucht mindestens drei analysierte Bilder.",
   mapName: "Karte der Bilder",
   pointOf: (name, label) => `${name}: ${label}`,
@@ -262,7 +293,8 @@ export const text = {
   exportShells: { sh: "macOS, Linux", powershell: "Windows" },
   exportFolders: "In einen Ordner pro Label",
   chooseFolder: "Ordner wählen",
-  sorted: (value, skipped) => `${pictures(value)} in Ordner sortiert${skipped ? `; ${count(skipped)} ohne Original ausgelassen` : ""}.`,
+  sorted: (value, skipped) =>
+    `${pictures(value)} in Ordner sortiert${skipped ? `; ${count(skipped)} ohne Original ausgelassen` : ""}.`,
   reportTitle: "Bilder und ihre Labels",
   reportFile: "Datei",
   reportLabel: "Label",
@@ -311,7 +343,8 @@ export const text = {
   },
   otherModels: "Andere Modelle",
   modelHub: "Vom Hugging Face Hub",
-  modelHubHelp: "Ein Name wie owner/model oder die Webadresse. Nur huggingface.co wird gefragt, und nur nach dem Modell.",
+  modelHubHelp:
+    "Ein Name wie owner/model oder die Webadresse. Nur huggingface.co wird gefragt, und nur nach dem Modell.",
   modelQuant: "Genauigkeit",
   quants: { q8: "8 Bit", q4: "4 Bit, halb so groß" },
   modelLookUp: "Nachsehen",
@@ -320,11 +353,15 @@ export const text = {
   modelFileHelp: "Eine .gguf, oder eine .safetensors zusammen mit config.json und tokenizer.json aus ihrem Ordner.",
   modelDefault: "Zurück zum mitgelieferten Modell",
   modelUrl: "Von einer URL dieser Website",
-  offer: (name, bytes, stored) => (bytes === stored ? `${name}: ${bytes} herunterzuladen.` : `${name}: ${bytes} herunterzuladen, ${stored} auf diesem Gerät.`),
+  offer: (name, bytes, stored) =>
+    bytes === stored
+      ? `${name}: ${bytes} herunterzuladen.`
+      : `${name}: ${bytes} herunterzuladen, ${stored} auf diesem Gerät.`,
   offerStored: (name, stored) => `${name}: ${stored}, schon auf diesem Gerät.`,
   offerUnknown: (name) => `${name}: Der Server nennt keine Größe.`,
   offerSpace: (free) => `Platz ist für ${free}.`,
-  offerNoSpace: (free) => `Platz ist nur für ${free}. Es lässt sich verwenden, aber nicht speichern: unten ein Modell löschen oder Platz schaffen.`,
+  offerNoSpace: (free) =>
+    `Platz ist nur für ${free}. Es lässt sich verwenden, aber nicht speichern: unten ein Modell löschen oder Platz schaffen.`,
   offerLoad: (bytes) => (bytes ? `${bytes} laden` : "Laden"),
   offerLeave: "Jetzt nicht",
   storedModels: "Auf diesem Gerät",
@@ -342,15 +379,20 @@ export const text = {
   storedSpace: (used, total) => `Diese Website belegt ${used} von ${total}, die der Browser ihr gibt.`,
   storedForGood: "Der Browser behält Modelle, bis sie gelöscht werden.",
   storedWhileSpace: "Der Browser kann Modelle löschen, wenn der Platz knapp wird.",
-  storedPrivate: "Dieser Browser speichert nichts für diese Seite (vielleicht ein privates Fenster): Modelle bleiben, bis es geschlossen wird.",
+  storedPrivate:
+    "Dieser Browser speichert nichts für diese Seite (vielleicht ein privates Fenster): Modelle bleiben, bis es geschlossen wird.",
   persist: "Modelle dauerhaft behalten",
-  persistRefused: "Der Browser hat nicht zugestimmt. Die Seite zu installieren oder als Lesezeichen zu speichern hilft oft.",
+  persistRefused:
+    "Der Browser hat nicht zugestimmt. Die Seite zu installieren oder als Lesezeichen zu speichern hilft oft.",
   notStored: {
-    full: (name) => `${name} ist in Verwendung, konnte aber nicht gespeichert werden: Auf diesem Gerät ist kein Platz. Ein nicht mehr gebrauchtes Modell löschen.`,
-    unavailable: (name) => `${name} ist in Verwendung, kann aber nicht gespeichert werden: Dieser Browser speichert nichts für diese Seite.`,
+    full: (name) =>
+      `${name} ist in Verwendung, konnte aber nicht gespeichert werden: Auf diesem Gerät ist kein Platz. Ein nicht mehr gebrauchtes Modell löschen.`,
+    unavailable: (name) =>
+      `${name} ist in Verwendung, kann aber nicht gespeichert werden: Dieser Browser speichert nichts für diese Seite.`,
   },
   modelLoad: "Laden",
-  loadingModel: (name, done, total) => (total ? `${name} wird geladen: ${done} von ${total}` : `${name} wird geladen: ${done}`),
+  loadingModel: (name, done, total) =>
+    total ? `${name} wird geladen: ${done} von ${total}` : `${name} wird geladen: ${done}`,
   startingModel: (name) => `${name} wird gestartet`,
   problem: ({ code, message }) => {
     const known = {

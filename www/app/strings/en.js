@@ -47,7 +47,8 @@ export const text = {
   importLabels: "Import",
   importTitle: "Add labels from a text, CSV or JSON file",
   imported: (value, name) => `${labels(value)} from ${name}`,
-  noLabelsIn: (name) => `${name} holds no labels. Choose a text file with one label per line, or a CSV file with a column of them.`,
+  noLabelsIn: (name) =>
+    `${name} holds no labels. Choose a text file with one label per line, or a CSV file with a column of them.`,
   embeddingLabels: (done, total) => `Preparing labels: ${count(done)} of ${count(total)}`,
   setLabel: "Label set",
   chooseSet: "Choose a set…",
@@ -84,7 +85,8 @@ export const text = {
   templateLabel: "Prompt template",
   templatesOwnLabel: "Your templates, one per line",
   templatesList: "Show these templates",
-  templatePreview: (prompt, value) => (value > 1 ? `CLIP reads: “${prompt}” and ${value - 1} more, averaged` : `CLIP reads: “${prompt}”`),
+  templatePreview: (prompt, value) =>
+    value > 1 ? `CLIP reads: “${prompt}” and ${value - 1} more, averaged` : `CLIP reads: “${prompt}”`,
   templateWrong: "The template needs {} where the label goes.",
   scoreName: "Scores",
   scoreShareName: "Share among your labels",
@@ -111,20 +113,31 @@ export const text = {
   pastedName: "pasted picture",
   urlHeading: "Add a picture from a URL",
   urlLabel: "URL",
-  urlText: "A picture on this site, or a data: URL. For a picture elsewhere, copy or save it, then paste or drop it here: this page contacts no other site.",
+  urlText:
+    "A picture on this site, or a data: URL. For a picture elsewhere, copy or save it, then paste or drop it here: this page contacts no other site.",
   urlAdd: "Add",
-  urlElsewhere: (host) => `The picture is on ${host}, and this page contacts no other site. Copy the picture itself and paste it here, or save it and drop the file.`,
-  urlNotFound: (name, status) => `${name} could not be fetched${status ? `: the server answered ${status}` : ""}. Check the URL.`,
+  urlElsewhere: (host) =>
+    `The picture is on ${host}, and this page contacts no other site. Copy the picture itself and paste it here, or save it and drop the file.`,
+  urlNotFound: (name, status) =>
+    `${name} could not be fetched${status ? `: the server answered ${status}` : ""}. Check the URL.`,
   urlNotPicture: (name) => `${name} is not a picture.`,
-  cannotDecode: (kind) => `This browser cannot read this ${kind} picture. Save it as JPEG or PNG, or try another browser.`,
+  cannotDecode: (kind) =>
+    `This browser cannot read this ${kind} picture. Save it as JPEG or PNG, or try another browser.`,
   cannotPlay: (name) => `This browser cannot play ${name}. Convert it to MP4 or WebM.`,
   frameName: (name, seconds) => `${name} at ${seconds.toFixed(1)} s.jpg`,
   framesTaken: (name, value) => `${value} frames of ${name} added.`,
   noPicturesInFolder: "There are no pictures in that folder.",
-  notPictures: (names) => (names.length === 1 ? `${names[0]} is not a picture and was skipped.` : `${count(names.length)} files are not pictures and were skipped: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`),
-  duplicates: (names) => (names.length === 1 ? `${names[0]} is already here.` : `${pictures(names.length)} are already here: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`),
+  notPictures: (names) =>
+    names.length === 1
+      ? `${names[0]} is not a picture and was skipped.`
+      : `${count(names.length)} files are not pictures and were skipped: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`,
+  duplicates: (names) =>
+    names.length === 1
+      ? `${names[0]} is already here.`
+      : `${pictures(names.length)} are already here: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`,
   addAnyway: "Add anyway",
-  notRead: (paths) => `Could not read ${paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`}. Everything else was added.`,
+  notRead: (paths) =>
+    `Could not read ${paths.length === 1 ? paths[0] : `${paths[0]} and ${paths.length - 1} more`}. Everything else was added.`,
   cameraHeading: "Camera",
   cameraStop: "Stop",
   cameraTake: "Add this frame",
@@ -151,7 +164,8 @@ export const text = {
   retry: "Retry",
   retryPicture: (name) => `Retry ${name}`,
   retryAll: (value) => `Retry ${pictures(value)}`,
-  queueAt: (done, all, value) => `${count(done)} of ${count(all)}${value > 0 ? ` · ${rate(value)} pictures per second` : ""}`,
+  queueAt: (done, all, value) =>
+    `${count(done)} of ${count(all)}${value > 0 ? ` · ${rate(value)} pictures per second` : ""}`,
   paused: (done, all) => `Paused at ${count(done)} of ${count(all)}`,
   stopped: "Skipped",
   waiting: "Waiting for the model",
@@ -159,7 +173,8 @@ export const text = {
   working: "Analyzing…",
   noLabels: "Add labels to see how well they fit.",
   progress: (done, all) => `${count(done)} of ${pictures(all)} done`,
-  finished: (done, failed, stopped) => `${pictures(done)} done${failed ? `, ${failed} could not be read` : ""}${stopped ? `, ${stopped} skipped` : ""}`,
+  finished: (done, failed, stopped) =>
+    `${pictures(done)} done${failed ? `, ${failed} could not be read` : ""}${stopped ? `, ${stopped} skipped` : ""}`,
   best: (name, label, score) => `${name}: ${label}, ${score}`,
   bestTag: (name, words) => `${name}: ${words}`,
   remove: (name) => `Remove ${name}`,
@@ -176,7 +191,13 @@ export const text = {
   similarity: (value) => `Similarity ${value}`,
   filterLabel: "Show",
   sortLabel: "Sort",
-  sorts: { added: "As added", name: "By name", certain: "Most certain first", uncertain: "Least certain first", label: "By label" },
+  sorts: {
+    added: "As added",
+    name: "By name",
+    certain: "Most certain first",
+    uncertain: "Least certain first",
+    label: "By label",
+  },
   allPictures: (value) => `All (${count(value)})`,
   filterOf: (name, value) => `${name} (${count(value)})`,
   custom: "Selection from the overview",
@@ -203,7 +224,11 @@ export const text = {
     images < 2 || seconds <= 0
       ? ""
       : `${pictures(images)} in ${seconds.toFixed(1)} s, ${(images / seconds).toFixed(1)} per second.${
-          stalls === null ? "" : stalls === 0 ? " The page never stalled for 50 ms." : ` The page stalled ${stalls} times, at most ${Math.round(longest)} ms.`
+          stalls === null
+            ? ""
+            : stalls === 0
+              ? " The page never stalled for 50 ms."
+              : ` The page stalled ${stalls} times, at most ${Math.round(longest)} ms.`
         }`,
 
   // ---- selecting, correcting, learning ----
@@ -234,18 +259,22 @@ export const text = {
   matrixByFolder: "Folders, against the best label",
   matrixByLabel: "Best labels, against the second best",
   matrixByHand: "Labels by hand, against the model’s",
-  matrixFolders: "Rows are the folders the pictures came from, columns the best label. Press a number to see its pictures.",
-  matrixLabels: "Rows are the best label, columns the second best: large numbers are labels that are hard to tell apart. Press a number to see its pictures.",
+  matrixFolders:
+    "Rows are the folders the pictures came from, columns the best label. Press a number to see its pictures.",
+  matrixLabels:
+    "Rows are the best label, columns the second best: large numbers are labels that are hard to tell apart. Press a number to see its pictures.",
   matrixHand: "Rows are the labels given by hand, columns the model’s best. Press a number to see its pictures.",
   cell: (row, column, value) => `${row} / ${column}: ${value}`,
   accuracyHeading: "Accuracy",
-  accuracy: (right, all) => `${count(right)} of ${count(all)} pictures labeled by hand agree with the model: ${((100 * right) / all).toFixed(0)} %.`,
+  accuracy: (right, all) =>
+    `${count(right)} of ${count(all)} pictures labeled by hand agree with the model: ${((100 * right) / all).toFixed(0)} %.`,
   accuracyNone: "Label pictures by hand to see how often the model agrees.",
   histogramHeading: "How certain the best label is",
   histogramText: "Pictures by the score of their best label. Press a bar to see its pictures.",
   bin: (from, to, value) => `${from} to ${to}: ${pictures(value)}`,
   overviewEmpty: "Nothing to sum up yet: add pictures and labels.",
-  mapNote: (shown, all) => `${shown === all ? pictures(all) : `The first ${count(shown)} of ${pictures(all)}`}, similar ones close together. Arrow keys go from one to the next.`,
+  mapNote: (shown, all) =>
+    `${shown === all ? pictures(all) : `The first ${count(shown)} of ${pictures(all)}`}, similar ones close together. Arrow keys go from one to the next.`,
   mapNeeds: "A map needs at least three analyzed pictures.",
   mapName: "Map of the pictures",
   pointOf: (name, label) => `${name}: ${label}`,
@@ -272,7 +301,8 @@ export const text = {
   exportShells: { sh: "macOS, Linux", powershell: "Windows" },
   exportFolders: "Into one folder per label",
   chooseFolder: "Choose folder",
-  sorted: (value, skipped) => `${pictures(value)} sorted into folders${skipped ? `; ${count(skipped)} without their original were left out` : ""}.`,
+  sorted: (value, skipped) =>
+    `${pictures(value)} sorted into folders${skipped ? `; ${count(skipped)} without their original were left out` : ""}.`,
   reportTitle: "Pictures and their labels",
   reportFile: "File",
   reportLabel: "Label",
@@ -332,11 +362,15 @@ export const text = {
   modelFileHelp: "A .gguf, or a .safetensors together with config.json and tokenizer.json from its folder.",
   modelDefault: "Back to the included model",
   modelUrl: "From a URL on this site",
-  offer: (name, bytes, stored) => (bytes === stored ? `${name}: ${bytes} to download.` : `${name}: ${bytes} to download, ${stored} stored on this device.`),
+  offer: (name, bytes, stored) =>
+    bytes === stored
+      ? `${name}: ${bytes} to download.`
+      : `${name}: ${bytes} to download, ${stored} stored on this device.`,
   offerStored: (name, stored) => `${name}: ${stored}, already on this device.`,
   offerUnknown: (name) => `${name}: the server does not say how large it is.`,
   offerSpace: (free) => `There is room for ${free}.`,
-  offerNoSpace: (free) => `There is room for ${free} only. It can be used now but not stored: delete a model below, or free space on this device.`,
+  offerNoSpace: (free) =>
+    `There is room for ${free} only. It can be used now but not stored: delete a model below, or free space on this device.`,
   offerLoad: (bytes) => (bytes ? `Load ${bytes}` : "Load"),
   offerLeave: "Not now",
   storedModels: "On this device",
@@ -354,11 +388,13 @@ export const text = {
   storedSpace: (used, total) => `This site uses ${used} of the ${total} that the browser gives it.`,
   storedForGood: "The browser keeps models until you delete them.",
   storedWhileSpace: "The browser may clear models when the device runs low on space.",
-  storedPrivate: "This browser stores nothing for this page (a private window, perhaps): models last until it is closed.",
+  storedPrivate:
+    "This browser stores nothing for this page (a private window, perhaps): models last until it is closed.",
   persist: "Keep models permanently",
   persistRefused: "The browser did not agree. Installing the page or bookmarking it often helps.",
   notStored: {
-    full: (name) => `${name} is in use but could not be stored: this device has no room for it. Delete a model you no longer need.`,
+    full: (name) =>
+      `${name} is in use but could not be stored: this device has no room for it. Delete a model you no longer need.`,
     unavailable: (name) => `${name} is in use but cannot be stored: this browser stores nothing for this page.`,
   },
   modelLoad: "Load",

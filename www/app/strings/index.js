@@ -15,7 +15,8 @@ const { text } = await import(new URL(`app/strings/${choose()}.js`, document.bas
 
 export { text };
 
-const fixed = (value, digits) => value.toLocaleString(text.language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const fixed = (value, digits) =>
+  value.toLocaleString(text.language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 const units = ["B", "kB", "MB", "GB"];
 

@@ -2,8 +2,8 @@
 // and each image gets the words that fit it best. Their spread is also what "no good match" is measured by where the
 // model has no threshold of its own.
 
-import { Matrix, rank } from "../core/scores.js";
 import { inSlices } from "../core/scheduler.js";
+import { Matrix, rank } from "../core/scores.js";
 
 /** Words stored with each image, and suggested for all of them together. */
 const STORED = 12;
@@ -14,7 +14,15 @@ async function read() {
   const response = await fetch(new URL("app/suggestions/vocabulary.txt", document.baseURI));
   if (!response.ok) return [];
   const lines = (await response.text()).split("\n").filter((line) => !line.startsWith("#"));
-  return [...new Set(lines.join(",").split(",").map((word) => word.trim()).filter(Boolean))];
+  return [
+    ...new Set(
+      lines
+        .join(",")
+        .split(",")
+        .map((word) => word.trim())
+        .filter(Boolean),
+    ),
+  ];
 }
 
 export class Suggestions {
@@ -54,14 +62,21 @@ export class Suggestions {
   /** Whether suggestions are wanted now: images come first, and without any only an empty page has time. */
   get #wanted() {
     const { session, query } = this.#app;
-    return this.#clip && !this.#matrix && !this.#running && session.open === 0 && (session.items.size > 0 || query.labels.length === 0);
+    return (
+      this.#clip &&
+      !this.#matrix &&
+      !this.#running &&
+      session.open === 0 &&
+      (session.items.size > 0 || query.labels.length === 0)
+    );
   }
 
   /** Embeds the words. What was done when images interrupt is not done again: the engine stores it. */
   async #prepare() {
     if (!this.#wanted) return;
     const clip = this.#clip;
-    const running = (this.#running = new AbortController());
+    const running = new AbortController();
+    this.#running = running;
     try {
       const words = await this.#words;
       if (words.length === 0) return;
@@ -86,7 +101,11 @@ export class Suggestions {
 
   #tagAll(matrix) {
     const untagged = this.#app.session.list.filter((item) => item.embedding && !item.tags);
-    return inSlices(untagged, (item) => this.#tag(item, matrix), () => matrix !== this.#matrix);
+    return inSlices(
+      untagged,
+      (item) => this.#tag(item, matrix),
+      () => matrix !== this.#matrix,
+    );
   }
 
   #tag(item, matrix) {
@@ -107,7 +126,10 @@ export class Suggestions {
     const sums = new Map();
     for (const { tags } of tagged) for (const { word, share } of tags) sums.set(word, (sums.get(word) ?? 0) + share);
     for (const label of query.labels) sums.delete(label);
-    const words = [...sums].sort((a, b) => b[1] - a[1]).slice(0, SUGGESTED).map(([word]) => word);
+    const words = [...sums]
+      .sort((a, b) => b[1] - a[1])
+      .slice(0, SUGGESTED)
+      .map(([word]) => word);
     this.#cached = { key, words };
     return words;
   }
