@@ -73,7 +73,8 @@ export class GalleryView extends View {
     const list = this.part("#gallery");
     const rows = Math.ceil(this.#shown.length / columns);
     const scrolled = list ? -list.getBoundingClientRect().top : 0;
-    const last = Math.max(0, Math.min(rows, Math.ceil((scrolled + innerHeight) / height) + SPARE_ROWS));
+    // The first rows are there even where the list begins below the fold.
+    const last = Math.min(rows, Math.max(0, Math.ceil((scrolled + innerHeight) / height)) + SPARE_ROWS);
     const firstRow = Math.max(0, Math.min(Math.floor(scrolled / height) - SPARE_ROWS, last - 1));
     const first = firstRow * columns;
     return {
