@@ -44,15 +44,22 @@ const states = {
     await page.getByRole("tab", { name: "Gallery" }).click();
     await page.getByLabel("Show", { exact: true }).selectOption({ label: "Could not be read (1)" });
     await page.getByRole("button", { name: "Remove bad.jpg" }).click();
-    await expect(page.getByText("No picture fits.")).toBeVisible();
+    await expect(page.getByText("No pictures here.")).toBeVisible();
     await page.getByLabel("Show", { exact: true }).selectOption({ index: 0 });
   },
   detail: async (page) => {
     await page.getByRole("button", { name: "Open good.png" }).click();
     await expect(page.getByRole("dialog")).toBeVisible();
   },
+  selection: async (page) => {
+    await page.keyboard.press("Escape");
+    await page.getByRole("checkbox", { name: "Select good.png" }).check();
+    await expect(page.locator("#selection")).toBeVisible();
+  },
+  "learning a label": (page) => page.locator("#selection-learn").click(),
   export: async (page) => {
     await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Clear selection" }).click();
     await page.getByRole("button", { name: "Export" }).click();
   },
   "saving a set": async (page) => {
@@ -254,7 +261,7 @@ test("while hundreds of pictures are classified, the page's thread stays free; h
   await expect(page.getByRole("status")).toHaveText("200 pictures done", { timeout: 50_000 });
   const stalls = await page.evaluate(() => globalThis.stalls);
   const words = await page.locator("#speed").textContent();
-  expect(words).toMatch(/^200 pictures in .* a second\.( The page (never stalled|stalled \d+ times)|$)/);
+  expect(words).toMatch(/^200 pictures in .* per second\.( The page (never stalled|stalled \d+ times)|$)/);
   const measured = `${words} Tasks over 50 ms: ${stalls.length ? stalls.map(Math.round).join(", ") : "none"}.`;
   info.annotations.push({ type: "main thread", description: measured });
   console.log(`\nmain thread while classifying: ${measured}`);
