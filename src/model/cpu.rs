@@ -52,7 +52,7 @@ pub struct Product<'a> {
 }
 
 impl Product<'_> {
-    fn run(&self, x: &[f32], epilogue: Epilogue) -> (CpuStorage, Shape) {
+    fn run(&self, x: &[f32], epilogue: Epilogue<&[f32]>) -> (CpuStorage, Shape) {
         let out = kernels::linear(x, self.matrix, self.bias, epilogue);
         (
             CpuStorage::F32(out),

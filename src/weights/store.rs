@@ -163,7 +163,7 @@ impl Form {
             (Self::Packed(builder), Values::Q8 { codes, scales }) => {
                 // They are looked at on the way.
                 builder.push_q8(&codes, &scales)?;
-                if builder.least_code() == i8::MIN {
+                if builder.min_code() == i8::MIN {
                     return Err(stray());
                 }
             }

@@ -33,11 +33,11 @@ impl Function for Activation {
 }
 
 vectorized! {
-    fn apply<V>(activation: Activation, x: &mut [f32]) {
+    fn apply<V>(isa; activation: Activation, x: &mut [f32]) {
         match activation {
-            Activation::QuickGelu => map::<V>(x, Activation::QuickGelu),
-            Activation::Gelu => map::<V>(x, Activation::Gelu),
-            Activation::Relu6 => map::<V>(x, Activation::Relu6),
+            Activation::QuickGelu => map::<V>(isa, x, Activation::QuickGelu),
+            Activation::Gelu => map::<V>(isa, x, Activation::Gelu),
+            Activation::Relu6 => map::<V>(isa, x, Activation::Relu6),
         }
     }
 }
@@ -46,32 +46,32 @@ vectorized! {
 #[inline(always)]
 fn quick_gelu<V: Lanes>(x: V) -> V {
     const SLOPE: f32 = -1.702 * std::f32::consts::LOG2_E;
-    x / (V::splat(1.0) + exp2(x * V::splat(SLOPE)))
+    x / (x.same(1.0) + exp2(x * x.same(SLOPE)))
 }
 
 /// [`Activation::Gelu`] of each lane.
 #[inline(always)]
 fn gelu<V: Lanes>(x: V) -> V {
-    x * V::splat(0.5) * (V::splat(1.0) + erf(x * V::splat(std::f32::consts::FRAC_1_SQRT_2)))
+    x * x.same(0.5) * (x.same(1.0) + erf(x * x.same(std::f32::consts::FRAC_1_SQRT_2)))
 }
 
 /// [`Activation::Relu6`] of each lane: NaN becomes 0.
 #[inline(always)]
 pub fn relu6<V: Lanes>(x: V) -> V {
-    V::splat(6.0).least(V::splat(0.0).greatest(x))
+    x.same(6.0).min(x.same(0.0).max(x))
 }
 
 /// The error function to 3e-7 (Abramowitz and Stegun 7.1.26).
 #[inline(always)]
 fn erf<V: Lanes>(x: V) -> V {
     let magnitude = x.abs();
-    let t = V::splat(1.0) / magnitude.times_plus(V::splat(0.327_591_1), V::splat(1.0));
-    let mut poly = V::splat(1.061_405_4);
+    let t = x.same(1.0) / magnitude.mul_add(x.same(0.327_591_1), x.same(1.0));
+    let mut poly = x.same(1.061_405_4);
     for c in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        poly = poly.times_plus(t, V::splat(c));
+        poly = poly.mul_add(t, x.same(c));
     }
-    let tail = poly * t * exp(V::splat(0.0) - magnitude * magnitude);
-    (V::splat(1.0) - tail).with_sign_of(x)
+    let tail = poly * t * exp(x.same(0.0) - magnitude * magnitude);
+    (x.same(1.0) - tail).copysign(x)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::lanes::{Function, Lanes, WIDEST, exp, map};
+use super::lanes::{Function, Lanes, MAX_LANES, exp, map};
 use super::parallel::{self, SharedRows};
-use super::vector::{greatest, sum, vectorized};
+use super::vector::{max, sum, vectorized};
 
 /// One sequence of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ const ROWS: usize = 5;
 /// queries, `[queries, width]`.
 ///
 /// # Panics
-/// Where lengths do not match: callers are this crate's model code.
+/// If lengths do not match.
 pub fn attention(a: &Attention, out: &mut [f32]) {
     let width = a.width;
     assert!(width.is_multiple_of(a.heads) && out.len().is_multiple_of(width));
@@ -121,7 +121,7 @@ struct Head {
 
 impl Head {
     #[inline(always)]
-    fn run<V: Lanes>(&mut self, a: &Attention, index: usize, head: usize, out: &SharedRows) {
+    fn run<V: Lanes>(&mut self, isa: V::Isa, a: &Attention, index: usize, head: usize, out: &SharedRows) {
         let dim = a.width / a.heads;
         let (segment, queries) = (&a.segments[index], a.queries_of(index));
         let prefix = segment.prefix.len();
@@ -130,14 +130,14 @@ impl Head {
             seen.next_multiple_of(V::COLUMNS),
             dim.next_multiple_of(V::COLUMNS),
         );
-        self.gather::<V>(a, segment, head);
+        self.gather::<V>(isa, a, segment, head);
         self.scores.resize(ROWS * seen_columns, 0.0);
         self.mixed.resize(ROWS * dim_columns, 0.0);
         for first in queries.clone().step_by(ROWS) {
             let rows = ROWS.min(queries.end - first);
             // A tile that is not full computes its last row again.
             let asked = std::array::from_fn(|row| a.queries.at(first + row.min(rows - 1), head * dim, dim));
-            multiply::<V>(asked, &self.keys, &mut self.scores);
+            multiply::<V>(isa, asked, &self.keys, &mut self.scores);
             for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
                 let visible = match a.asking {
                     Queries::Each | Queries::Pooled => seen,
@@ -148,11 +148,11 @@ impl Head {
                 scores[visible..]
                     .iter_mut()
                     .for_each(|hidden| *hidden = f32::NEG_INFINITY);
-                softmax_lanes::<V>(scores);
+                softmax_lanes::<V>(isa, scores);
                 scores[visible..seen].fill(0.0);
             }
             let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
-            multiply::<V>(shares, &self.values, &mut self.mixed);
+            multiply::<V>(isa, shares, &self.values, &mut self.mixed);
             // SAFETY: a head's columns of a segment's queries belong to this task alone.
             let mut columns = unsafe { out.columns(first * a.width + head * dim, a.width, rows, dim) };
             for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
@@ -163,7 +163,7 @@ impl Head {
 
     /// Copies the keys, transposed, and the values that the segment sees.
     #[inline(always)]
-    fn gather<V: Lanes>(&mut self, a: &Attention, segment: &Segment, head: usize) {
+    fn gather<V: Lanes>(&mut self, isa: V::Isa, a: &Attention, segment: &Segment, head: usize) {
         let (dim, columns) = (a.width / a.heads, V::COLUMNS);
         let scale = 1.0 / (dim as f32).sqrt();
         let seen = segment.prefix.len() + segment.tokens.len();
@@ -182,7 +182,7 @@ impl Head {
                 if v.len() == columns {
                     // A few vectors: for a length that is not known, wasm's engines call a function.
                     for j in (0..columns).step_by(V::COUNT) {
-                        V::load(&v[j..]).store(&mut place[j..]);
+                        V::load(isa, &v[j..]).store(&mut place[j..]);
                     }
                 } else {
                     place[..v.len()].copy_from_slice(v);
@@ -194,18 +194,18 @@ impl Head {
 
 /// `out = a b`: `a` is `[ROWS, inner]`, `b` is `[tiles, inner, COLUMNS]`, `out` is `[ROWS, tiles * COLUMNS]`.
 #[inline(always)]
-fn multiply<V: Lanes>(a: [&[f32]; ROWS], b: &[f32], out: &mut [f32]) {
+fn multiply<V: Lanes>(isa: V::Isa, a: [&[f32]; ROWS], b: &[f32], out: &mut [f32]) {
     let (inner, columns) = (a[0].len(), out.len() / ROWS);
     let a = a.map(|row| &row[..inner]);
     for (tile, b) in b.chunks_exact(inner * V::COLUMNS).enumerate() {
         // As many vectors as a tile has columns for are used.
-        let mut sums = [[V::splat(0.0); WIDEST]; ROWS];
+        let mut sums = [[V::splat(isa, 0.0); MAX_LANES]; ROWS];
         for (i, b) in b.chunks_exact(V::COLUMNS).enumerate() {
             for (a, sums) in a.iter().zip(&mut sums) {
                 // SAFETY: `b` has `inner` rows, and each row of `a` was cut to as many values.
-                let a = V::splat(unsafe { *a.get_unchecked(i) });
+                let a = V::splat(isa, unsafe { *a.get_unchecked(i) });
                 for j in 0..V::COLUMNS / V::COUNT {
-                    sums[j] = a.times_plus(V::load(&b[j * V::COUNT..]), sums[j]);
+                    sums[j] = a.mul_add(V::load(isa, &b[j * V::COUNT..]), sums[j]);
                 }
             }
         }
@@ -218,22 +218,22 @@ fn multiply<V: Lanes>(a: [&[f32]; ROWS], b: &[f32], out: &mut [f32]) {
 }
 
 vectorized! {
-    fn run<V>(state: &mut Head, a: &Attention, segment: usize, head: usize, out: &SharedRows) {
-        state.run::<V>(a, segment, head, out);
+    fn run<V>(isa; state: &mut Head, a: &Attention, segment: usize, head: usize, out: &SharedRows) {
+        state.run::<V>(isa, a, segment, head, out);
     }
 
     /// Exponentials of a row over their sum, in place, shifted by the maximum so that none overflows.
-    pub fn softmax<V>(x: &mut [f32]) {
-        softmax_lanes::<V>(x);
+    pub fn softmax<V>(isa; x: &mut [f32]) {
+        softmax_lanes::<V>(isa, x);
     }
 }
 
 #[inline(always)]
-fn softmax_lanes<V: Lanes>(x: &mut [f32]) {
-    let max = greatest::<V>(x);
-    map::<V>(x, ExpOfDifference(max));
-    let total = sum::<V>(x, 0.0, |x| x);
-    map::<V>(x, Times(1.0 / total));
+fn softmax_lanes<V: Lanes>(isa: V::Isa, x: &mut [f32]) {
+    let max = max::<V>(isa, x);
+    map::<V>(isa, x, ExpOfDifference(max));
+    let total = sum::<V>(isa, x, 0.0, |x| x);
+    map::<V>(isa, x, Scale(1.0 / total));
 }
 
 /// `exp(x - self.0)`
@@ -243,18 +243,18 @@ struct ExpOfDifference(f32);
 impl Function for ExpOfDifference {
     #[inline(always)]
     fn of<V: Lanes>(self, x: V) -> V {
-        exp(x - V::splat(self.0))
+        exp(x - x.same(self.0))
     }
 }
 
 /// `x * self.0`
 #[derive(Clone, Copy)]
-struct Times(f32);
+struct Scale(f32);
 
-impl Function for Times {
+impl Function for Scale {
     #[inline(always)]
     fn of<V: Lanes>(self, x: V) -> V {
-        x * V::splat(self.0)
+        x * x.same(self.0)
     }
 }
 

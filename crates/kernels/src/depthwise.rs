@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::activation::relu6;
-use super::lanes::Lanes;
+use super::lanes::{BaselineIsa, Lanes};
 use super::parallel;
 use super::vector::vectorized;
 use super::window::Window;
@@ -148,10 +148,10 @@ pub fn depthwise_reference(x: &[f32], input: Extent, filters: &DepthwiseFilters)
 
 vectorized! {
     /// One row of the output.
-    fn convolve_row<V>(row: &Row, out: &mut [f32]) {
+    fn convolve_row<V>(isa; row: &Row, out: &mut [f32]) {
         match row.filters.window.side() {
-            3 => row.outputs::<V, 3>(out),
-            _ => row.outputs::<V, 5>(out),
+            3 => row.outputs::<V, 3>(isa, out),
+            _ => row.outputs::<V, 5>(isa, out),
         }
     }
 }
@@ -199,64 +199,70 @@ struct Row<'a> {
 impl Row<'_> {
     /// All outputs, for a window of side `K`: whole vectors of channels first.
     #[inline(always)]
-    fn outputs<V: Lanes, const K: usize>(&self, out: &mut [f32]) {
+    fn outputs<V: Lanes, const K: usize>(&self, isa: V::Isa, out: &mut [f32]) {
         let (whole, half) = (V::COUNT, V::Panel::COUNT);
         let mut channel = 0;
         while channel + whole <= self.filters.channels {
-            self.channels::<V, K>(channel, out);
+            self.channels::<V, K>(isa, channel, out);
             channel += whole;
         }
         while channel + half <= self.filters.channels {
-            self.channels::<V::Panel, K>(channel, out);
+            self.channels::<V::Panel, K>(isa.into(), channel, out);
             channel += half;
         }
         while channel < self.filters.channels {
-            self.channels::<f32, K>(channel, out);
+            self.channels::<f32, K>(BaselineIsa, channel, out);
             channel += 1;
         }
     }
 
     /// All outputs of the row in a vector of channels.
     #[inline(always)]
-    fn channels<V: Lanes, const K: usize>(&self, channel: usize, out: &mut [f32]) {
+    fn channels<V: Lanes, const K: usize>(&self, isa: V::Isa, channel: usize, out: &mut [f32]) {
         let window = self.filters.window;
         let inner = window.inner(self.width);
         let mut at = 0;
         while at < inner.start {
-            self.clipped::<V, K>(channel, at, out);
+            self.clipped::<V, K>(isa, channel, at, out);
             at += 1;
         }
         while at + OUTPUTS <= inner.end {
             if window.stride() == 1 {
-                self.inner::<V, K, 1>(channel, at, out);
+                self.inner::<V, K, 1>(isa, channel, at, out);
             } else {
-                self.inner::<V, K, 2>(channel, at, out);
+                self.inner::<V, K, 2>(isa, channel, at, out);
             }
             at += OUTPUTS;
         }
         while at < window.outputs(self.width) {
-            self.clipped::<V, K>(channel, at, out);
+            self.clipped::<V, K>(isa, channel, at, out);
             at += 1;
         }
     }
 
     /// Outputs from `at` on whose windows lie within the row, for stride `S`.
     #[inline(always)]
-    fn inner<V: Lanes, const K: usize, const S: usize>(&self, channel: usize, at: usize, out: &mut [f32]) {
+    fn inner<V: Lanes, const K: usize, const S: usize>(
+        &self,
+        isa: V::Isa,
+        channel: usize,
+        at: usize,
+        out: &mut [f32],
+    ) {
         let channels = self.filters.channels;
         let start = at * S - self.filters.window.padding(self.width).0;
-        let mut sums = [V::load(&self.filters.bias[channel..]); OUTPUTS];
+        let mut sums = [V::load(isa, &self.filters.bias[channel..]); OUTPUTS];
         for (ky, row) in self.rows[..K].iter().enumerate() {
             // One check for all loads: of the last input of the last window.
             let row = &row[start * channels + channel..][..((OUTPUTS - 1) * S + K - 1) * channels + V::COUNT];
             for kx in 0..K {
-                let weights = V::load(&self.filters.weights[(ky * K + kx) * channels + channel..]);
+                let weights = V::load(isa, &self.filters.weights[(ky * K + kx) * channels + channel..]);
                 for (i, sum) in sums.iter_mut().enumerate() {
                     let place = (i * S + kx) * channels;
                     // SAFETY: i < OUTPUTS and kx < K, so the place is at most the last input's, whose whole
                     // vector the slice was just checked to hold.
                     let x = unsafe { row.get_unchecked(place..place + V::COUNT) };
-                    *sum = V::load(x).times_plus(weights, *sum);
+                    *sum = V::load(isa, x).mul_add(weights, *sum);
                 }
             }
         }
@@ -267,14 +273,14 @@ impl Row<'_> {
 
     /// The output `at`, whose window need not lie within the row.
     #[inline(always)]
-    fn clipped<V: Lanes, const K: usize>(&self, channel: usize, at: usize, out: &mut [f32]) {
+    fn clipped<V: Lanes, const K: usize>(&self, isa: V::Isa, channel: usize, at: usize, out: &mut [f32]) {
         let channels = self.filters.channels;
         let (taps, first) = self.filters.window.covered(at, self.width);
-        let mut sum = V::load(&self.filters.bias[channel..]);
+        let mut sum = V::load(isa, &self.filters.bias[channel..]);
         for (ky, row) in self.rows[..K].iter().enumerate() {
             for (i, kx) in taps.clone().enumerate() {
-                let weights = V::load(&self.filters.weights[(ky * K + kx) * channels + channel..]);
-                sum = V::load(&row[(first + i) * channels + channel..]).times_plus(weights, sum);
+                let weights = V::load(isa, &self.filters.weights[(ky * K + kx) * channels + channel..]);
+                sum = V::load(isa, &row[(first + i) * channels + channel..]).mul_add(weights, sum);
             }
         }
         relu6(sum).store(&mut out[at * channels + channel..]);

@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::activation::Activation;
-use super::arch::{self, Kernel};
 use super::depthwise::{DepthwiseFilters, Extent, InputRows};
+use super::dispatch::{self, Kernel};
 use super::epilogue::Epilogue;
 use super::linear::{Pointwise, linear_into};
 use super::parallel;
@@ -39,7 +39,7 @@ impl InvertedResidual<'_> {
     /// # Panics
     /// Where lengths do not match: callers are this workspace's model code.
     pub fn forward(&self, x: &[f32], input: Extent, means: Option<&mut [f32]>) -> Vec<f32> {
-        self.forward_with(arch::best(), x, input, means)
+        self.forward_with(dispatch::best(), x, input, means)
     }
 
     /// [`Self::forward`] by a given implementation of the products.
@@ -200,7 +200,7 @@ impl WideRows {
 
 vectorized! {
     /// Adds up the channels of all pixels.
-    fn add_pixels<V>(pixels: &[f32], sums: &mut [f32]) {
+    fn add_pixels<V>(_isa; pixels: &[f32], sums: &mut [f32]) {
         for pixel in pixels.chunks_exact(sums.len()) {
             for (sum, value) in sums.iter_mut().zip(pixel) {
                 *sum += value;

@@ -9,44 +9,47 @@ mod activation;
 mod allocator;
 mod arch;
 mod attention;
-mod codes;
 #[cfg(feature = "counting-allocator")]
 mod counting_allocator;
 mod depthwise;
+mod dispatch;
 mod epilogue;
 mod error;
 mod inverted_residual;
 mod lanes;
-mod lay;
+mod layout;
 mod linear;
 mod norm;
+mod outliers;
 mod pack;
 mod parallel;
 mod quantize;
+mod quantized_rows;
 pub mod resample;
 mod stem;
+mod transpose_pack;
 mod vector;
 mod window;
 
 pub use activation::Activation;
 pub use allocator::LineAligned;
-pub use arch::{Kernel, available};
 pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
 #[cfg(feature = "counting-allocator")]
 pub use counting_allocator::CountingAllocator;
 pub use depthwise::{DepthwiseFilters, Extent, depthwise, depthwise_reference};
+pub use dispatch::{KERNEL_VARIABLE, Kernel, available, requested};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
 pub use inverted_residual::InvertedResidual;
+pub use layout::{CodeRange, Q4_GROUP};
 pub use linear::{Pointwise, linear, linear_with};
 pub use norm::layer_norm;
-pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder, Q4_GROUP};
+pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder};
 pub use parallel::{map_on_pool, on_pool, threads};
-pub use quantize::CodeRange;
 pub use stem::{StemFilters, stem, stem_reference};
 pub use window::Window;
 
-/// Name of the implementation in use, such as `avx512-vnni` or `relaxed-simd`.
+/// Name of the kernel in use, such as `avx512-vnni` or `relaxed-simd`.
 pub fn backend() -> &'static str {
-    arch::best().name
+    dispatch::best().name
 }

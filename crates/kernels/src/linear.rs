@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::arch::{self, Kernel, MOST_SUMS, Tile};
-use super::codes::Codes;
-use super::epilogue::{Epilogue, Finisher, Sums};
-use super::pack::{PANEL, PackedMatrix};
+use super::dispatch::{self, Kernel, Tile};
+use super::epilogue::{Epilogue, OutputWriter, Sums};
+use super::layout::{MAX_TILE_SUMS, PANEL};
+use super::pack::PackedMatrix;
 use super::parallel::{self, SharedRows};
+use super::quantized_rows::QuantizedRows;
 use super::vector::vectorized;
 
 /// Panels that stay together when a product is split over threads: some implementations multiply as many at once.
@@ -18,9 +19,9 @@ const TOGETHER: usize = 4;
 /// the result does not depend on the number of threads.
 ///
 /// # Panics
-/// Where lengths do not match: callers are this crate's model code.
-pub fn linear(x: &[f32], w: &PackedMatrix, bias: Option<&[f32]>, epilogue: Epilogue) -> Vec<f32> {
-    linear_with(arch::best(), x, w, bias, epilogue)
+/// If lengths do not match.
+pub fn linear(x: &[f32], w: &PackedMatrix, bias: Option<&[f32]>, epilogue: Epilogue<&[f32]>) -> Vec<f32> {
+    linear_with(dispatch::best(), x, w, bias, epilogue)
 }
 
 /// [`linear`] by a given implementation.
@@ -29,7 +30,7 @@ pub fn linear_with(
     x: &[f32],
     w: &PackedMatrix,
     bias: Option<&[f32]>,
-    epilogue: Epilogue,
+    epilogue: Epilogue<&[f32]>,
 ) -> Vec<f32> {
     let (n, k) = (w.n(), w.k());
     assert!(x.len().is_multiple_of(k) && bias.is_none_or(|b| b.len() == n));
@@ -37,20 +38,20 @@ pub fn linear_with(
     if let Epilogue::Residual(residual) = epilogue {
         assert_eq!(residual.len(), length);
     }
-    let codes = Codes::of(x, k, kernel);
+    let codes = QuantizedRows::of(x, k, kernel);
     let mut out = Vec::with_capacity(length);
-    let finisher = Finisher {
-        coded: &codes.rows,
+    let writer = OutputWriter {
+        params: &codes.params,
         w,
         bias,
         epilogue,
         out: SharedRows::uninit(&mut out.spare_capacity_mut()[..length]),
     };
     let units = w.panels().div_ceil(TOGETHER);
-    let cost = codes.rows.len() * TOGETHER * PANEL * k;
+    let cost = codes.params.len() * TOGETHER * PANEL * k;
     parallel::ranges(units, cost, |units| {
         let end = w.panels().min(units.end * TOGETHER);
-        multiply(kernel, &codes, units.start * TOGETHER..end, &finisher);
+        multiply(kernel, &codes, units.start * TOGETHER..end, &writer);
     });
     // SAFETY: the ranges hold every panel, and each wrote its outputs of every row: all of `length`.
     unsafe { out.set_len(length) };
@@ -67,51 +68,67 @@ pub struct Pointwise<'a> {
 }
 
 /// [`linear_with`] by one thread, into `out`.
-pub(crate) fn linear_into(kernel: &Kernel, x: &[f32], w: Pointwise, epilogue: Epilogue, out: &mut [f32]) {
+pub(crate) fn linear_into(
+    kernel: &Kernel,
+    x: &[f32],
+    w: Pointwise,
+    epilogue: Epilogue<&[f32]>,
+    out: &mut [f32],
+) {
     let (n, k) = (w.matrix.n(), w.matrix.k());
     assert!(x.len().is_multiple_of(k) && w.bias.len() == n && out.len() == x.len() / k * n);
-    let codes = Codes::of_part(x, k, kernel);
-    let finisher = Finisher {
-        coded: &codes.rows,
+    let codes = QuantizedRows::of_part(x, k, kernel);
+    let writer = OutputWriter {
+        params: &codes.params,
         w: w.matrix,
         bias: Some(w.bias),
         epilogue,
         out: SharedRows::new(out),
     };
-    multiply(kernel, &codes, 0..w.matrix.panels(), &finisher);
+    multiply(kernel, &codes, 0..w.matrix.panels(), &writer);
 }
 
 /// Computes the outputs of some panels for all rows.
-fn multiply(kernel: &Kernel, codes: &Codes, panels: Range<usize>, finisher: &Finisher) {
-    let w = finisher.w;
-    let mut scratch = Vec::new();
-    let mut sums = [[0; PANEL]; MOST_SUMS];
+fn multiply(kernel: &Kernel, codes: &QuantizedRows, panels: Range<usize>, writer: &OutputWriter) {
+    let w = writer.w;
+    let (mut scratch, mut weights_of_groups) = (Vec::new(), Vec::new());
+    let (mut sums, mut high_sums) = ([[0; PANEL]; MAX_TILE_SUMS], [[0; PANEL]; MAX_TILE_SUMS]);
     for first in panels.clone().step_by(kernel.panels) {
         let panels = first..panels.end.min(first + kernel.panels);
         let weights = w.expanded(first, panels.len(), &mut scratch);
-        for (rows, codes) in codes.tiles() {
-            let tile = Tile::new(codes, weights, rows.len(), panels.len(), w.groups());
+        for tile_rows in codes.tiles() {
+            let size = (tile_rows.rows.len(), panels.len());
+            let tile = Tile::new(tile_rows.codes, weights, size.0, size.1, w.groups());
             kernel.dot(&tile, &mut sums);
+            tile_rows.outliers.add_to(
+                kernel,
+                size,
+                weights,
+                &mut weights_of_groups,
+                &mut sums,
+                &mut high_sums,
+            );
             let sums = Sums {
                 sums: &sums,
-                rows,
+                rows: tile_rows.rows,
                 panels: panels.clone(),
             };
-            store(finisher, &sums);
+            store(writer, &sums);
         }
     }
 }
 
 vectorized! {
-    fn store<V>(finisher: &Finisher, sums: &Sums) {
-        finisher.store::<V::Panel>(sums);
+    fn store<V>(isa; writer: &OutputWriter, sums: &Sums) {
+        writer.store::<V::Panel>(isa.into(), sums);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::activation::Activation;
-    use super::super::pack::{Bits, Q4_GROUP};
+    use super::super::layout::Q4_GROUP;
+    use super::super::pack::Bits;
     use super::*;
 
     /// A product in f64 from the integers that were pushed.

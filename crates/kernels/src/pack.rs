@@ -4,22 +4,14 @@
 //! bytes run `[k / GROUP][output][GROUP inputs]`, so that one load gives several outputs their next few
 //! inputs and meets one splatted group of activations. Outputs and inputs are padded with zeros.
 
-use super::arch::lay;
-use super::lay::{Laid, lay_row, least, sum};
+use super::layout::{GROUP, MAX_INPUTS, PANEL, Q4_GROUP};
+use super::transpose_pack::{self, PackStats, pack_row, sum};
 use crate::{Error, Result};
 
-/// Outputs in a panel.
-pub const PANEL: usize = 8;
-/// Inputs that lie side by side for one output: what one lane of a product sums.
-#[cfg(all(target_arch = "wasm32", not(feature = "relaxed-simd")))]
-pub const GROUP: usize = 2;
-/// Inputs that lie side by side for one output: what one lane of a product sums.
-#[cfg(not(all(target_arch = "wasm32", not(feature = "relaxed-simd"))))]
-pub const GROUP: usize = 4;
-/// Most inputs: every product's sum then fits 32 bits, whatever the codes.
-pub const MOST_INPUTS: usize = 8192;
-/// Inputs that share one multiplier in a 4-bit matrix.
-pub const Q4_GROUP: usize = 32;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::arch::wasm_transpose_pack::transpose_pack;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+use super::transpose_pack::transpose_pack;
 
 /// How many bits a packed weight takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +52,7 @@ impl PackedMatrix {
         if n == 0 || k == 0 {
             return Err(unfit("a side is zero"));
         }
-        if k > MOST_INPUTS {
+        if k > MAX_INPUTS {
             return Err(unfit("it has more than 8192 inputs"));
         }
         if bits == Bits::Q4 && !k.is_multiple_of(Q4_GROUP) {
@@ -91,7 +83,7 @@ impl PackedMatrix {
                 sums: vec![0; panels * PANEL],
             },
             rows: 0,
-            least: 0,
+            min: 0,
         })
     }
 
@@ -186,7 +178,7 @@ impl PackedMatrix {
 pub struct PackedMatrixBuilder {
     matrix: PackedMatrix,
     rows: usize,
-    least: i8,
+    min: i8,
 }
 
 impl PackedMatrixBuilder {
@@ -238,24 +230,24 @@ impl PackedMatrixBuilder {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
             let count = (PANEL - output).min(left.len() / k);
             let (rows, rest) = left.split_at(count * k);
-            let laid = if count == PANEL && k.is_multiple_of(GROUP) {
+            let stats = if count == PANEL && k.is_multiple_of(GROUP) {
                 let data = &mut self.matrix.data;
-                let laid = lay(rows, &mut data.spare_capacity_mut()[..bytes]);
+                let stats = transpose_pack(rows, &mut data.spare_capacity_mut()[..bytes]);
                 // SAFETY: there is room for the panel, which comes next, and all of it was just written.
                 unsafe { data.set_len(data.len() + bytes) };
-                laid
+                stats
             } else {
                 let panel = self.panel(panel, bytes);
                 let mut sums = [0; PANEL];
                 for (i, row) in rows.chunks_exact(k).enumerate() {
-                    lay_row(row, output + i, panel);
+                    pack_row(row, output + i, panel);
                     sums[i] = sum(row);
                 }
-                let least = least(rows);
-                Laid { sums, least }
+                let min = transpose_pack::min(rows);
+                PackStats { sums, min }
             };
-            self.least = self.least.min(laid.least);
-            self.matrix.sums[self.rows..][..count].copy_from_slice(&laid.sums[..count]);
+            self.min = self.min.min(stats.min);
+            self.matrix.sums[self.rows..][..count].copy_from_slice(&stats.sums[..count]);
             self.rows += count;
             left = rest;
         }
@@ -317,8 +309,8 @@ impl PackedMatrixBuilder {
     }
 
     /// Smallest 8-bit code of those pushed, or zero.
-    pub fn least_code(&self) -> i8 {
-        self.least
+    pub fn min_code(&self) -> i8 {
+        self.min
     }
 
     /// The packed matrix, once every row is in.

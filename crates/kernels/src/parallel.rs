@@ -13,13 +13,13 @@ use rayon::Yield;
 use rayon::prelude::*;
 
 /// Multiply-accumulates below which handing work to another thread costs more than it saves.
-const WORTH_SPLITTING: usize = 1 << 19;
+const MIN_SPLIT_COST: usize = 1 << 19;
 /// Ranges a thread: a few, so that a slow thread does not hold up the rest.
-const RANGES_A_THREAD: usize = 4;
+const RANGES_PER_THREAD: usize = 4;
 
-/// How often a thread without work looks for some before it goes to sleep, while more is expected: some
-/// milliseconds. In a browser longer, since every part costs tenths of a millisecond once it sleeps.
-const PATIENCE: usize = if cfg!(target_family = "wasm") {
+/// Times that a thread without work looks for some before it sleeps, while more is expected: some milliseconds.
+/// In a browser longer, since every part costs tenths of a millisecond once the thread sleeps.
+const IDLE_YIELDS: usize = if cfg!(target_family = "wasm") {
     1 << 17
 } else {
     1 << 14
@@ -42,14 +42,14 @@ pub fn on_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         work()
     } else {
         rayon::scope(|_| {
-            let _awake = Awake::new();
+            let _guard = KeepPoolAwake::new();
             work()
         })
     }
 }
 
-/// What `work` makes of each job, in their order, side by side as far as there are threads. What a job splits
-/// over threads itself is then split only where one has nothing else to do.
+/// The results of `work` for each job, in the order of the jobs, which run in parallel as far as there are threads.
+/// Work that a job splits over threads itself is then split only where a thread has nothing else to do.
 pub fn map_on_pool<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Send + Sync) -> Vec<R> {
     if threads() == 1 {
         jobs.into_iter().map(work).collect()
@@ -61,9 +61,9 @@ pub fn map_on_pool<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Send 
 /// Keeps the pool's other threads from sleeping between the parts of one computation, as they would
 /// after less than a microsecond: a hundred times an image, and where the machine is a virtual one it
 /// takes longer to wake them than to compute their part.
-struct Awake(Arc<AtomicBool>);
+struct KeepPoolAwake(Arc<AtomicBool>);
 
-impl Awake {
+impl KeepPoolAwake {
     fn new() -> Self {
         let wanted = Arc::new(AtomicBool::new(true));
         let (awake, own) = (Self(wanted.clone()), rayon::current_thread_index());
@@ -72,7 +72,7 @@ impl Awake {
                 return;
             }
             let mut idle = 0;
-            while idle < PATIENCE && wanted.load(Ordering::Relaxed) {
+            while idle < IDLE_YIELDS && wanted.load(Ordering::Relaxed) {
                 idle = match rayon::yield_now() {
                     Some(Yield::Executed) => 0,
                     _ => idle + 1,
@@ -85,7 +85,7 @@ impl Awake {
     }
 }
 
-impl Drop for Awake {
+impl Drop for KeepPoolAwake {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }
@@ -95,8 +95,8 @@ impl Drop for Awake {
 /// multiply-accumulates.
 pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
     let threads = threads();
-    let parts = (threads * RANGES_A_THREAD).min(count);
-    if threads == 1 || parts < 2 || count.saturating_mul(cost) < WORTH_SPLITTING {
+    let parts = (threads * RANGES_PER_THREAD).min(count);
+    if threads == 1 || parts < 2 || count.saturating_mul(cost) < MIN_SPLIT_COST {
         return work(0..count);
     }
     (0..parts)
@@ -106,7 +106,7 @@ pub fn ranges(count: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
 
 /// Calls `work` with each job; `cost` is what one takes, in values looked at.
 pub fn each<J: Send>(jobs: Vec<J>, cost: usize, work: impl Fn(J) + Send + Sync) {
-    if threads() == 1 || jobs.len().saturating_mul(cost) < WORTH_SPLITTING / 32 {
+    if threads() == 1 || jobs.len().saturating_mul(cost) < MIN_SPLIT_COST / 32 {
         jobs.into_iter().for_each(work);
     } else {
         jobs.into_par_iter().for_each(work);

@@ -1,4 +1,4 @@
-//! The sums of a resampled picture: bytes times fixed-point weights, exactly, in 32 bits.
+//! The sums of a resampled image: bytes times fixed-point weights, exactly, in 32 bits.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ vectorized! {
     ///
     /// # Panics
     /// Where lengths do not match.
-    pub fn across<V>(row: &[u8], start: usize, taps: &[Taps], out: &mut [u8]) {
+    pub fn across<V>(_isa; row: &[u8], start: usize, taps: &[Taps], out: &mut [u8]) {
         for (pixel, taps) in taps.iter().enumerate() {
             let source = &row[3 * (taps.first - start)..][..3 * taps.weights.len() + 1];
             // Four sums, as many as a vector has: the last is written over by the next pixel's.
@@ -60,7 +60,7 @@ vectorized! {
     ///
     /// # Panics
     /// Where lengths do not match.
-    pub fn down<V>(rows: &[u8], weights: &[i32], sums: &mut [i32], out: &mut [u8]) {
+    pub fn down<V>(_isa; rows: &[u8], weights: &[i32], sums: &mut [i32], out: &mut [u8]) {
         sums.fill(HALF);
         for (weight, row) in weights.iter().zip(rows.chunks_exact(out.len())) {
             for (sum, byte) in sums.iter_mut().zip(row) {

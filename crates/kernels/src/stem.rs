@@ -5,7 +5,7 @@
 
 use super::activation::relu6;
 use super::depthwise::Extent;
-use super::lanes::Lanes;
+use super::lanes::{BaselineIsa, Lanes};
 use super::parallel;
 use super::vector::vectorized;
 use super::window::Window;
@@ -118,18 +118,18 @@ pub fn stem_reference(planes: &[f32], (height, width): (usize, usize), filters: 
 
 vectorized! {
     /// Row `y` of the output.
-    fn convolve_row<V>(row: &Row, out: &mut [f32]) {
+    fn convolve_row<V>(isa; row: &Row, out: &mut [f32]) {
         let mut channel = 0;
         while channel + VECTORS * V::COUNT <= row.filters.channels {
-            row.channels::<V, VECTORS>(channel, out);
+            row.channels::<V, VECTORS>(isa, channel, out);
             channel += VECTORS * V::COUNT;
         }
         while channel + V::Panel::COUNT <= row.filters.channels {
-            row.channels::<V::Panel, 1>(channel, out);
+            row.channels::<V::Panel, 1>(isa.into(), channel, out);
             channel += V::Panel::COUNT;
         }
         while channel < row.filters.channels {
-            row.channels::<f32, 1>(channel, out);
+            row.channels::<f32, 1>(BaselineIsa, channel, out);
             channel += 1;
         }
     }
@@ -147,16 +147,16 @@ struct Row<'a> {
 impl Row<'_> {
     /// All outputs of the row in `N` vectors of channels.
     #[inline(always)]
-    fn channels<V: Lanes, const N: usize>(&self, channel: usize, out: &mut [f32]) {
+    fn channels<V: Lanes, const N: usize>(&self, isa: V::Isa, channel: usize, out: &mut [f32]) {
         let inner = self.filters.window.inner(self.width);
         let outputs = self.filters.window.outputs(self.width);
         let mut at = 0;
         while at < outputs {
             if inner.contains(&at) && at + OUTPUTS <= inner.end {
-                self.outputs::<V, N, OUTPUTS>(channel, at, out);
+                self.outputs::<V, N, OUTPUTS>(isa, channel, at, out);
                 at += OUTPUTS;
             } else {
-                self.outputs::<V, N, 1>(channel, at, out);
+                self.outputs::<V, N, 1>(isa, channel, at, out);
                 at += 1;
             }
         }
@@ -164,14 +164,20 @@ impl Row<'_> {
 
     /// `M` outputs from `at` on; the window of a single one need not lie within the row.
     #[inline(always)]
-    fn outputs<V: Lanes, const N: usize, const M: usize>(&self, channel: usize, at: usize, out: &mut [f32]) {
+    fn outputs<V: Lanes, const N: usize, const M: usize>(
+        &self,
+        isa: V::Isa,
+        channel: usize,
+        at: usize,
+        out: &mut [f32],
+    ) {
         let (window, channels) = (self.filters.window, self.filters.channels);
         let (rows, first_row) = window.covered(self.y, self.height);
         let (columns, first_column) = window.covered(at, self.width);
-        let mut sums = [[V::splat(0.0); N]; M];
+        let mut sums = [[V::splat(isa, 0.0); N]; M];
         for sums in &mut sums {
             for (n, sum) in sums.iter_mut().enumerate() {
-                *sum = V::load(&self.filters.bias[channel + n * V::COUNT..]);
+                *sum = V::load(isa, &self.filters.bias[channel + n * V::COUNT..]);
             }
         }
         let reach = (M - 1) * window.stride() + columns.len();
@@ -184,9 +190,9 @@ impl Row<'_> {
                 for (i, kx) in columns.clone().enumerate() {
                     let weights = &weights[kx * channels + channel..][..N * V::COUNT];
                     for (m, sums) in sums.iter_mut().enumerate() {
-                        let x = V::splat(inputs[m * window.stride() + i]);
+                        let x = V::splat(isa, inputs[m * window.stride() + i]);
                         for (n, sum) in sums.iter_mut().enumerate() {
-                            *sum = x.times_plus(V::load(&weights[n * V::COUNT..]), *sum);
+                            *sum = x.mul_add(V::load(isa, &weights[n * V::COUNT..]), *sum);
                         }
                     }
                 }

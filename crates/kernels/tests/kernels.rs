@@ -1,4 +1,4 @@
-//! Every implementation of the product that this machine has, by name, against its scalar twin; the
+//! Every implementation of the product that this machine has, by name, against its scalar reference; the
 //! same file runs natively and, through wasm-bindgen-test, in a browser.
 
 use std::ops::Range;
@@ -99,12 +99,12 @@ fn case(rows: usize, n: usize, k: usize, seed: u64, packed: PackedMatrix, dense:
     }
 }
 
-fn product(kernel: &Kernel, case: &Case, epilogue: Epilogue) -> Vec<f32> {
+fn product(kernel: &Kernel, case: &Case, epilogue: Epilogue<&[f32]>) -> Vec<f32> {
     linear_with(kernel, &case.x, &case.packed, Some(&case.bias), epilogue)
 }
 
 /// The product in f64 on the given activations.
-fn reference(case: &Case) -> Vec<f64> {
+fn exact(case: &Case) -> Vec<f64> {
     let k = case.packed.k();
     let output = |x: &[f32], w: &[f64]| x.iter().zip(w).map(|(&x, w)| f64::from(x) * w).sum::<f64>();
     let row = |x| {
@@ -116,25 +116,25 @@ fn reference(case: &Case) -> Vec<f64> {
     case.x.chunks_exact(k).flat_map(row).collect()
 }
 
-fn equals_twin(case: &Case) -> Result<(), TestCaseError> {
+fn equals_reference(case: &Case) -> Result<(), TestCaseError> {
     let residual: Vec<f32> = noise(9, case.rows * case.packed.n()).collect();
     let epilogues = [
         Epilogue::None,
         Epilogue::Activation(Activation::QuickGelu),
         Epilogue::Activation(Activation::Gelu),
-        Epilogue::Residual(&residual),
+        Epilogue::Residual(residual.as_slice()),
     ];
     for kernel in available() {
         for epilogue in epilogues {
             let (got, want) = (
                 product(kernel, case, epilogue),
-                product(&kernel.twin(), case, epilogue),
+                product(&kernel.reference(), case, epilogue),
             );
             for (i, (got, want)) in got.iter().zip(&want).enumerate() {
                 let same = got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan());
                 prop_assert!(
                     same,
-                    "{}: output {i} is {got}, its twin gives {want} ({epilogue:?})",
+                    "{}: output {i} is {got}, its reference gives {want} ({epilogue:?})",
                     kernel.name
                 );
             }
@@ -143,8 +143,8 @@ fn equals_twin(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn near_reference(case: &Case, most: f64) -> Result<(), TestCaseError> {
-    let want = reference(case);
+fn near_exact(case: &Case, most: f64) -> Result<(), TestCaseError> {
+    let want = exact(case);
     let norm = want.iter().map(|w| w * w).sum::<f64>().sqrt();
     for kernel in available() {
         let got = product(kernel, case, Epilogue::None);
@@ -170,7 +170,7 @@ fn outputs() -> impl Strategy<Value = usize> {
 }
 
 #[run]
-fn eight_bit_products_equal_their_scalar_twin() {
+fn eight_bit_products_equal_their_scalar_reference() {
     let shapes = (
         prop_oneof![1usize..8, 49usize..52],
         outputs(),
@@ -178,12 +178,12 @@ fn eight_bit_products_equal_their_scalar_twin() {
         any::<u64>(),
     );
     property(96, shapes, |(rows, n, k, seed)| {
-        equals_twin(&eight_bits(rows, n, k, seed))
+        equals_reference(&eight_bits(rows, n, k, seed))
     });
 }
 
 #[run]
-fn four_bit_products_equal_their_scalar_twin() {
+fn four_bit_products_equal_their_scalar_reference() {
     let shapes = (
         prop_oneof![1usize..8, 49usize..52],
         outputs(),
@@ -191,20 +191,20 @@ fn four_bit_products_equal_their_scalar_twin() {
         any::<u64>(),
     );
     property(48, shapes, |(rows, n, groups, seed)| {
-        equals_twin(&four_bits(rows, n, groups * Q4_GROUP, seed))
+        equals_reference(&four_bits(rows, n, groups * Q4_GROUP, seed))
     });
 }
 
 #[run]
-fn products_that_threads_share_equal_their_scalar_twin() {
-    equals_twin(&eight_bits(50, 770, 768, 1)).unwrap();
-    equals_twin(&four_bits(50, 257, 768, 2)).unwrap();
+fn products_that_threads_share_equal_their_scalar_reference() {
+    equals_reference(&eight_bits(50, 770, 768, 1)).unwrap();
+    equals_reference(&four_bits(50, 257, 768, 2)).unwrap();
 }
 
 #[run]
 fn products_are_near_the_exact_ones() {
-    near_reference(&eight_bits(50, 96, 768, 3), 0.02).unwrap();
-    near_reference(&four_bits(51, 96, 768, 4), 0.02).unwrap();
+    near_exact(&eight_bits(50, 96, 768, 3), 0.02).unwrap();
+    near_exact(&four_bits(51, 96, 768, 4), 0.02).unwrap();
 }
 
 #[run]
@@ -221,13 +221,13 @@ fn extremes_neither_saturate_nor_overflow() {
             dense,
             bias: vec![0.0; n],
         };
-        equals_twin(&case).unwrap();
-        near_reference(&case, 1e-3).unwrap();
+        equals_reference(&case).unwrap();
+        near_exact(&case, 1e-3).unwrap();
     }
 }
 
 #[run]
-fn rows_laid_together_are_as_laid_one_by_one() {
+fn rows_packed_together_are_as_packed_one_by_one() {
     let shapes = (
         1usize..35,
         prop_oneof![1usize..70, (1usize..9).prop_map(|k| 16 * k)],
@@ -246,8 +246,8 @@ fn rows_laid_together_are_as_laid_one_by_one() {
             for row in codes.chunks_exact(k) {
                 single.push_q8(row, &[1.0]).unwrap();
             }
-            let least = codes.iter().fold(0, |least, &code| least.min(code));
-            prop_assert_eq!((together.least_code(), single.least_code()), (least, least));
+            let min = codes.iter().fold(0, |min, &code| min.min(code));
+            prop_assert_eq!((together.min_code(), single.min_code()), (min, min));
             prop_assert_eq!(together.finish().unwrap(), single.finish().unwrap());
             Ok(())
         },
@@ -259,7 +259,7 @@ fn values_that_are_not_finite_do_no_harm() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
         let mut case = eight_bits(7, 17, 65, 5);
         case.x[70] = bad;
-        equals_twin(&case).unwrap();
+        equals_reference(&case).unwrap();
         let clean: Vec<f32> = product(&available()[0], &case, Epilogue::None);
         assert!(
             clean[..17].iter().all(|y| y.is_finite()),

@@ -3,29 +3,42 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::super::pack::PANEL;
-use super::super::quantize::CodeRange;
-use super::{Kernel, Tile};
+use super::super::dispatch::{Kernel, Product, Tile};
+use super::super::layout::{CodeRange, PANEL};
 
-/// What this machine has, the fastest first.
+/// NEON, which every 64-bit Arm processor has.
+#[derive(Debug, Clone, Copy)]
+pub struct Neon;
+
+/// NEON with the dotprod extension; exists only where the processor has it.
+#[derive(Debug, Clone, Copy)]
+pub struct DotProd(());
+
+impl DotProd {
+    /// A token if this processor has the extension.
+    pub fn detect() -> Option<Self> {
+        std::arch::is_aarch64_feature_detected!("dotprod").then_some(Self(()))
+    }
+}
+
+/// The kernels that this machine can run, the fastest first.
 pub fn available() -> impl Iterator<Item = Kernel> {
-    let dotprod = Kernel {
+    let dotprod = DotProd::detect().map(|token| Kernel {
         name: "neon-dotprod",
         range: CodeRange::S8,
         // Thirty-two registers hold far more sums than are needed to hide latency.
         rows: 8,
         panels: 16,
-        dot: dot_sdot,
-    };
+        product: Product::DotProd(token),
+    });
     let neon = Kernel {
         name: "neon",
         range: CodeRange::S8,
         rows: 6,
         panels: 24,
-        dot: dot_neon,
+        product: Product::Neon(Neon),
     };
-    let has_dotprod = std::arch::is_aarch64_feature_detected!("dotprod");
-    has_dotprod.then_some(dotprod).into_iter().chain([neon])
+    dotprod.into_iter().chain([neon])
 }
 
 /// `sums + weights · codes` in groups of four. The intrinsic is not stable, the instruction is.
@@ -50,12 +63,13 @@ fn sdot(mut sums: int32x4_t, weights: int8x16_t, codes: int8x16_t) -> int32x4_t 
 /// sums of those vectors.
 macro_rules! kernel {
     (
-        $dot:ident, $rows:ident, $features:literal, $load:ident $count:literal, $splat:expr, $accumulate:expr,
+        $(#[$meta:meta])* $dot:ident($token:ty), $rows:ident, $features:literal, $load:ident $count:literal, $splat:expr, $accumulate:expr,
         $sums:expr, $($n:literal)*
     ) => {
-        fn $dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+        $(#[$meta])*
+        pub fn $dot(_: $token, tile: &Tile, sums: &mut [[i32; PANEL]]) {
             match tile.rows {
-                // SAFETY: a kernel of this file is only built where its features were detected.
+                // SAFETY: the caller's token proves that the machine has the features.
                 $($n => unsafe { $rows::<$n>(tile, sums) },)*
                 rows => unreachable!("a tile of {rows} rows"),
             }
@@ -101,12 +115,14 @@ macro_rules! kernel {
 }
 
 kernel!(
-    dot_sdot, sdot_rows, "neon,dotprod", vld1q_s8 2, |code| vreinterpretq_s8_s32(vdupq_n_s32(code)),
+    /// The product by `sdot`: [`Kernel::dot`].
+    dot_sdot(DotProd), sdot_rows, "neon,dotprod", vld1q_s8 2, |code| vreinterpretq_s8_s32(vdupq_n_s32(code)),
     |acc, weights, code| sdot(acc, weights, code), |acc| acc, 1 2 3 4 5 6 7 8
 );
 // A vector of sums has two halves of each: 128 * 128 fits sixteen bits, two of them do not.
 kernel!(
-    dot_neon, neon_rows, "neon", vld1_s8 4, |code| vreinterpret_s8_s32(vdup_n_s32(code)),
+    /// The product by NEON: [`Kernel::dot`].
+    dot_neon(Neon), neon_rows, "neon", vld1_s8 4, |code| vreinterpret_s8_s32(vdup_n_s32(code)),
     |acc, weights, code| vpadalq_s16(acc, vmull_s8(weights, code)),
     |acc: [int32x4_t; 4]| [vpaddq_s32(acc[0], acc[1]), vpaddq_s32(acc[2], acc[3])], 1 2 3 4 5 6
 );

@@ -1,15 +1,15 @@
-//! Plain Rust: what every other implementation must equal bit for bit.
+//! The scalar reference in plain Rust, which every other kernel equals bit for bit.
 
-use super::super::pack::{GROUP, PANEL};
-use super::super::quantize::CodeRange;
-use super::{Code, Kernel, Tile};
+use super::super::dispatch::{Kernel, Product, Tile};
+use super::super::layout::{Code, CodeRange, GROUP, PANEL};
 
+/// The reference as a kernel.
 pub const KERNEL: Kernel = Kernel {
     name: "scalar",
     range: CodeRange::U7,
     rows: 4,
     panels: 1,
-    dot,
+    product: Product::Scalar,
 };
 
 /// A code's value: bytes are signed or not as the range says.
@@ -21,7 +21,7 @@ fn value(code: Code, range: CodeRange) -> i32 {
     }
 }
 
-/// Sums of products, one at a time.
+/// The product of a tile, one product of a weight and a code at a time: [`Kernel::dot`].
 pub fn dot(tile: &Tile, range: CodeRange, sums: &mut [[i32; PANEL]]) {
     let panel_bytes = tile.groups * PANEL * GROUP;
     for row in 0..tile.rows {

@@ -6,9 +6,9 @@
 use core::arch::wasm32::*;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
-use super::super::lanes::{Lanes, MAGIC, MAGIC_BITS};
-use super::super::quantize::{CODES, CodeRange};
-use super::Code;
+use super::super::lanes::{BaselineIsa, Lanes, MAGIC, MAGIC_BITS};
+use super::super::layout::{Code, CodeRange};
+use super::super::quantize::CODES;
 
 /// Four floats.
 #[derive(Clone, Copy)]
@@ -40,14 +40,20 @@ impl Lanes for F32x4 {
     const COUNT: usize = 4;
     const COLUMNS: usize = 8;
     type Panel = Self;
+    type Isa = BaselineIsa;
 
     #[inline(always)]
-    fn splat(x: f32) -> Self {
+    fn isa(self) -> BaselineIsa {
+        BaselineIsa
+    }
+
+    #[inline(always)]
+    fn splat(_: BaselineIsa, x: f32) -> Self {
         Self(f32x4_splat(x))
     }
 
     #[inline(always)]
-    fn load(x: &[f32]) -> Self {
+    fn load(_: BaselineIsa, x: &[f32]) -> Self {
         let x: &[f32; 4] = x.first_chunk().expect("a vector's values");
         // SAFETY: four floats are a vector's sixteen bytes; loads need no alignment.
         Self(unsafe { v128_load(x.as_ptr().cast()) })
@@ -62,24 +68,24 @@ impl Lanes for F32x4 {
 
     #[cfg(feature = "relaxed-simd")]
     #[inline(always)]
-    fn times_plus(self, b: Self, c: Self) -> Self {
+    fn mul_add(self, b: Self, c: Self) -> Self {
         // A module with relaxed instructions only loads where the engine has them.
         Self(f32x4_relaxed_madd(self.0, b.0, c.0))
     }
 
     #[cfg(not(feature = "relaxed-simd"))]
     #[inline(always)]
-    fn times_plus(self, b: Self, c: Self) -> Self {
+    fn mul_add(self, b: Self, c: Self) -> Self {
         self * b + c
     }
 
     #[inline(always)]
-    fn least(self, other: Self) -> Self {
+    fn min(self, other: Self) -> Self {
         Self(f32x4_pmin(self.0, other.0))
     }
 
     #[inline(always)]
-    fn greatest(self, other: Self) -> Self {
+    fn max(self, other: Self) -> Self {
         Self(f32x4_pmax(self.0, other.0))
     }
 
@@ -89,17 +95,17 @@ impl Lanes for F32x4 {
     }
 
     #[inline(always)]
-    fn with_sign_of(self, sign: Self) -> Self {
+    fn copysign(self, sign: Self) -> Self {
         Self(v128_bitselect(sign.0, self.0, i32x4_splat(i32::MIN)))
     }
 
     #[inline(always)]
-    fn times_power(self, n: Self) -> Self {
+    fn ldexp(self, n: Self) -> Self {
         Self(i32x4_add(self.0, i32x4_shl(n.0, 23)))
     }
 
     #[inline(always)]
-    fn corrected(dots: &[i32], zero: i32, totals: &[i32]) -> Self {
+    fn sub_zero_point(_: BaselineIsa, dots: &[i32], zero: i32, totals: &[i32]) -> Self {
         let four = |x: &[i32]| {
             let x: &[i32; 4] = x.first_chunk().expect("a vector's values");
             // SAFETY: four integers are a vector's sixteen bytes; loads need no alignment.
@@ -110,7 +116,7 @@ impl Lanes for F32x4 {
     }
 
     #[inline(always)]
-    fn max_of_lanes(self) -> f32 {
+    fn reduce_max(self) -> f32 {
         let halves = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
         f32x4_extract_lane::<0>(f32x4_pmax(halves, i32x4_shuffle::<1, 0, 3, 2>(halves, halves)))
     }
@@ -122,7 +128,7 @@ pub fn encode(x: &[f32; CODES], inverse: f32, zero: i32, range: CodeRange) -> [C
     let offset = i32x4_splat(zero.wrapping_sub(MAGIC_BITS));
     let code = |i: usize| {
         let rounded = f32x4_add(
-            f32x4_mul(F32x4::load(&x[i..]).0, f32x4_splat(inverse)),
+            f32x4_mul(F32x4::load(BaselineIsa, &x[i..]).0, f32x4_splat(inverse)),
             f32x4_splat(MAGIC),
         );
         i32x4_add(rounded, offset)
@@ -154,15 +160,10 @@ fn clamped([low, high]: [v128; 2], range: CodeRange) -> [Code; CODES] {
 #[inline(always)]
 fn clamped(words: [v128; 2], range: CodeRange) -> [Code; CODES] {
     let mut codes = [0; CODES];
-    let (least, most) = (i16x8_splat(range.low as i16), i16x8_splat(range.high as i16));
+    let (low, high) = (i16x8_splat(range.low as i16), i16x8_splat(range.high as i16));
     for (words, codes) in words.into_iter().zip(codes.chunks_exact_mut(8)) {
         // SAFETY: eight codes of two bytes are a vector; stores need no alignment.
-        unsafe {
-            v128_store(
-                codes.as_mut_ptr().cast(),
-                i16x8_max(i16x8_min(words, most), least),
-            )
-        }
+        unsafe { v128_store(codes.as_mut_ptr().cast(), i16x8_max(i16x8_min(words, high), low)) }
     }
     codes
 }

@@ -7,9 +7,8 @@
 
 use core::arch::wasm32::*;
 
-use super::super::pack::PANEL;
-use super::super::quantize::CodeRange;
-use super::{Kernel, Tile};
+use super::super::dispatch::{Kernel, Product, Tile};
+use super::super::layout::{CodeRange, PANEL};
 
 /// Rows of a tile: twelve sums, two vectors of weights and one of codes fill the fifteen registers that
 /// an engine has on x86-64. That needs the loads where they stand: `build.sh` has the compiler keep the
@@ -23,7 +22,7 @@ pub fn kernel() -> Kernel {
         range: probe(),
         rows: ROWS,
         panels: 24,
-        dot,
+        product: Product::RelaxedSimd,
     }
 }
 
@@ -58,7 +57,8 @@ fn relaxed_dot(weights: v128, codes: v128, sums: v128) -> v128 {
     i32x4_relaxed_dot_i8x16_i7x16_add(weights, codes, sums)
 }
 
-fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+/// The product of a tile: [`Kernel::dot`].
+pub fn dot(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let pairs = tile.panels.is_multiple_of(2);
     match (tile.rows, pairs) {
         (1, true) => dot_rows::<1, 2>(tile, sums),

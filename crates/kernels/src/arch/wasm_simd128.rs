@@ -4,23 +4,24 @@
 
 use core::arch::wasm32::*;
 
-use super::super::pack::PANEL;
-use super::super::quantize::CodeRange;
-use super::{Kernel, Tile};
+use super::super::dispatch::{Kernel, Product, Tile};
+use super::super::layout::{CodeRange, PANEL};
 
 /// Rows of a tile: ten sums, two vectors of weights, one of codes and one of products fit fifteen
 /// registers.
 const ROWS: usize = 5;
 
+/// The kernel.
 pub const KERNEL: Kernel = Kernel {
     name: "simd128",
     range: CodeRange::S11,
     rows: ROWS,
     panels: 24,
-    dot,
+    product: Product::Simd128,
 };
 
-fn dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+/// The product of a tile: [`Kernel::dot`].
+pub fn dot(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     match tile.rows {
         1 => dot_rows::<1>(tile, sums),
         2 => dot_rows::<2>(tile, sums),

@@ -2,36 +2,33 @@
 
 use core::arch::x86_64::*;
 
-use super::super::pack::PANEL;
-use super::super::quantize::CodeRange;
-use super::{Kernel, Tile};
+use super::super::dispatch::{Kernel, Product, Tile};
+use super::super::layout::{CodeRange, PANEL};
+use super::x86_64_tokens::{Avx2, Avx512Vnni, AvxVnni};
 
-/// What this machine has, the fastest first.
+/// The kernels that this machine can run, the fastest first.
 pub fn available() -> impl Iterator<Item = Kernel> {
-    let avx2 = is_x86_feature_detected!("avx2");
-    let vnni = avx2 && is_x86_feature_detected!("avxvnni");
-    let avx512 = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni");
     let kernels = [
-        avx512.then_some(Kernel {
+        Avx512Vnni::detect().map(|token| Kernel {
             name: "avx512-vnni",
             range: CodeRange::U8,
             rows: 12,
             panels: 4,
-            dot: dot_avx512,
+            product: Product::Avx512Vnni(token),
         }),
-        vnni.then_some(Kernel {
+        AvxVnni::detect().map(|token| Kernel {
             name: "avx-vnni",
             range: CodeRange::U8,
             rows: 12,
             panels: 12,
-            dot: dot_avx_vnni,
+            product: Product::AvxVnni(token),
         }),
-        avx2.then_some(Kernel {
+        Avx2::detect().map(|token| Kernel {
             name: "avx2",
             range: CodeRange::U7,
             rows: 6,
             panels: 24,
-            dot: dot_avx2,
+            product: Product::Avx2(token),
         }),
     ];
     kernels.into_iter().flatten()
@@ -41,17 +38,18 @@ pub fn available() -> impl Iterator<Item = Kernel> {
 macro_rules! by_rows {
     ($rows:expr, $call:ident, $arguments:tt, $($n:literal)*) => {
         match $rows {
-            // SAFETY: a kernel of this file is only built where its features were detected.
+            // SAFETY: the caller's token proves that the machine has the features.
             $($n => unsafe { $call::<$n> $arguments },)*
             rows => unreachable!("a tile of {rows} rows"),
         }
     };
 }
 
-fn dot_avx512(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+/// The product by AVX-512 VNNI: [`Kernel::dot`].
+pub fn dot_avx512(_: Avx512Vnni, tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let panel = tile.groups * 32;
     let mut first = 0;
-    // Four panels at a time while there are, then two, then the last with a twin that is not kept.
+    // Four panels at a time while there are, then two, then the last with a copy of it whose sums are dropped.
     while first < tile.panels {
         let count = if tile.panels - first >= 4 {
             4
@@ -127,8 +125,9 @@ fn avx512_rows<const R: usize, const V: usize>(
 
 /// Defines a kernel of one panel at a time on 256-bit vectors from its multiply-accumulate.
 macro_rules! kernel_256 {
-    ($dot:ident, $rows:ident, $features:literal, $accumulate:expr, $($n:literal)*) => {
-        fn $dot(tile: &Tile, _: CodeRange, sums: &mut [[i32; PANEL]]) {
+    ($(#[$meta:meta])* $dot:ident($token:ty), $rows:ident, $features:literal, $accumulate:expr, $($n:literal)*) => {
+        $(#[$meta])*
+        pub fn $dot(_: $token, tile: &Tile, sums: &mut [[i32; PANEL]]) {
             by_rows!(tile.rows, $rows, (tile, sums), $($n)*);
         }
 
@@ -160,8 +159,12 @@ macro_rules! kernel_256 {
     };
 }
 
-kernel_256!(dot_avx_vnni, avx_vnni_rows, "avx2,avxvnni", |acc, codes, weights| _mm256_dpbusd_avx_epi32(acc, codes, weights), 1 2 3 4 5 6 7 8 9 10 11 12);
-kernel_256!(dot_avx2, avx2_rows, "avx2", |acc, codes, weights| {
+kernel_256!(
+    /// The product by AVX-VNNI: [`Kernel::dot`].
+    dot_avx_vnni(AvxVnni), avx_vnni_rows, "avx2,avxvnni", |acc, codes, weights| _mm256_dpbusd_avx_epi32(acc, codes, weights), 1 2 3 4 5 6 7 8 9 10 11 12);
+kernel_256!(
+    /// The product by AVX2: [`Kernel::dot`].
+    dot_avx2(Avx2), avx2_rows, "avx2", |acc, codes, weights| {
     // Seven-bit codes keep each sum of two products within 16 bits, so nothing saturates.
     let pairs = _mm256_maddubs_epi16(codes, weights);
     _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))

@@ -5,10 +5,11 @@ use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use super::super::lanes::Lanes;
 use super::vector::vector;
+use super::x86_64_tokens::{Avx2, Avx512};
 
 vector! {
     /// Eight floats (AVX2 and FMA).
-    F32x8(__m256) of 8, attention by 16, panel F32x8,
+    F32x8(__m256) of 8 by Avx2, attention by 16, panel F32x8,
     _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps _mm256_div_ps
     _mm256_fmadd_ps _mm256_min_ps _mm256_max_ps, integers _mm256_set1_epi32 _mm256_loadu_si256 _mm256_add_epi32
     _mm256_sub_epi32 _mm256_mullo_epi32 _mm256_and_si256 _mm256_or_si256 _mm256_slli_epi32 _mm256_cvtepi32_ps
@@ -17,7 +18,7 @@ vector! {
 
 vector! {
     /// Sixteen floats (AVX-512).
-    F32x16(__m512) of 16, attention by 32, panel F32x8,
+    F32x16(__m512) of 16 by Avx512, attention by 32, panel F32x8,
     _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps _mm512_div_ps
     _mm512_fmadd_ps _mm512_min_ps _mm512_max_ps, integers _mm512_set1_epi32 _mm512_loadu_si512 _mm512_add_epi32
     _mm512_sub_epi32 _mm512_mullo_epi32 _mm512_and_si512 _mm512_or_si512 _mm512_slli_epi32 _mm512_cvtepi32_ps

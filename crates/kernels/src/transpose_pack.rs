@@ -1,25 +1,25 @@
-//! Rows of 8-bit codes laid into a panel: transposed, summed and looked through in one pass, since loading a
-//! model is little else.
+//! Rows of 8-bit codes packed into a panel: transposed, summed and searched for their minimum in one pass, since
+//! loading a model is little else.
 
 use std::mem::MaybeUninit;
 
-use super::pack::{GROUP, PANEL};
+use super::layout::{GROUP, PANEL};
 
-/// What is found in rows on the way.
+/// Statistics of packed rows, found on the way.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Laid {
+pub struct PackStats {
     /// Sum of each row's codes.
     pub sums: [i32; PANEL],
-    /// Smallest code, or zero.
-    pub least: i8,
+    /// Smallest code of all rows, or zero.
+    pub min: i8,
 }
 
-/// Lays [`PANEL`] `rows` of a whole number of groups into a `panel` of their size, every byte of which is
-/// written, in plain Rust.
+/// Packs [`PANEL`] `rows`, each a whole number of groups, into a `panel` of the same size, every byte of which is
+/// written: `[PANEL, k]` becomes `[k / GROUP, PANEL, GROUP]`.
 ///
 /// # Panics
-/// Where it has another size.
-pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
+/// If the sizes differ.
+pub fn transpose_pack(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> PackStats {
     assert!(rows.len() == panel.len() && rows.len().is_multiple_of(PANEL * GROUP));
     let k = rows.len() / PANEL;
     let (groups, _) = rows.as_chunks::<GROUP>();
@@ -30,14 +30,14 @@ pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
             *place = row[group].map(|code| MaybeUninit::new(code as u8));
         }
     }
-    Laid {
+    PackStats {
         sums: std::array::from_fn(|row| sum(&rows[row * k..][..k])),
-        least: least(rows),
+        min: min(rows),
     }
 }
 
-/// Lays one row into a panel as its given output; inputs that fill up the last group stay as they are.
-pub fn lay_row(row: &[i8], output: usize, panel: &mut [u8]) {
+/// Packs one row into a panel as the given output; bytes that fill up the last group stay as they are.
+pub fn pack_row(row: &[i8], output: usize, panel: &mut [u8]) {
     for (codes, block) in row.chunks(GROUP).zip(panel.chunks_exact_mut(PANEL * GROUP)) {
         for (&code, byte) in codes.iter().zip(&mut block[output * GROUP..]) {
             *byte = code as u8;
@@ -51,7 +51,7 @@ pub fn sum(row: &[i8]) -> i32 {
     row.chunks(256).map(|codes| i32::from(part(codes))).sum()
 }
 
-/// Smallest of codes and zero. (All are looked at, so that many are at a time.)
-pub fn least(codes: &[i8]) -> i8 {
-    codes.iter().fold(0, |least, &code| least.min(code))
+/// Smallest of the codes and zero. (Without an early exit, so that compilers vectorize it.)
+pub fn min(codes: &[i8]) -> i8 {
+    codes.iter().fold(0, |min, &code| min.min(code))
 }

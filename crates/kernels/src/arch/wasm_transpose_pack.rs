@@ -1,10 +1,10 @@
-//! Rows laid into a panel by squares of sixteen bytes a row, which shuffles transpose in the registers.
+//! Rows packed into a panel by squares of sixteen bytes a row, which shuffles transpose in the registers.
 
 use core::arch::wasm32::*;
 use std::mem::MaybeUninit;
 
-use super::super::lay::{self, Laid};
-use super::super::pack::{GROUP, PANEL};
+use super::super::layout::{GROUP, PANEL};
+use super::super::transpose_pack::{self, PackStats};
 
 /// Rows of a square, and groups of each.
 const SIDE: usize = 16 / GROUP;
@@ -38,14 +38,14 @@ fn transposed(mut square: [v128; SIDE]) -> [v128; SIDE] {
     square
 }
 
-/// [`lay::lay`]; rows that are not whole vectors are left to it.
-pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
+/// [`transpose_pack::transpose_pack`], to which rows that are not whole vectors are left.
+pub fn transpose_pack(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> PackStats {
     assert_eq!(rows.len(), panel.len());
     let k = rows.len() / PANEL;
     if !k.is_multiple_of(16) {
-        return lay::lay(rows, panel);
+        return transpose_pack::transpose_pack(rows, panel);
     }
-    let mut least = i8x16_splat(0);
+    let mut min = i8x16_splat(0);
     let mut sums = [0; PANEL];
     for (first, sums) in (0..PANEL).step_by(SIDE).zip(sums.chunks_exact_mut(SIDE)) {
         let (rows, columns) = (&rows[first * k..][..SIDE * k], first * GROUP);
@@ -60,7 +60,7 @@ pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
                 });
                 for (sum, codes) in narrow.iter_mut().zip(square) {
                     *sum = i16x8_add(*sum, i16x8_extadd_pairwise_i8x16(codes));
-                    least = i8x16_min(least, codes);
+                    min = i8x16_min(min, codes);
                 }
                 for (group, codes) in transposed(square).into_iter().enumerate() {
                     let place = (at / GROUP + group) * PANEL * GROUP + columns;
@@ -80,9 +80,9 @@ pub fn lay(rows: &[i8], panel: &mut [MaybeUninit<u8>]) -> Laid {
     }
     let mut codes = [0; 16];
     // SAFETY: there is room for a vector's sixteen bytes; stores need no alignment.
-    unsafe { v128_store(codes.as_mut_ptr().cast(), least) }
-    Laid {
+    unsafe { v128_store(codes.as_mut_ptr().cast(), min) }
+    PackStats {
         sums,
-        least: lay::least(&codes),
+        min: transpose_pack::min(&codes),
     }
 }

@@ -1,0 +1,167 @@
+//! Activations far outside of the usual range of their row.
+//!
+//! Trained transformers have a few channels, and a few tokens, whose activations stand out by ten or a hundred times
+//! ("massive activations", Sun et al. 2024, arXiv:2402.17762). A row's scale that covers them leaves few codes for all
+//! other values. So a row's codes cover its usual range, and an outlier keeps what its code cannot hold in a second
+//! code, a [`step`] of the first one's range each:
+//!
+//! `x ≈ scale * (code ± step * high - zero)`
+//!
+//! The second codes of a tile are nearly all zero. Only those groups of inputs that hold an outlier are multiplied,
+//! as one more small product by the same kernel, with a copy of their weights (negated for outliers below the range,
+//! so that second codes are never negative). All sums are exact integers, as without outliers.
+
+use super::dispatch::{Kernel, Tile};
+use super::layout::{Code, CodeRange, GROUP, PANEL};
+
+/// Multiple of a row's mean magnitude that is tried as the limit first: for normally distributed values 4 standard
+/// deviations, which one in sixteen thousand exceeds.
+const MIN_RATIO: f32 = 5.0;
+/// Least ratio of the largest value to the limit: a range that is hardly smaller is not worth second codes.
+const MIN_GAIN: f32 = 1.25;
+/// Largest number of outliers in a row. Where more values exceed the limit, the limit is raised.
+const MAX_OUTLIERS: usize = 5;
+/// Factor by which the limit is raised.
+const RAISE: f32 = std::f32::consts::SQRT_2;
+/// Largest ratio of an outlier to its row's limit, so that second codes fit the range of every kernel.
+const MAX_PEAK: f32 = 48.0;
+/// Values that are compared at a time when candidates are looked for.
+const CHUNK: usize = 32;
+
+/// Multiples of a code that one second code stands for: all codes of the range.
+pub fn step(range: CodeRange) -> i32 {
+    range.high - range.low + 1
+}
+
+/// The magnitude above which values of a row are outliers: infinite where there are none.
+///
+/// `mean` is the mean magnitude of the row, `peak` the largest. A range of more than 8 bits needs no second codes.
+#[inline(always)]
+pub fn limit(x: &[f32], mean: f32, peak: f32, range: CodeRange) -> f32 {
+    let mut limit = MIN_RATIO * mean;
+    // Also where a value is not finite: no limit is less than infinity then.
+    if step(range) > 256 || !(peak > MIN_GAIN * limit && peak < f32::MAX) {
+        return f32::INFINITY;
+    }
+    limit = limit.max(peak / MAX_PEAK);
+    let mut candidates: Vec<f32> = Vec::new();
+    for chunk in x.chunks(CHUNK) {
+        // Without an early exit, so that compilers vectorize it.
+        if chunk.iter().fold(false, |found, x| found | (x.abs() > limit)) {
+            candidates.extend(chunk.iter().map(|x| x.abs()).filter(|x| *x > limit));
+        }
+    }
+    while candidates.len() > MAX_OUTLIERS {
+        limit *= RAISE;
+        candidates.retain(|x| *x > limit);
+    }
+    if candidates.is_empty() {
+        f32::INFINITY
+    } else {
+        limit
+    }
+}
+
+/// First and second code of an outlier whose integer is `total`; the second is negative below the range.
+pub fn split(total: i32, range: CodeRange) -> (i32, i32) {
+    let step = step(range);
+    let above = (total - range.high + step - 1).div_euclid(step).max(0);
+    let below = (range.low - total + step - 1).div_euclid(step).max(0);
+    let high = (above - below).clamp(-range.high, range.high);
+    ((total - step * high).clamp(range.low, range.high), high)
+}
+
+/// The second codes of a tile.
+#[derive(Debug, Default)]
+pub struct Outliers {
+    /// Groups of inputs with an outlier, and if the outlier is below its row's range.
+    groups: Vec<(usize, bool)>,
+    /// Their second codes, `[groups, rows, GROUP]`.
+    codes: Vec<Code>,
+}
+
+impl Outliers {
+    /// Adds the second code `high` of `input` in `row` of a tile of `rows`.
+    pub fn push(&mut self, rows: usize, row: usize, input: usize, high: i32) {
+        let key = (input / GROUP, high < 0);
+        let index = self.groups.iter().position(|group| *group == key);
+        let index = index.unwrap_or_else(|| {
+            self.groups.push(key);
+            self.codes.resize(self.groups.len() * rows * GROUP, 0);
+            self.groups.len() - 1
+        });
+        self.codes[(index * rows + row) * GROUP + input % GROUP] = high.unsigned_abs() as Code;
+    }
+
+    /// Adds the products of second codes to `sums`, `[rows, panels]`, of a tile of `rows` with `weights`,
+    /// `[panels, groups, PANEL, GROUP]`. `weights_of_groups` and `high_sums` are memory to be reused.
+    pub fn add_to(
+        &self,
+        kernel: &Kernel,
+        (rows, panels): (usize, usize),
+        weights: &[i8],
+        weights_of_groups: &mut Vec<i8>,
+        sums: &mut [[i32; PANEL]],
+        high_sums: &mut [[i32; PANEL]],
+    ) {
+        const BLOCK: usize = PANEL * GROUP;
+        if self.groups.is_empty() {
+            return;
+        }
+        weights_of_groups.clear();
+        for panel in weights.chunks_exact(weights.len() / panels) {
+            for &(group, negative) in &self.groups {
+                let block = &panel[group * BLOCK..][..BLOCK];
+                if negative {
+                    weights_of_groups.extend(block.iter().map(|w| -w));
+                } else {
+                    weights_of_groups.extend_from_slice(block);
+                }
+            }
+        }
+        let tile = Tile::new(&self.codes, weights_of_groups, rows, panels, self.groups.len());
+        kernel.dot(&tile, high_sums);
+        let step = step(kernel.range);
+        let sums = sums[..rows * panels].as_flattened_mut();
+        for (sum, high) in sums.iter_mut().zip(high_sums.as_flattened()) {
+            *sum += step * high;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_and_second_codes_make_the_integer() {
+        for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8] {
+            for total in -12_000..12_000 {
+                let (low, high) = split(total, range);
+                assert!((range.low..=range.high).contains(&low), "{total} became {low}");
+                assert_eq!(low + step(range) * high, total);
+                assert_eq!(high == 0, (range.low..=range.high).contains(&total));
+            }
+        }
+    }
+
+    #[test]
+    fn limits_leave_few_values_above() {
+        let wave: Vec<f32> = (0..768).map(|i| (i as f32 * 0.7).sin()).collect();
+        let of = |x: &[f32], range| {
+            let mean = x.iter().map(|x| x.abs()).sum::<f32>() / x.len() as f32;
+            limit(x, mean, x.iter().fold(0.0, |peak, x| peak.max(x.abs())), range)
+        };
+        assert_eq!(of(&wave, CodeRange::U8), f32::INFINITY);
+        let mut x = wave.clone();
+        (x[3], x[500]) = (40.0, -70.0);
+        assert!((4.0..6.0).contains(&of(&x, CodeRange::U7)));
+        assert_eq!(of(&x, CodeRange::S11), f32::INFINITY);
+        x[..20].fill(30.0);
+        assert!((30.0..70.0).contains(&of(&x, CodeRange::S8)));
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
+            x[7] = bad;
+            assert_eq!(of(&x, CodeRange::U8), f32::INFINITY, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Quantized rows of activations in the order in which a product reads them.
+//!
+//! Rows are cut into tiles as high as the kernel's registers allow. Within a tile the codes run
+//! `[k / GROUP][row][GROUP inputs]`, so that a kernel walks one pointer and every row's next group lies
+//! at a constant distance from it.
+
+use std::ops::Range;
+
+use super::dispatch::Kernel;
+use super::layout::{Code, CodeRange, GROUP};
+use super::outliers::Outliers;
+use super::parallel;
+use super::quantize::{CODES, QuantParams};
+use super::vector::vectorized;
+
+/// Codes of some rows of activations, tile by tile.
+pub struct QuantizedRows {
+    /// Scale and zero point of each row.
+    pub params: Vec<QuantParams>,
+    codes: Vec<Code>,
+    /// Codes of a row, a whole number of groups.
+    stride: usize,
+    /// Rows of every tile but the last.
+    height: usize,
+    /// Second codes of each tile.
+    outliers: Vec<Outliers>,
+}
+
+/// A tile of quantized rows.
+pub struct TileRows<'a> {
+    /// Which rows these are.
+    pub rows: Range<usize>,
+    /// Their codes, `[k / GROUP, rows, GROUP]`.
+    pub codes: &'a [Code],
+    /// Their second codes.
+    pub outliers: &'a Outliers,
+}
+
+impl QuantizedRows {
+    /// Quantizes `x`, `[rows, k]`, for a kernel.
+    pub fn of(x: &[f32], k: usize, kernel: &Kernel) -> Self {
+        let mut all = Self::zeros(x.len() / k, k, kernel);
+        parallel::each(all.jobs(x, k).collect(), kernel.rows * k, |job| {
+            job.run(k, kernel.range);
+        });
+        all
+    }
+
+    /// [`Self::of`] by one thread.
+    pub fn of_part(x: &[f32], k: usize, kernel: &Kernel) -> Self {
+        let mut all = Self::zeros(x.len() / k, k, kernel);
+        all.jobs(x, k).for_each(|job| job.run(k, kernel.range));
+        all
+    }
+
+    fn zeros(count: usize, k: usize, kernel: &Kernel) -> Self {
+        let stride = k.next_multiple_of(GROUP);
+        let mut outliers = Vec::new();
+        outliers.resize_with(count.div_ceil(kernel.rows), Outliers::default);
+        Self {
+            params: vec![QuantParams::default(); count],
+            codes: vec![0; count * stride],
+            stride,
+            height: kernel.rows,
+            outliers,
+        }
+    }
+
+    /// A job for every tile.
+    fn jobs<'a>(&'a mut self, x: &'a [f32], k: usize) -> impl Iterator<Item = Job<'a>> {
+        let codes = self.codes.chunks_mut(self.height * self.stride);
+        let tiles = x.chunks(self.height * k).zip(codes);
+        let results = self.params.chunks_mut(self.height).zip(&mut self.outliers);
+        tiles.zip(results).map(|((x, codes), (params, outliers))| Job {
+            x,
+            codes,
+            params,
+            outliers,
+        })
+    }
+
+    /// Every tile.
+    pub fn tiles(&self) -> impl Iterator<Item = TileRows<'_>> {
+        let tiles = self.codes.chunks(self.height * self.stride);
+        tiles
+            .zip(&self.outliers)
+            .enumerate()
+            .map(|(tile, (codes, outliers))| {
+                let first = tile * self.height;
+                TileRows {
+                    rows: first..first + codes.len() / self.stride,
+                    codes,
+                    outliers,
+                }
+            })
+    }
+}
+
+/// The rows of activations of one tile, and memory for their codes.
+struct Job<'a> {
+    x: &'a [f32],
+    codes: &'a mut [Code],
+    params: &'a mut [QuantParams],
+    outliers: &'a mut Outliers,
+}
+
+impl Job<'_> {
+    fn run(self, k: usize, range: CodeRange) {
+        quantize_tile(self.x, k, range, self.codes, self.params);
+        self.add_outliers(k, range);
+    }
+
+    /// Replaces the code of each outlier by the first of its two, and collects the second.
+    fn add_outliers(self, k: usize, range: CodeRange) {
+        let height = self.params.len();
+        for (row, (x, params)) in self.x.chunks_exact(k).zip(self.params).enumerate() {
+            if params.limit == f32::INFINITY {
+                continue;
+            }
+            for (input, &x) in x.iter().enumerate().filter(|(_, x)| x.abs() > params.limit) {
+                let (low, high) = params.split(x, range);
+                self.codes[(input / GROUP * height + row) * GROUP + input % GROUP] = low as Code;
+                if high != 0 {
+                    self.outliers.push(height, row, input, high);
+                }
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Quantizes the rows of one tile and interleaves their codes.
+    fn quantize_tile<V>(isa; x: &[f32], k: usize, range: CodeRange, codes: &mut [Code], params: &mut [QuantParams]) {
+        let (groups, _) = codes.as_chunks_mut::<GROUP>();
+        let height = params.len();
+        for (row, (x, params)) in x.chunks_exact(k).zip(params).enumerate() {
+            *params = QuantParams::of::<V>(isa, x, range);
+            let mut place = row;
+            let (whole, rest) = x.as_chunks::<CODES>();
+            for x in whole {
+                // As words, which compilers move whole.
+                let words: [u32; CODES / GROUP] = bytemuck::cast(params.encode::<V>(isa, x, range));
+                for word in words {
+                    groups[place] = bytemuck::cast(word);
+                    place += height;
+                }
+            }
+            if !rest.is_empty() {
+                // Codes that fill up the last group are multiplied by weights of zero.
+                let mut last = [0.0; CODES];
+                last[..rest.len()].copy_from_slice(rest);
+                let codes = params.encode::<V>(isa, &last, range);
+                for group in codes.as_chunks().0.iter().take(rest.len().div_ceil(GROUP)) {
+                    groups[place] = *group;
+                    place += height;
+                }
+            }
+        }
+    }
+}
