@@ -66,9 +66,9 @@ export class ClipletClassifier extends Base {
       drop: make("div", { className: "drop", part: "drop" }),
       preview: make("img", { hidden: true, alt: "", part: "picture" }),
       several: make("nav", { hidden: true, part: "several" }),
-      previous: make("button", { type: "button", textContent: "‹", ariaLabel: words.previous }),
+      previous: make("button", { type: "button", textContent: "‹" }),
       place: make("span"),
-      next: make("button", { type: "button", textContent: "›", ariaLabel: words.next }),
+      next: make("button", { type: "button", textContent: "›" }),
       button: make("button", { type: "button", textContent: words.choose, part: "button" }),
       hint: make("p", { textContent: words.hint, part: "hint" }),
       state: make("p", { part: "state" }),
@@ -77,6 +77,8 @@ export class ClipletClassifier extends Base {
     };
     const { drop, preview, several, previous, place, next, button, hint, state, ranks, input } = this.#parts;
     state.setAttribute("role", "status");
+    previous.setAttribute("aria-label", words.previous);
+    next.setAttribute("aria-label", words.next);
     several.append(previous, place, next);
     drop.append(preview, several, button, hint, state, ranks, input);
     root.append(drop);

@@ -4,6 +4,7 @@
 import { cacheRoot } from "./cache-keys.js";
 import { isSpoilt } from "./loading.js";
 import { findModel } from "./model-cache.js";
+import { modelStorage } from "./model-storage.js";
 import { openSource } from "./source.js";
 
 /** @typedef {import("./source.js").Opened} Opened */
@@ -53,9 +54,9 @@ async function hasMoved({ key, cached }) {
  * @param {Opened} opened
  * @param {LoadRequest} request
  */
-function download(opened, request) {
-  if (!request.cache || !opened.cacheable || !globalThis.navigator?.locks) return attempts(opened, request);
-  return shared(opened, request);
+async function download(opened, request) {
+  const sharing = request.cache && opened.cacheable && globalThis.navigator?.locks && (await modelStorage());
+  return sharing ? shared(opened, request) : attempts(opened, request);
 }
 
 /**

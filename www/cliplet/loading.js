@@ -97,7 +97,7 @@ async function loadFile(start, opened, step, keep) {
       count += 1;
       await step(done, total);
     }
-    writer = await keep(CacheWriter.open({ ...opened, version }, resumed, count));
+    writer = await keep(opened.cacheable ? CacheWriter.open({ ...opened, version }, resumed, count) : null);
   }
   if (done === 0 || done !== total) {
     const stream = await read(done, resumed && version);
@@ -146,7 +146,7 @@ async function loadSnapshot(start, opened, step, keep) {
       count += 1;
       await step(loader.position, version.total);
     }
-    writer = await keep(CacheWriter.open({ ...opened, version }, resumed, count));
+    writer = await keep(opened.cacheable ? CacheWriter.open({ ...opened, version }, resumed, count) : null);
     if (count === 0) await writer?.piece(START, head);
   }
   if (!loader || loader.position !== version.total) {
