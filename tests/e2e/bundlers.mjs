@@ -18,13 +18,17 @@ const run = promisify(execFile);
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 const PICTURE = fileURLToPath(new URL("../../docs/circle.png", import.meta.url));
 
-/** Examples, and the version of the bundler where another than the example's own is checked too. */
+/**
+ * Examples; the version of the bundler where another than the example's own is checked too; and the folder that the page is
+ * served in, where it cannot be any.
+ */
 const BUNDLERS = {
   "vite@7": { example: "vite", versions: { vite: "7.3.8" } },
   "vite@8": { example: "vite" },
   ...Object.fromEntries(
-    ["webpack", "rollup", "esbuild", "parcel", "nextjs", "sveltekit"].map((example) => [example, { example }]),
+    ["webpack", "rollup", "esbuild", "parcel", "sveltekit"].map((example) => [example, { example }]),
   ),
+  nextjs: { example: "nextjs", prefix: "/" },
 };
 
 const wanted = process.argv.slice(2);
@@ -55,8 +59,8 @@ async function built(work, tarball, name) {
 }
 
 /** Has the page of a built folder classify a picture. */
-async function answers(browser, folder, isolated) {
-  const server = await serve(folder, { prefix: "/sub/", isolated });
+async function answers(browser, folder, { isolated, prefix }) {
+  const server = await serve(folder, { prefix, isolated });
   const page = await browser.newPage();
   const complaints = [];
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
@@ -91,7 +95,10 @@ try {
   for (const name of wanted.length > 0 ? wanted : Object.keys(BUNDLERS)) {
     try {
       const folder = await built(work, tarball, name);
-      for (const isolated of [true, false]) console.log(`${name}: ${await answers(browser, folder, isolated)}`);
+      for (const isolated of [true, false])
+        console.log(
+          `${name}: ${await answers(browser, folder, { isolated, prefix: BUNDLERS[name].prefix ?? "/sub/" })}`,
+        );
     } catch (error) {
       failed += 1;
       console.error(`${name}: ${error.message}`);

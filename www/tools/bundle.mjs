@@ -54,15 +54,18 @@ const entries = await build({
 });
 const worker = await build({ ...common, entryPoints: [WORKER], outfile: WORKER, allowOverwrite: true, minify: true });
 
-const made = Object.keys(entries.metafile.outputs);
-const inputs = [entries, worker].flatMap(({ metafile }) => Object.keys(metafile.inputs));
-const wanted = new Set([...made, WORKER, ...Object.keys(page.metafile.inputs)]);
-for (const input of new Set(inputs)) if (!wanted.has(input)) await rm(join(dist, input), { force: true });
+const wanted = new Set([
+  ...Object.keys(entries.metafile.outputs),
+  WORKER,
+  // The page may import a file of the package by itself.
+  ...Object.keys(page.metafile.inputs),
+]);
+for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input));
+/** Sources that are bundled now, parts of an earlier build, and what only development needs. */
+const isLeftOver = (file) =>
+  file.endsWith(".js") ? !wanted.has(`cliplet/${file}`) : /^(tsconfig\.json|ambient\.d\.ts)$/.test(file);
 for (const file of await readdir(join(dist, "cliplet"))) {
-  const development = /\.test\.js$|^test-support\.js$|^tsconfig\.json$|^ambient\.d\.ts$/.test(file);
-  // Of an earlier build.
-  const stale = /^shared-.*\.js$/.test(file) && !made.includes(`cliplet/${file}`);
-  if (development || stale) await rm(join(dist, "cliplet", file));
+  if (isLeftOver(file)) await rm(join(dist, "cliplet", file));
 }
 for (const file of await readdir(join(dist, "app"), { recursive: true })) {
   if (file.endsWith(".test.js")) await rm(join(dist, "app", file));
