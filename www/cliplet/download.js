@@ -289,6 +289,3 @@ export async function text(address, signal) {
   }
   return new Blob(pieces).text();
 }
-
-/** Name of earlier versions. */
-export { fileNameOf as nameOf };

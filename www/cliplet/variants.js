@@ -37,6 +37,3 @@ export function variants(threads, forced) {
   if (!best) return [];
   return threads > 1 && canThread() ? [`${best}-threads`, best] : [best];
 }
-
-/** Name of earlier versions. */
-export { simdKind as kind };

@@ -35,14 +35,6 @@ const common = {
   plugins: [binaries],
 };
 
-/** What the page imports of the package besides its entry. */
-const page = await build({
-  ...common,
-  entryPoints: ["app/main.js"],
-  external: ["*/cliplet/index.js"],
-  outdir: "unused",
-  write: false,
-});
 const entries = await build({
   ...common,
   entryPoints: ENTRIES,
@@ -54,21 +46,13 @@ const entries = await build({
 });
 const worker = await build({ ...common, entryPoints: [WORKER], outfile: WORKER, allowOverwrite: true, minify: true });
 
-const wanted = new Set([
-  ...Object.keys(entries.metafile.outputs),
-  WORKER,
-  // The page may import a file of the package by itself.
-  ...Object.keys(page.metafile.inputs),
-]);
+const wanted = new Set([...Object.keys(entries.metafile.outputs), WORKER]);
 for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input));
 /** Sources that are bundled now, parts of an earlier build, and what only development needs. */
 const isLeftOver = (file) =>
   file.endsWith(".js") ? !wanted.has(`cliplet/${file}`) : /^(tsconfig\.json|ambient\.d\.ts)$/.test(file);
 for (const file of await readdir(join(dist, "cliplet"))) {
   if (isLeftOver(file)) await rm(join(dist, "cliplet", file));
-}
-for (const file of await readdir(join(dist, "app"), { recursive: true })) {
-  if (file.endsWith(".test.js")) await rm(join(dist, "app", file));
 }
 for (const variant of await readdir(join(dist, "cliplet/wasm"))) {
   await rm(join(dist, "cliplet/wasm", variant, "snippets"), { recursive: true, force: true });

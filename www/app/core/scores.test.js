@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { cosine, Matrix, rank, unit } from "./scores.js";
 
 /** Made by tests/parity/make_scores.py; the Rust library's `rank` is checked against the same file. */
-const cases = JSON.parse(await readFile(new URL("../../tests/parity/scores.json", import.meta.url), "utf8"));
+const cases = JSON.parse(await readFile(new URL("../../../tests/parity/scores.json", import.meta.url), "utf8"));
 
 for (const { scale, cosines, order, probabilities } of cases) {
   test(`${cosines.length} labels at scale ${scale} are ranked as NumPy and Rust rank them`, () => {
