@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { cosine, Matrix, rank, unit } from "./scores.js";
+import { cosine, Matrix, mean, rank, unit } from "./scores.js";
 
 /** Made by tests/parity/make_scores.py; the Rust library's `rank` is checked against the same file. */
 const cases = JSON.parse(await readFile(new URL("../../../tests/parity/scores.json", import.meta.url), "utf8"));
@@ -44,4 +44,8 @@ test("a matrix gives the cosines of a vector with all its rows", () => {
     [...new Matrix(rows).cosines(vector)],
     rows.map((row) => Math.fround(cosine(vector, row))),
   );
+});
+
+test("the mean of vectors", () => {
+  assert.deepEqual([...mean([Float32Array.of(1, 2), Float32Array.of(3, 6)])], [2, 4]);
 });

@@ -57,7 +57,7 @@ export function npy(vectors) {
 export const safe = (label) =>
   label
     // biome-ignore lint/suspicious/noControlCharactersInRegex: no file system takes them
-    .replace(/[\u0000-\u001f<>:"/\\|?*]+/g, " ")
+    .replace(/[\u0000-\u001f<>:"/\\|?*\s]+/g, " ")
     .trim()
     .replace(/[. ]+$/, "") || "_";
 

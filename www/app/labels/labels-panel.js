@@ -15,11 +15,7 @@ export class LabelsPanel extends View {
 
   render() {
     const { app } = this;
-    const {
-      labels,
-      labels: { length },
-    } = app.query;
-    const { progress } = app.classifier;
+    const { length } = app.query.labels;
     return html`
       <section class="labels-panel" aria-labelledby="labels-heading">
         <div class="field-head">
@@ -31,18 +27,12 @@ export class LabelsPanel extends View {
         </div>
         <div id="labels-chips" ?hidden=${this.#asText}>
           <cl-chip-list .app=${app}></cl-chip-list>
-          <p id="labels-help" class="quiet">${text.labelsHelp}</p>
         </div>
         <div class="field" id="labels-text" ?hidden=${!this.#asText}>
           <textarea id="labels" rows="8" dir="auto" spellcheck="false" autocomplete="off" aria-label=${text.labelsTextLabel} aria-describedby="labels-text-help"
             @input=${() => this.#typed()} @blur=${() => this.#readText()}></textarea>
           <p id="labels-text-help" class="quiet">${text.labelsTextHelp}</p>
         </div>
-        <p class="quiet message-row">
-          ${progress ? html`<span id="labels-progress">${text.embeddingLabels(progress.done, progress.total)}</span>` : nothing}
-          <span id="labels-message" aria-live="polite">${app.labels.message}</span>
-          <button type="button" id="labels-undo" class="link" ?hidden=${!app.labels.canUndo} @click=${() => this.#undo()}>${text.undo}</button>
-        </p>
         <div class="tools-row">
           ${this.#sets()}
           <button type="button" id="set-save" class="small" ?hidden=${length === 0} @click=${() => app.emit("save-set")}>${text.saveSet}</button>
@@ -51,10 +41,24 @@ export class LabelsPanel extends View {
           <button type="button" id="labels-import" class="small" title=${text.importTitle} @click=${() => this.part("#labels-file").click()}>${text.importLabels}</button>
           <input id="labels-file" type="file" accept=".txt,.csv,.tsv,.json,text/plain,text/csv" multiple hidden aria-hidden="true" tabindex="-1"
             @change=${({ target }) => this.#files(target)} />
-          <button type="button" id="share-open" class="small" ?hidden=${labels.length === 0} @click=${() => app.emit("export")}>${text.shareOpen}</button>
+          <button type="button" id="share-open" class="small" ?hidden=${length === 0} @click=${() => app.emit("export")}>${text.shareOpen}</button>
+          ${this.#message()}
         </div>
         <cl-advanced-settings .app=${app}></cl-advanced-settings>
       </section>`;
+  }
+
+  /** The last thing said, the progress of new labels, or how to begin; at the end of a row, so that it moves nothing. */
+  #message() {
+    const { classifier, labels, query } = this.app;
+    const { progress } = classifier;
+    const help = labels.message || progress || query.labels.length > 0;
+    return html`<p class="quiet labels-message">
+      ${progress ? html`<span id="labels-progress">${text.embeddingLabels(progress.done, progress.total)}</span>` : nothing}
+      <span id="labels-message" aria-live="polite">${labels.message}</span>
+      <button type="button" id="labels-undo" class="link" ?hidden=${!labels.canUndo} @click=${() => this.#undo()}>${text.undo}</button>
+      <span id="labels-help" class=${help ? "unseen" : ""}>${text.labelsHelp}</span>
+    </p>`;
   }
 
   #sets() {

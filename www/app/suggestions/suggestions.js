@@ -7,7 +7,7 @@ import { Matrix, rank } from "../core/scores.js";
 
 /** Words stored with each image, and suggested for all of them together. */
 const STORED = 12;
-const SUGGESTED = 16;
+const SUGGESTED = 12;
 
 /** Reads the words of the data file. */
 async function read() {
