@@ -12,7 +12,17 @@ import { Builder, Capabilities } from "selenium-webdriver";
 
 const first = (...paths) => paths.find(existsSync);
 const TOOLS = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/cliplet/bin`;
-const QUIET = ["--headless=new", "--window-size=1280,1024", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const QUIET = [
+  "--headless=new",
+  "--window-size=1280,1024",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /**
  * What starts each engine, and what of it can be switched off: "relaxed SIMD", "service workers",
@@ -25,7 +35,10 @@ export const ENGINES = {
     capabilities(lacking) {
       const args = [...QUIET];
       if (lacking === "persistence") args.push("--incognito");
-      return { browserName: "chrome", "goog:chromeOptions": { binary: first("/usr/bin/chromium", "/usr/bin/google-chrome"), args } };
+      return {
+        browserName: "chrome",
+        "goog:chromeOptions": { binary: first("/usr/bin/chromium", "/usr/bin/google-chrome"), args },
+      };
     },
   },
   firefox: {
@@ -39,7 +52,14 @@ export const ENGINES = {
         "dom.caches.enabled": lacking !== "Cache storage",
         "javascript.options.wasm_relaxed_simd": lacking !== "relaxed SIMD",
       };
-      return { browserName: "firefox", "moz:firefoxOptions": { binary: first("/usr/bin/firefox-esr", "/usr/bin/firefox"), args: ["-headless", "--width=1280", "--height=1024"], prefs } };
+      return {
+        browserName: "firefox",
+        "moz:firefoxOptions": {
+          binary: first("/usr/bin/firefox-esr", "/usr/bin/firefox"),
+          args: ["-headless", "--width=1280", "--height=1024"],
+          prefs,
+        },
+      };
     },
   },
   webkit: {
@@ -48,14 +68,29 @@ export const ENGINES = {
     lacks: ["service workers", "Cache storage"],
     /** Settings of the desktop it draws on, and the media queries that then hold. */
     looks: {
-      usual: { settings: "gtk-theme-name=Adwaita", media: ["(prefers-color-scheme: light)", "(prefers-reduced-motion: no-preference)"] },
-      dark: { settings: "gtk-theme-name=Adwaita-dark\ngtk-enable-animations=0", media: ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)"] },
-      contrast: { settings: "gtk-theme-name=HighContrast\ngtk-enable-animations=0", media: ["(prefers-contrast: more)", "(prefers-reduced-motion: reduce)"] },
+      usual: {
+        settings: "gtk-theme-name=Adwaita",
+        media: ["(prefers-color-scheme: light)", "(prefers-reduced-motion: no-preference)"],
+      },
+      dark: {
+        settings: "gtk-theme-name=Adwaita-dark\ngtk-enable-animations=0",
+        media: ["(prefers-color-scheme: dark)", "(prefers-reduced-motion: reduce)"],
+      },
+      contrast: {
+        settings: "gtk-theme-name=HighContrast\ngtk-enable-animations=0",
+        media: ["(prefers-contrast: more)", "(prefers-reduced-motion: reduce)"],
+      },
     },
     capabilities(lacking) {
       const off = { "service workers": "ServiceWorkers", "Cache storage": "CacheAPI" }[lacking];
-      const binary = first("/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser");
-      return { browserName: "MiniBrowser", "webkitgtk:browserOptions": { binary, args: ["--automation", ...(off ? [`--features=-${off}`] : [])] } };
+      const binary = first(
+        "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
+        "/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser",
+      );
+      return {
+        browserName: "MiniBrowser",
+        "webkitgtk:browserOptions": { binary, args: ["--automation", ...(off ? [`--features=-${off}`] : [])] },
+      };
     },
   },
 };
@@ -71,7 +106,11 @@ const freePort = () =>
 /** Starts a driver and waits until it answers. */
 async function driver([command, ...args], port, env) {
   const program = spawn(command, args, { stdio: "ignore", env: { ...process.env, ...env } });
-  const answers = () => fetch(`http://127.0.0.1:${port}/status`).then(({ ok }) => ok, () => false);
+  const answers = () =>
+    fetch(`http://127.0.0.1:${port}/status`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
   for (let tries = 0; !(await answers()); tries += 1) {
     if (tries > 100 || program.exitCode !== null) throw new Error(`${command} did not start`);
     await new Promise((resume) => setTimeout(resume, 100));
@@ -85,10 +124,24 @@ async function display({ settings }) {
   await mkdir(join(config, "gtk-3.0"));
   await writeFile(join(config, "gtk-3.0", "settings.ini"), `[Settings]\n${settings}\n`);
   // The server chooses a free number and tells it when it is ready.
-  const server = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], { stdio: ["ignore", "ignore", "ignore", "pipe"] });
-  const [number] = await Promise.race([once(server.stdio[3], "data"), once(server, "exit").then(() => Promise.reject(new Error("Xvfb did not start")))]);
-  const env = { XDG_CONFIG_HOME: config, DISPLAY: `:${String(number).trim()}`, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", WEBKIT_DISABLE_COMPOSITING_MODE: "1", LIBGL_ALWAYS_SOFTWARE: "1" };
-  const close = () => (server.kill(), rm(config, { recursive: true, force: true }));
+  const server = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1280x1024x24", "-nolisten", "tcp"], {
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  const [number] = await Promise.race([
+    once(server.stdio[3], "data"),
+    once(server, "exit").then(() => Promise.reject(new Error("Xvfb did not start"))),
+  ]);
+  const env = {
+    XDG_CONFIG_HOME: config,
+    DISPLAY: `:${String(number).trim()}`,
+    WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1",
+    WEBKIT_DISABLE_COMPOSITING_MODE: "1",
+    LIBGL_ALWAYS_SOFTWARE: "1",
+  };
+  const close = () => {
+    server.kill();
+    return rm(config, { recursive: true, force: true });
+  };
   return { env, close };
 }
 

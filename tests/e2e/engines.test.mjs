@@ -34,7 +34,7 @@ for (const name of engines) {
         await person.classifies();
       }));
 
-    test("a Hub model comes through lost connections, is kept, and can be forgotten", async () => {
+    test("a Hub model comes through lost connections, is cached, and can be deleted", async () => {
       const hub = await startHub();
       hub.lose = 50_000;
       try {
@@ -43,16 +43,16 @@ for (const name of engines) {
           const found = await person.wait(
             `const { Cliplet } = await import(new URL("cliplet/index.js", document.baseURI).href);
              const clip = await Cliplet.load("hf:some/tiny", { hub: given[0] });
-             const { kept, quantization } = clip.info;
-             const [model] = (await Cliplet.kept()).filter(({ name }) => name === "some/tiny");
+             const { cached, quantization } = clip.info;
+             const [model] = (await Cliplet.listCached()).filter(({ name }) => name === "some/tiny");
              clip.dispose();
              const again = await Cliplet.load(model.id);
              const width = (await again.embedText("a cat")).length === again.info.dimension;
-             await Cliplet.forget(model.id);
-             return { kept, quantization, width, left: (await Cliplet.kept()).filter(({ name }) => name === "some/tiny").length };`,
+             await Cliplet.deleteCached(model.id);
+             return { cached, quantization, width, left: (await Cliplet.listCached()).filter(({ name }) => name === "some/tiny").length };`,
             hub.url,
           );
-          assert.deepEqual(found, { kept: true, quantization: "q8", width: true, left: 0 });
+          assert.deepEqual(found, { cached: true, quantization: "q8", width: true, left: 0 });
           assert.ok(hub.requests.filter(({ range }) => range).length >= 2);
         });
       } finally {
@@ -63,7 +63,9 @@ for (const name of engines) {
     test("policies hold: no other host, no HTML from text", () =>
       visit(name, {}, {}, async (person, server) => {
         await person.open(server.url);
-        const reached = await person.wait(`return fetch("https://elsewhere.example/").then(() => "reached", () => "blocked");`);
+        const reached = await person.wait(
+          `return fetch("https://elsewhere.example/").then(() => "reached", () => "blocked");`,
+        );
         assert.equal(reached, "blocked");
         const label = '<img src=x onerror="document.title=1">';
         await person.setLabels(`${label}, other`);
@@ -76,11 +78,14 @@ for (const name of engines) {
       test(`on a desktop that looks ${look} the page does, and axe finds nothing serious`, () =>
         visit(name, { look }, {}, async (person, server) => {
           await person.open(server.url);
-          for (const query of media) assert.ok(await person.run("return matchMedia(arguments[0]).matches;", query), query);
+          for (const query of media)
+            assert.ok(await person.run("return matchMedia(arguments[0]).matches;", query), query);
           await person.dropMany(4);
           // Pictures are counted before their answers are drawn.
           await person.best("circle-0.png");
-          const motion = await person.run(`return getComputedStyle(document.querySelector(".ranks li"), "::before").transitionDuration;`);
+          const motion = await person.run(
+            `return getComputedStyle(document.querySelector(".ranks li"), "::before").transitionDuration;`,
+          );
           assert.equal(motion, media.includes("(prefers-reduced-motion: reduce)") ? "0s" : "0.2s");
           for (const view of ["gallery", "overview", "map"]) {
             await person.click(`#tab-${view}`);

@@ -38,9 +38,10 @@ journeys((journey) => {
     await person.drop("circle.png");
     await person.best("circle.png");
     const score = async () => (await person.words(".card .score"))[0];
-    const changed = async (before, act) => (
-      await act(), person.until(score, (now) => now && now !== before, "another score")
-    );
+    const changed = async (before, act) => {
+      await act();
+      return person.until(score, (now) => now && now !== before, "another score");
+    };
     let last = await changed(await score(), () => person.click("label[for=score-cosine]"));
     assert.ok(Number(last) > 0 && Number(last) < 1);
     await person.choose("#template-kind", "Several of your own");

@@ -21,7 +21,11 @@ export async function startHub({ port = 0 } = {}) {
     const [, id, revision, name] = /^\/([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/([\w.]+)$/.exec(request.url) ?? [];
     const range = request.headers.range;
     hub.requests.push({ method: request.method, id, revision, name, range, body: request.headers["content-length"] });
-    const cors = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Range", "Access-Control-Expose-Headers": "ETag, Content-Range" };
+    const cors = {
+      "Access-Control-Allow-Origin": "*",
+      "Access-Control-Allow-Headers": "Range",
+      "Access-Control-Expose-Headers": "ETag, Content-Range",
+    };
     if (request.method === "OPTIONS") return response.writeHead(204, cors).end();
     const body = id === "some/tiny" ? files.get(name) : undefined;
     if (!body) return response.writeHead(404, cors).end();
@@ -43,6 +47,10 @@ export async function startHub({ port = 0 } = {}) {
   await new Promise((ready) => server.listen(port, "127.0.0.1", ready));
   hub.url = `http://127.0.0.1:${server.address().port}`;
   hub.size = files.get("model.safetensors").length;
-  hub.close = () => new Promise((done) => (server.close(done), server.closeAllConnections()));
+  hub.close = () =>
+    new Promise((done) => {
+      server.close(done);
+      server.closeAllConnections();
+    });
   return hub;
 }

@@ -6,7 +6,10 @@ export function catchDownload() {
   const { click } = HTMLAnchorElement.prototype;
   globalThis.caught = new Promise((resolve) => {
     let given;
-    URL.createObjectURL = (blob) => createObjectURL.call(URL, (given = blob));
+    URL.createObjectURL = (blob) => {
+      given = blob;
+      return createObjectURL.call(URL, blob);
+    };
     HTMLAnchorElement.prototype.click = function () {
       const reader = new FileReader();
       reader.onload = () => resolve({ name: this.download, base64: reader.result.split(",")[1] });

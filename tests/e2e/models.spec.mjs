@@ -9,7 +9,9 @@ const HUB = `http://127.0.0.1:${PORT}`;
 const TINY = new URL("../parity/tiny/", import.meta.url);
 
 let hub;
-test.beforeEach(async () => void (hub = await startHub({ port: PORT })));
+test.beforeEach(async () => {
+  hub = await startHub({ port: PORT });
+});
 test.afterEach(() => hub.close());
 // The service worker holds the engine to the real Hub; the stand-in is let through by the server alone.
 test.use({ served: { hub: HUB }, friends: [HUB], serviceWorkers: "block", expectedComplaints: [/404/] });
@@ -141,8 +143,13 @@ async function openWithBetter(page, site) {
 test("a better model comes with one click, and the small one answers meanwhile", async ({ page, site }) => {
   await openWithBetter(page, site);
   let letGo;
-  const gate = new Promise((resolve) => (letGo = resolve));
-  await page.context().route(/model\.safetensors/, async (route) => (await gate, route.continue()));
+  const gate = new Promise((resolve) => {
+    letGo = resolve;
+  });
+  await page.context().route(/model\.safetensors/, async (route) => {
+    await gate;
+    return route.continue();
+  });
   await expect(page.locator("#better-model")).toHaveAttribute("title", /157 MB once, stays on this device/);
   await page.locator("#better-model").click();
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);

@@ -53,7 +53,10 @@ export class Person {
   /** Waits until what `read` gives fits. */
   async until(read, fits, what) {
     let last;
-    const settled = async () => fits((last = await read().catch(() => undefined)));
+    const settled = async () => {
+      last = await read().catch(() => undefined);
+      return fits(last);
+    };
     await this.browser.wait(settled, WAIT).catch(() => assert.fail(`${what}: still ${JSON.stringify(last)}`));
     return last;
   }

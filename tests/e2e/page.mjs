@@ -116,10 +116,16 @@ export async function draw(page, paint, argument) {
 }
 
 export const paints = {
-  redCircle: (c, side) => (
-    (c.fillStyle = "#e01010"), c.beginPath(), c.arc(side / 2, side / 2, side / 3, 0, 7), c.fill()
-  ),
-  blueSquare: (c, side) => ((c.fillStyle = "#1030e0"), c.fillRect(side / 5, side / 5, (side * 3) / 5, (side * 3) / 5)),
+  redCircle: (c, side) => {
+    c.fillStyle = "#e01010";
+    c.beginPath();
+    c.arc(side / 2, side / 2, side / 3, 0, 7);
+    c.fill();
+  },
+  blueSquare: (c, side) => {
+    c.fillStyle = "#1030e0";
+    c.fillRect(side / 5, side / 5, (side * 3) / 5, (side * 3) / 5);
+  },
   emoji: (c, side, emoji) => {
     c.font = `${side * 0.7}px "Noto Color Emoji"`;
     c.textAlign = "center";

@@ -13,7 +13,10 @@ const ready = async (page, site, count) => {
 async function unready(page, site) {
   let letGo;
   const gate = new Promise((resolve) => (letGo = resolve));
-  await page.route("**/*.gguf", async (route) => (await gate, route.continue()));
+  await page.route("**/*.gguf", async (route) => {
+    await gate;
+    return route.continue();
+  });
   await returning(page);
   await page.goto(site);
   await drop(page, await many(page, 4));

@@ -81,7 +81,10 @@ const saved = (page, count) =>
             const opening = indexedDB.open("cliplet-session");
             opening.onsuccess = () => {
               const counting = opening.result.transaction("images").objectStore("images").count();
-              counting.onsuccess = () => (opening.result.close(), resolve(counting.result));
+              counting.onsuccess = () => {
+                opening.result.close();
+                resolve(counting.result);
+              };
             };
           }),
       ),
