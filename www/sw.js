@@ -1,7 +1,7 @@
-// Keeps the page: every file of a version is fetched and checked before it takes over, answers come from
-// that version alone, and every answer carries the headers that make the page cross-origin isolated and
-// hold each of its workers to its policy. Of the WebAssembly modules it keeps the kind named in its own
-// address (sw.js?kind=relaxed).
+// Serves the page from the browser's cache, so that it works without a network. Every file of a version is fetched and
+// checked before that version takes over, and answers come from one version alone. Every answer carries the headers that
+// make the page cross-origin isolated and hold each of its workers to its policy. Of the WebAssembly modules, those of
+// the kind named in this script's own address are cached (sw.js?kind=relaxed).
 
 const VERSION = "development"; // the build writes a hash of all files here
 const POLICIES = {}; // and here the Content-Security-Policy of each file that has one
@@ -41,8 +41,8 @@ addEventListener("activate", (event) => {
 
 addEventListener("message", ({ data }) => data === "activate" && skipWaiting());
 
-/** The same response with the headers for its file. */
-function guarded(response, file) {
+/** A response with the headers for its file. */
+function withHeaders(response, file) {
   if (response.type === "opaque" || response.status === 0) return response;
   const headers = new Headers(response.headers);
   headers.set("Cross-Origin-Opener-Policy", "same-origin");
@@ -54,8 +54,8 @@ function guarded(response, file) {
 
 async function answer(request, file) {
   const cache = await caches.open(CACHE);
-  const kept = await cache.match(request, { ignoreSearch: true });
-  return guarded(kept ?? (await fetch(request)), file);
+  const cached = await cache.match(request, { ignoreSearch: true });
+  return withHeaders(cached ?? (await fetch(request)), file);
 }
 
 addEventListener("fetch", (event) => {

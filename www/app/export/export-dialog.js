@@ -111,9 +111,6 @@ export class ExportDialog extends View {
           </div>`
           : nothing
       }
-      <label class="check keep-originals"><input type="checkbox" id="keep-originals" .checked=${this.app.saved.keepOriginals}
-        @change=${({ target }) => this.app.saved.setKeepOriginals(target.checked)} /> <span>${text.keepOriginals}</span></label>
-      <p class="quiet">${text.keepOriginalsHelp}</p>
     </div>`;
   }
 

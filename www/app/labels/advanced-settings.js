@@ -3,6 +3,7 @@
 import { recall, remember } from "../core/storage.js";
 import { html, View } from "../core/view.js";
 import { text } from "../strings/index.js";
+import "../saved/saved-settings.js";
 import "./score-settings.js";
 import "./template-settings.js";
 
@@ -17,6 +18,7 @@ export class AdvancedSettings extends View {
       <div class="advanced-parts">
         <cl-template-settings .app=${this.app}></cl-template-settings>
         <cl-score-settings .app=${this.app}></cl-score-settings>
+        <cl-saved-settings .app=${this.app}></cl-saved-settings>
       </div>
     </details>`;
   }

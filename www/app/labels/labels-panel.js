@@ -33,15 +33,17 @@ export class LabelsPanel extends View {
             @input=${() => this.#typed()} @blur=${() => this.#readText()}></textarea>
           <p id="labels-text-help" class="quiet">${text.labelsTextHelp}</p>
         </div>
-        <div class="tools-row">
-          ${this.#sets()}
-          <button type="button" id="set-save" class="small" ?hidden=${length === 0} @click=${() => app.emit("save-set")}>${text.saveSet}</button>
-          <button type="button" id="labels-as-text" class="small" aria-expanded=${this.#asText} aria-controls="labels-text"
-            @click=${() => this.#showText(!this.#asText)}>${this.#asText ? text.asChips : text.asText}</button>
-          <button type="button" id="labels-import" class="small" title=${text.importTitle} @click=${() => this.part("#labels-file").click()}>${text.importLabels}</button>
-          <input id="labels-file" type="file" accept=".txt,.csv,.tsv,.json,text/plain,text/csv" multiple hidden aria-hidden="true" tabindex="-1"
-            @change=${({ target }) => this.#files(target)} />
-          <button type="button" id="share-open" class="small" ?hidden=${length === 0} @click=${() => app.emit("export")}>${text.shareOpen}</button>
+        <div class="labels-foot">
+          <div class="tools-row">
+            ${this.#sets()}
+            <button type="button" id="set-save" class="small" ?hidden=${length === 0} @click=${() => app.emit("save-set")}>${text.saveSet}</button>
+            <button type="button" id="labels-as-text" class="small" aria-expanded=${this.#asText} aria-controls="labels-text"
+              @click=${() => this.#showText(!this.#asText)}>${this.#asText ? text.asChips : text.asText}</button>
+            <button type="button" id="labels-import" class="small" title=${text.importTitle} @click=${() => this.part("#labels-file").click()}>${text.importLabels}</button>
+            <input id="labels-file" type="file" accept=".txt,.csv,.tsv,.json,text/plain,text/csv" multiple hidden aria-hidden="true" tabindex="-1"
+              @change=${({ target }) => this.#files(target)} />
+            <button type="button" id="share-open" class="small" ?hidden=${length === 0} @click=${() => app.emit("export")}>${text.shareOpen}</button>
+          </div>
           ${this.#message()}
         </div>
         <cl-advanced-settings .app=${app}></cl-advanced-settings>

@@ -8,6 +8,14 @@ import { BETTER_MODEL, HUB } from "./model.js";
 import { loadingBar } from "./model-status.js";
 import { StoredModels } from "./stored-models.js";
 
+/** Models of the Hub in several sizes, as the list below the field offers them. */
+const SUGGESTED = [
+  "openai/clip-vit-base-patch32",
+  "openai/clip-vit-base-patch16",
+  "openai/clip-vit-large-patch14",
+  "openai/clip-vit-large-patch14-336",
+];
+
 /** Bytes of storage left for this page, as far as the browser tells. */
 async function freeSpace() {
   const { quota, usage } = (await navigator.storage?.estimate?.().catch(() => null)) ?? {};
@@ -85,10 +93,11 @@ export class ModelDialog extends View {
       <form id="model-hub-form" class="field" method="dialog" @submit=${submit(() => hubSource(this.part("#model-hub").value))}>
         <label for="model-hub">${text.modelHub}</label>
         <div class="row">
-          <input id="model-hub" type="text" spellcheck="false" autocomplete="off" autocapitalize="off" value="openai/clip-vit-base-patch32" aria-describedby="model-hub-help" />
+          <input id="model-hub" type="text" spellcheck="false" autocomplete="off" autocapitalize="off" value=${SUGGESTED[0]} list="model-suggestions" aria-describedby="model-hub-help" />
           <select id="model-quant" aria-label=${text.modelQuant}>${Object.entries(text.quants).map(([key, name]) => html`<option value=${key}>${name}</option>`)}</select>
           <button>${text.modelLookUp}</button>
         </div>
+        <datalist id="model-suggestions">${SUGGESTED.map((id) => html`<option value=${id}></option>`)}</datalist>
         <p id="model-hub-help" class="quiet">${text.modelHubHelp}</p>
       </form>
       <div class="field">

@@ -14,7 +14,7 @@ export const BETTER_MODEL = meta("cliplet-better-model");
 function nameOf(source) {
   const [first] = Array.isArray(source) ? source : [source];
   if (first instanceof Blob) return first.name ?? "model";
-  if (/^(hf|kept|cached):/.test(first)) return first.replace(/^\w+:/, "");
+  if (/^(hf|cached):/.test(first)) return first.replace(/^\w+:/, "");
   return fileNameOf(new URL(first, document.baseURI).href);
 }
 
@@ -107,14 +107,13 @@ export class Model {
 
   #use(clip) {
     const previous = this.clip;
-    const { source, name, cacheError, keepProblem } = clip.info;
+    const { source, name, cacheError } = clip.info;
     const isDefault = source === DEFAULT_MODEL;
-    const shared = isDefault ? null : /^(kept|cached):/.test(source) ? undefined : source;
+    const shared = isDefault ? null : source.startsWith("cached:") ? undefined : source;
     this.#set({ clip, isDefault, shared });
     for (const part of ["session", "classifier", "search", "suggestions"]) this.#app[part].use(clip);
     previous?.dispose();
-    const unstored = cacheError ?? keepProblem;
-    if (unstored && !isDefault) this.#app.notices.add(text.notStored[unstored](name));
+    if (cacheError && !isDefault) this.#app.notices.add(text.notStored[cacheError](name));
   }
 
   #set(some) {

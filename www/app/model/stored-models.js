@@ -17,10 +17,9 @@ export class StoredModels {
   }
 
   async read() {
-    const list = Cliplet.listCached ?? Cliplet.kept;
     const estimate = navigator.storage?.estimate?.().catch(() => null);
     [this.#models, this.#space, this.#permanent] = await Promise.all([
-      list.call(Cliplet).catch(() => []),
+      Cliplet.listCached().catch(() => []),
       estimate,
       navigator.storage?.persisted?.().catch(() => false),
     ]);
@@ -37,7 +36,7 @@ export class StoredModels {
           this.#permanent ? text.storedForGood : text.storedWhileSpace,
         ]
       : [];
-    if (!used && (page.info?.cacheError ?? page.info?.keepProblem) === "unavailable") words.push(text.storedPrivate);
+    if (!used && page.info?.cacheError === "unavailable") words.push(text.storedPrivate);
     if (this.#refused) words.push(text.persistRefused);
     const persistent = !used || this.#permanent || !navigator.storage?.persist;
     return html`
@@ -48,7 +47,7 @@ export class StoredModels {
 
   #row(model, { info, load, offer, fail }) {
     const { id, name, source, complete, bytes, quantization, checksum, origin } = model;
-    const isFile = /^(kept|cached):/.test(source);
+    const isFile = source.startsWith("cached:");
     const included = source === DEFAULT_MODEL;
     const inUse = complete && info?.source === source && info?.checksum === checksum;
     const where = included
@@ -71,8 +70,7 @@ export class StoredModels {
 
   async #remove(id, name, fail, button) {
     const list = button.closest("ul");
-    const remove = Cliplet.deleteCached ?? Cliplet.forget;
-    await remove.call(Cliplet, id).catch(() => fail(text.notDeleted(name)));
+    await Cliplet.deleteCached(id).catch(() => fail(text.notDeleted(name)));
     await this.read();
     setTimeout(() => list.querySelector("button")?.focus(), 50);
   }
