@@ -1,4 +1,4 @@
-// What the page promises: pictures cause no network traffic, and policies would stop what code forgot.
+// The page's promises: pictures cause no network traffic, and security policies stop anything that the code forgot.
 
 import { readFile } from "node:fs/promises";
 import { pagePolicy, policies } from "../../www/tools/policy.mjs";

@@ -1,4 +1,4 @@
-// What tests do inside a page whichever driver carries it there: functions that lean on nothing outside.
+// Functions that tests run inside a page, whichever driver carries them there; they use nothing outside themselves.
 
 /** Keeps the next file that the page gives out as a promise of `{ name, base64 }` in `caught`. */
 export function catchDownload() {

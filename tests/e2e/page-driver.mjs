@@ -76,7 +76,7 @@ export class Person {
       `${count} times ${css}`,
     );
 
-  /** What axe finds that is serious or worse. */
+  /** Findings of axe that are serious or worse. */
   async serious() {
     await this.run(axe);
     const { violations } = await this.wait("return axe.run();");

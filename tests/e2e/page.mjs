@@ -12,7 +12,7 @@ import { catchDialog, catchDownload, giveFolder } from "./inpage.mjs";
 export { DIST, expect };
 export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
 
-/** What Firefox's WebDriver BiDi has no word for, by the tag of the tests that need it. */
+/** Reasons why tests with these tags cannot run by Firefox's WebDriver BiDi. */
 const BEYOND = {
   "@manifest": "how a manifest was understood is told by Chromium's own protocol alone",
   "@threads":
@@ -230,7 +230,7 @@ export async function choose(page, button, files) {
   return chooser.setFiles(files);
 }
 
-/** What a click on `button` downloads. Firefox's driver names downloads in a way that Playwright passes over. */
+/** The file that a click on `button` downloads. Firefox's driver names downloads in a way that Playwright passes over. */
 export async function downloaded(page, button) {
   if (inFirefox(page)) {
     await page.evaluate(catchDownload);

@@ -1,5 +1,4 @@
-// What the page is made of, without a single element: the models that features share, and the events by which they
-// speak to each other.
+// The page without a single element: the models that features share, and the events by which they speak to each other.
 //
 // Events: "draw" when anything changed; "open", "similar" and "closed" with an `item`; "pick" with `words` and `has`;
 // "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open dialogs; "show-view"
@@ -43,7 +42,7 @@ export class App extends EventTarget {
   saved = new SavedSession(this);
   longTasks = new LongTasks(this.session);
   model = new Model(this);
-  /** What screen readers alone are told. */
+  /** The last words for screen readers alone. */
   spoken = "";
   #drawSoon = atMostEvery(DRAW_EVERY, () => this.redraw());
 

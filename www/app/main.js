@@ -74,7 +74,7 @@ render(page, document.body);
 app.model.load();
 app.saved.restore();
 
-/** Whether nobody has yet done anything here. */
+/** True until somebody does anything here. */
 let untouched = true;
 for (const deed of ["pointerdown", "keydown"])
   addEventListener(deed, () => (untouched = false), { capture: true, once: true });

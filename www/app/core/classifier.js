@@ -70,7 +70,7 @@ export class Classifier extends EventTarget {
     return snake ?? camel ?? null;
   }
 
-  /** Whether the best label of an image fits too badly to be an answer. */
+  /** True where the best label of an image fits too badly to be an answer. */
   #rejects(item, best) {
     const { noMatch, limits, score } = this.#query.settings;
     if (!noMatch) return false;
@@ -86,7 +86,7 @@ export class Classifier extends EventTarget {
     return best && !this.#rejects(item, best) ? best : null;
   }
 
-  /** Whether an image was ranked and no label is a good match. */
+  /** True for an image that was ranked and has no good match. */
   isNoMatch(item) {
     return item.ranked?.length > 0 && !this.verdict(item);
   }

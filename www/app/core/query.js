@@ -1,5 +1,5 @@
-// What images are compared with: labels, prompt templates, examples, and how scores are shown. Remembers itself and
-// follows other tabs. Announces "embed" when label vectors change and "display" when only the display does.
+// The query: labels, prompt templates and examples that images are compared with, and the display of scores. Remembers
+// itself and follows other tabs. Announces "embed" when label vectors change and "display" when only the display does.
 
 import { DEFAULT_TEMPLATE } from "../../cliplet/index.js";
 import { ALL_80, BEST_7 } from "../labels/template-lists.js";

@@ -27,7 +27,7 @@ import { unit } from "./scores.js";
 /** The rate is measured over this many milliseconds. */
 const RATE_OVER = 4000;
 
-/** What tells a file from others: its name, size and time of change. */
+/** A key that tells a file from others: its name, size and time of change. */
 export const fileKey = ({ name, size, lastModified = 0 }) => `${name}/${size}/${lastModified}`;
 
 export class Session extends EventTarget {

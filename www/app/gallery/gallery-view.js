@@ -110,7 +110,7 @@ export class GalleryView extends View {
     this.requestUpdate();
   }
 
-  /** What goes on elsewhere has the focus; a card that scrolls away does not. */
+  /** Forgets the focus where it went elsewhere, and not where its card scrolled away. */
   #lostFocus(to) {
     if (to) this.#focused = null;
   }

@@ -16,7 +16,7 @@ const AT_ONCE = 64;
 const addressIn = (transfer) =>
   (transfer.getData?.("text/uri-list") || transfer.getData?.("text/plain") || "").split(/[\r\n]/)[0].trim();
 
-/** Whether a pasted text is an address of one thing. */
+/** True for a pasted text that is one address. */
 const isAddress = (words) => /^(https?:\/\/|data:image\/)\S+$/i.test(words);
 
 /** Files of a folder, one after the other, each with its path; what cannot be read has no `file`. */

@@ -77,7 +77,7 @@ export class InputPanel extends View {
     this.part("#add").focus();
   }
 
-  /** How far the queue is, told at a pace that screen readers can follow, or how it ended. */
+  /** The queue's progress, told at a pace that screen readers can follow, or its result. */
   #summary() {
     const { open, items } = this.app.session;
     const now = performance.now();

@@ -4,7 +4,7 @@ import { text } from "../strings/index.js";
 import { fromFile } from "./parse.js";
 
 export class LabelEditor {
-  /** What was done last, for people. */
+  /** A word for people about the last change. */
   message = "";
   #app;
   #before = null;

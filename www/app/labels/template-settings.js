@@ -59,7 +59,7 @@ export class TemplateSettings extends View {
   }
 
   updated() {
-    // What came from elsewhere, such as a link, is taken over; what is just being written is not touched.
+    // Settings from elsewhere, such as a link's, are taken over; a field that is just being written is not touched.
     if (this.#settling === null && !this.#written().wrong && this.#fill()) this.requestUpdate();
   }
 
@@ -76,7 +76,7 @@ export class TemplateSettings extends View {
     return true;
   }
 
-  /** What is written in the fields, and the first template without a place for the label. */
+  /** The fields' contents, and the first template without a place for the label. */
   #written() {
     const field = this.part("#template-kind");
     if (!field) return { ...this.app.query.settings, wrong: undefined };

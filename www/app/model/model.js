@@ -29,7 +29,7 @@ export class Model {
   /** @type {Cliplet | null} */
   clip = null;
   isDefault = false;
-  /** What others can load the model by: null for the one included, undefined for a file. */
+  /** A source that others can load the model by: null for the one included, undefined for a file. */
   shared = null;
   /** `{ name, loaded, total }` while a model is loading; else null. */
   progress = null;

@@ -148,7 +148,7 @@ customElements.define("cl-overview", OverviewView);
 /** The folder that holds an image, or "" without one. */
 const folder = ({ path }) => path.split("/").slice(-2, -1)[0] ?? "";
 
-/** How often each value occurs, most frequent first. */
+/** Values with their counts, most frequent first. */
 function tally(values) {
   const counts = new Map();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);

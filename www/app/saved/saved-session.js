@@ -30,7 +30,7 @@ const record = ({ key, name, path, size, embedding, model, corrected, width, hei
 
 export class SavedSession {
   keepOriginals = recall(KEEP_ORIGINALS, false) === true;
-  /** Whether this browser stores anything for the page. */
+  /** False where this browser stores nothing for the page. */
   available = true;
   #app;
   #store;

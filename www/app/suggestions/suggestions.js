@@ -59,7 +59,7 @@ export class Suggestions {
     this.#prepare();
   }
 
-  /** Whether suggestions are wanted now: images come first, and without any only an empty page has time. */
+  /** True while suggestions are wanted: images come first, and without any only a page without labels has time. */
   get #wanted() {
     const { session, query } = this.#app;
     return (
