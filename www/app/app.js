@@ -2,7 +2,7 @@
 //
 // Events: "draw" when anything changed; "open", "similar" and "closed" with an `item`; "pick" with `words` and `has`;
 // "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open dialogs; "show-view"
-// (with `view`) and "focus-item" (with `item`) move about.
+// (with `view`) and "focus-item" (with `item`) move about; "engine-wanted" makes work in the background give way.
 
 import { Classifier } from "./core/classifier.js";
 import { atMostEvery } from "./core/dom.js";

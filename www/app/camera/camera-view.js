@@ -125,6 +125,7 @@ export class CameraView extends View {
       canvas.width = Math.round(videoWidth * scale);
       canvas.height = Math.round(videoHeight * scale);
       context.drawImage(this.#video, 0, 0, canvas.width, canvas.height);
+      this.app.emit("engine-wanted");
       try {
         const embedding = unit(await clip.embedImage(context.getImageData(0, 0, canvas.width, canvas.height)));
         if (stream === this.#stream && clip === this.app.model.clip) this.#show(embedding);

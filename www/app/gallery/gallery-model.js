@@ -12,10 +12,12 @@ import { groups } from "./near-duplicates.js";
 
 const VIEWS = ["gallery", "overview", "map"];
 
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+
 /** Comparisons of two images by the sort's name; `value` gives the number of an image's best label. */
 const ORDERS = {
   added: (a, b) => a.id - b.id,
-  name: (a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }) || a.id - b.id,
+  name: (a, b) => byName(a.name, b.name) || a.id - b.id,
   certain: (a, b, value) => value(b) - value(a) || a.id - b.id,
   uncertain: (a, b, value) => value(a) - value(b) || a.id - b.id,
   label: (a, b, value) =>
@@ -35,10 +37,14 @@ export class GalleryModel {
   /** Group number of each near-duplicate, once they are asked for. */
   #groups = new Map();
   #run = 0;
+  #list = null;
 
   /** @param {import("../app.js").App} app */
   constructor(app) {
     this.#app = app;
+    app.addEventListener("draw", () => {
+      this.#list = null;
+    });
     app.session.addEventListener("removed", () => {
       const { items } = app.session;
       if (items.size === 0) this.filter = { kind: "all" };
@@ -92,8 +98,13 @@ export class GalleryModel {
     return classifier.labelOf(item) === (filter.kind === "no-match" ? null : filter.label);
   }
 
-  /** The images to show, in order. */
+  /** The images to show, in order; computed once for all that draw them. */
   list() {
+    this.#list ??= this.#compute();
+    return this.#list;
+  }
+
+  #compute() {
     const passing = this.#app.session.list.filter((item) => this.#passes(item));
     if (this.reference) {
       const similarity = new Map(passing.map((item) => [item, this.similarity(item) ?? -Infinity]));

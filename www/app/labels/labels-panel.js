@@ -12,6 +12,8 @@ const SETTLE = 250;
 export class LabelsPanel extends View {
   #asText = false;
   #settling;
+  /** The labels that the text was last compared with. */
+  #written = null;
 
   render() {
     const { app } = this;
@@ -76,9 +78,12 @@ export class LabelsPanel extends View {
   }
 
   updated() {
-    const area = this.part("#labels");
     const { labels } = this.app.query;
-    if (document.activeElement !== area && write(parse(area.value)) !== write(labels)) area.value = write(labels);
+    const area = this.part("#labels");
+    if (labels !== this.#written && document.activeElement !== area) {
+      this.#written = labels;
+      if (write(parse(area.value)) !== write(labels)) area.value = write(labels);
+    }
     // Options that come after the value was set would leave another one chosen.
     this.part("#label-set").value = this.app.sets.chosen;
   }

@@ -41,6 +41,7 @@ export class Search {
     this.#words = words;
     if (!words) return this.clear();
     if (!this.#clip) return;
+    this.#app.emit("engine-wanted");
     const running = new AbortController();
     this.#running = running;
     try {

@@ -8,6 +8,8 @@ import { Matrix, rank } from "../core/scores.js";
 /** Words stored with each image, and suggested for all of them together. */
 const STORED = 12;
 const SUGGESTED = 12;
+/** Milliseconds after somebody else wanted the engine, until the words go on. */
+const GO_ON_AFTER = 1500;
 
 /** Reads the words of the data file. */
 async function read() {
@@ -33,13 +35,14 @@ export class Suggestions {
   #clip = null;
   #matrix = null;
   #running = null;
+  #timer;
   #cached = { key: "", words: [] };
 
   /** @param {import("../app.js").App} app */
   constructor(app) {
     this.#app = app;
     this.#words = read().catch(() => []);
-    const { session } = app;
+    const { session, query } = app;
     session.addEventListener("changed", ({ item }) => {
       if (item.embedding && !item.tags && this.#matrix) this.#tag(item, this.#matrix);
     });
@@ -49,6 +52,8 @@ export class Suggestions {
       else this.#prepare();
     });
     session.addEventListener("queue", () => this.#prepare());
+    query.addEventListener("embed", () => this.#giveWay());
+    app.addEventListener("engine-wanted", () => this.#giveWay());
   }
 
   /** Takes a model. */
@@ -71,7 +76,14 @@ export class Suggestions {
     );
   }
 
-  /** Embeds the words. What was done when images interrupt is not done again: the engine stores it. */
+  /** Leaves the engine to somebody who waits for it, and goes on after a while. */
+  #giveWay() {
+    this.#running?.abort();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#prepare(), GO_ON_AFTER);
+  }
+
+  /** Embeds the words. An interruption loses nothing: the engine stores the words that are done. */
   async #prepare() {
     if (!this.#wanted) return;
     const clip = this.#clip;
@@ -95,7 +107,7 @@ export class Suggestions {
       this.#running = null;
       this.progress = null;
       this.#app.redraw();
-      if (clip !== this.#clip || running.signal.aborted) this.#prepare();
+      if (clip !== this.#clip) this.#prepare();
     }
   }
 
