@@ -1,8 +1,9 @@
 // The page without a single element: the models that features share, and the events by which they speak to each other.
 //
 // Events: "draw" when anything changed; "open", "similar" and "closed" with an `item`; "pick" with `words` and `has`;
-// "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open dialogs; "show-view"
-// (with `view`) and "focus-item" (with `item`) move about; "engine-wanted" makes work in the background give way.
+// "camera", "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open what they are
+// called after; "focus-item" (with `item`) and "focus-add" move the focus; "engine-wanted" makes work in the background
+// give way.
 
 import { Classifier } from "./core/classifier.js";
 import { atMostEvery } from "./core/dom.js";
