@@ -1,4 +1,4 @@
-// The package wherever JavaScript runs: plain http, another site's CDN, sandboxed frames, extensions, a file, a server.
+// The package wherever JavaScript runs: another site's CDN, sandboxed frames, extensions, a file, a server.
 
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -7,44 +7,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { chromium } from "@playwright/test";
 import { serve } from "../../www/tools/serve.mjs";
-import { run } from "./bare.mjs";
+import { CLASSIFY, run } from "./bare.mjs";
 import { beforeEngine, DIST, expect, test } from "./page.mjs";
 import config from "./playwright.config.mjs";
 
 const { launchOptions } = config.projects.find(({ name }) => name === "chromium").use;
-
-/** Loads, classifies and says how it ran. */
-const CLASSIFY = `
-  const clip = await cliplet.Cliplet.load(undefined, given ?? {});
-  const [{ label }] = await clip.classify(new ImageData(new Uint8ClampedArray(4 * 64 * 64).fill(255), 64, 64), ["white", "black"]);
-  const { threads, cached, cacheError } = clip.info;
-  clip.dispose();
-  return { label, threads, cached, cacheError };`;
-
-test.describe("on plain http in a local network", () => {
-  const PORT = 18_447;
-  const LAN = `http://lan.example:${PORT}`;
-  test.use({
-    served: { port: PORT },
-    friends: [LAN],
-    launchOptions: {
-      ...launchOptions,
-      args: [...launchOptions.args, "--host-resolver-rules=MAP lan.example 127.0.0.1"],
-    },
-  });
-
-  test("everything works on one thread, and nothing is cached", { tag: "@chromium" }, async ({ page, browserName }) => {
-    test.skip(browserName !== "chromium", "names of hosts are given by a switch of Chromium's");
-    await page.goto(`${LAN}/example.html`);
-    expect(await page.evaluate(() => isSecureContext)).toBe(false);
-    expect(await run(page, `${LAN}/`, CLASSIFY)).toMatchObject({
-      threads: 1,
-      cached: false,
-      cacheError: "unavailable",
-    });
-    expect(await run(page, `${LAN}/`, "return cliplet.Cliplet.listCached();")).toEqual([]);
-  });
-});
 
 test.describe("from another site", () => {
   const PORT = 18_448;

@@ -20,3 +20,11 @@ export async function run(page, site, code, given = null, entry = `${site}cliple
     [code, given, entry],
   );
 }
+
+/** Code that loads the small model with the options `given`, classifies an image and says how it ran. */
+export const CLASSIFY = `
+  const clip = await cliplet.Cliplet.load(undefined, given ?? {});
+  const [{ label }] = await clip.classify(new ImageData(new Uint8ClampedArray(4 * 64 * 64).fill(255), 64, 64), ["white", "black"]);
+  const { threads, cached, cacheError } = clip.info;
+  clip.dispose();
+  return { label, threads, cached, cacheError };`;

@@ -2,30 +2,7 @@
 
 import { run } from "./bare.mjs";
 import { beforeEngine, draw, expect, paints, test } from "./page.mjs";
-
-/** Traps for real, as running out of memory does, at every encoded image that begins with "TRAP". */
-const TRAP = `
-  const { instantiate, instantiateStreaming } = WebAssembly;
-  const stop = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(
-    0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 5, 1, 3, 0, 0, 11))).exports.f;
-  const armed = ({ exports }, memory = exports.memory) => ({ exports: { ...exports,
-    engine_preprocess(engine, address, length) {
-      const start = new Uint8Array((globalThis.importedMemory ?? exports.memory).buffer, address, 4).slice();
-      if (new TextDecoder().decode(start) === "TRAP") stop();
-      return exports.engine_preprocess(engine, address, length);
-    } } });
-  const noted = (imports) => {
-    for (const part of Object.values(imports)) if (part.memory) globalThis.importedMemory = part.memory;
-    return imports;
-  };
-  WebAssembly.instantiate = async (module, imports) => {
-    const made = await instantiate.call(WebAssembly, module, noted(imports));
-    return made instanceof WebAssembly.Instance ? { instance: armed(made), module } : { ...made, instance: armed(made.instance) };
-  };
-  WebAssembly.instantiateStreaming = async (response, imports) => {
-    const { instance, module } = await instantiateStreaming.call(WebAssembly, response, noted(imports));
-    return { instance: armed(instance), module };
-  };`;
+import { TRAP } from "./traps.mjs";
 
 const code = `
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
