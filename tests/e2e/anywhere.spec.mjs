@@ -153,28 +153,31 @@ test("an extension's page loads and caches the model", async ({ browserName }) =
   }
 });
 
-test("a page that is opened as a file says that it wants a web server", async ({ page }) => {
-  const { build } = await import("esbuild");
-  const work = await mkdtemp(join(tmpdir(), "cliplet-file-"));
-  await build({
-    entryPoints: [join(DIST, "cliplet/index.js")],
-    bundle: true,
-    format: "iife",
-    globalName: "cliplet",
-    outfile: join(work, "cliplet.js"),
-    logLevel: "silent",
+test.describe("opened as a file", () => {
+  test.use({ friends: ["null"] });
+  test("a page says that it wants a web server", async ({ page }) => {
+    const { build } = await import("esbuild");
+    const work = await mkdtemp(join(tmpdir(), "cliplet-file-"));
+    await build({
+      entryPoints: [join(DIST, "cliplet/index.js")],
+      bundle: true,
+      format: "iife",
+      globalName: "cliplet",
+      outfile: join(work, "cliplet.js"),
+      logLevel: "silent",
+    });
+    await writeFile(join(work, "index.html"), `<!doctype html><title>file</title><script src="cliplet.js"></script>`);
+    await page.goto(`file://${work}/index.html`);
+    const error = await page.evaluate(() =>
+      globalThis.cliplet.Cliplet.load().catch(({ name, code, message }) => ({ name, code, message })),
+    );
+    expect(error).toMatchObject({
+      name: "ClipletError",
+      code: "unsupported",
+      message: expect.stringContaining("serve its folder over http"),
+    });
+    await rm(work, { recursive: true });
   });
-  await writeFile(join(work, "index.html"), `<!doctype html><title>file</title><script src="cliplet.js"></script>`);
-  await page.goto(`file://${work}/index.html`);
-  const error = await page.evaluate(() =>
-    globalThis.cliplet.Cliplet.load().catch(({ name, code, message }) => ({ name, code, message })),
-  );
-  expect(error).toMatchObject({
-    name: "ClipletError",
-    code: "unsupported",
-    message: expect.stringContaining("serve its folder over http"),
-  });
-  await rm(work, { recursive: true });
 });
 
 test("a server imports the package, and is told what to use when it loads a model", async () => {
@@ -187,7 +190,7 @@ test("a server imports the package, and is told what to use when it loads a mode
   expect(JSON.parse(stdout)).toEqual({
     name: "ClipletError",
     code: "unsupported",
-    message: expect.stringMatching(/in a browser .* cliplet serve/),
+    message: expect.stringMatching(/in a browser .*`cliplet serve`/),
     model: "string",
     element: "function",
     cached: [],

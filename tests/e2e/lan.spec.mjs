@@ -8,7 +8,7 @@ const { launchOptions } = config.projects.find(({ name }) => name === "chromium"
 const PORT = 18_447;
 const LAN = `http://lan.example:${PORT}`;
 test.use({
-  served: { port: PORT },
+  served: { port: PORT, isolated: false },
   friends: [LAN],
   launchOptions: {
     ...launchOptions,

@@ -60,8 +60,12 @@ const fromAnotherOrigin = (address) =>
  */
 function borrowed(address) {
   const code = `import ${JSON.stringify(address)};`;
-  // Not revoked: the engine's threads run the same address.
-  const local = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  // Sandboxed frames start no modules from blobs; elsewhere a data: address would have no storage. The blob's address is
+  // not revoked, since the engine's threads run it too.
+  const local =
+    globalThis.location?.origin === "null"
+      ? `data:text/javascript,${encodeURIComponent(code)}`
+      : URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   return new Worker(local, { type: "module", name: "cliplet" });
 }
 

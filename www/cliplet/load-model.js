@@ -19,27 +19,40 @@ import { openSource } from "./source.js";
  * @property {(loaded: number, total: number | null) => void} report tells of bytes that another tab has
  */
 
+/** @typedef {{ taken: any, opened: Opened }} Loaded */
+
 /**
  * Loads a model; `take` is called for each attempt.
  * @param {LoadRequest} request
- * @returns {Promise<{ taken: any, opened: Opened }>}
+ * @returns {Promise<Loaded>}
  */
 export async function loadModel(request) {
-  let opened = await openSource(request.source, { ...request.open, anew: request.refresh });
+  const opened = await openSource(request.source, { ...request.open, anew: request.refresh });
+  const later = { ...request, open: { ...request.open, found: undefined } };
+  return opened.cached ? fromCache(opened, later, (anew) => download(anew, later)) : download(opened, later);
+}
+
+/**
+ * Loads the cached copy. One that is damaged, or of an older version, comes anew from where it came.
+ * @param {Opened} opened
+ * @param {LoadRequest} request
+ * @param {(opened: Opened) => Promise<Loaded>} fetchAnew
+ * @returns {Promise<Loaded>}
+ */
+async function fromCache(opened, request, fetchAnew) {
   for (let again = false; opened.cached; again = true) {
     try {
       return { taken: await request.take(opened), opened };
     } catch (error) {
       if (!isSpoilt(error)) throw error;
-      // Another engine may have replaced the copy, or made one file of its parts, while they were read. Otherwise it is
-      // damaged, or of an older version, and comes anew from where it came.
+      // Another engine may have replaced the copy, or made one file of its parts, while they were read.
       const moved = !again && (await hasMoved(opened));
-      opened = await openSource(request.source, { ...request.open, found: undefined, anew: !moved }).catch(() => {
+      opened = await openSource(request.source, { ...request.open, anew: !moved }).catch(() => {
         throw error;
       });
     }
   }
-  return download(opened, { ...request, open: { ...request.open, found: undefined } });
+  return fetchAnew(opened);
 }
 
 /** @param {Opened} opened */
@@ -120,7 +133,7 @@ async function shared(opened, request) {
   try {
     return await navigator.locks.request(name, { signal }, async () => {
       const now = await openSource(request.source, request.open);
-      return now.cached ? { taken: await request.take(now), opened: now } : work(now);
+      return now.cached ? fromCache(now, request, work) : work(now);
     });
   } finally {
     channel.close();
