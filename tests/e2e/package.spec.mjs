@@ -160,13 +160,15 @@ for (const [how, threads, growth] of growths) {
   });
 }
 
-test("images may be addresses, bytes, frames, drawings and lists of them", async ({ page, site }) => {
-  await page.goto(site);
-  const png = (await draw(page, paints.blueSquare)).toString("base64");
-  const found = await run(
-    page,
-    site,
-    `const clip = await cliplet.Cliplet.load();
+test.describe("with an address that does not exist", () => {
+  test.use({ expectedComplaints: [/404/] });
+  test("images may be addresses, bytes, frames, drawings and lists of them", async ({ page, site }) => {
+    await page.goto(site);
+    const png = (await draw(page, paints.blueSquare)).toString("base64");
+    const found = await run(
+      page,
+      site,
+      `const clip = await cliplet.Cliplet.load();
      const address = "data:image/png;base64," + given;
      const blob = await (await fetch(address)).blob();
      const bytes = await blob.arrayBuffer();
@@ -185,18 +187,19 @@ test("images may be addresses, bytes, frames, drawings and lists of them", async
      clip.dispose();
      frame.close();
      return { failed, far, list: list.map(([{ label }]) => label), mixed: mixed.map((one) => one[0]?.label ?? [one.code, one.item, one.message]) };`,
-    png,
-  );
-  expect(found.failed).toEqual([]);
-  // A frame's colors may have gone through another color space.
-  expect(Math.max(...found.far.slice(0, -1))).toBeLessThan(1e-5);
-  expect(found.far.at(-1)).toBeLessThan(0.1);
-  expect(found.list).toEqual(["blue square", "blue square"]);
-  expect(found.mixed).toEqual([
-    "blue square",
-    "blue square",
-    ["network", "no-such-file.png", expect.stringContaining("404")],
-  ]);
+      png,
+    );
+    expect(found.failed).toEqual([]);
+    // A frame's colors may have gone through another color space.
+    expect(Math.max(...found.far.slice(0, -1))).toBeLessThan(1e-5);
+    expect(found.far.at(-1)).toBeLessThan(0.1);
+    expect(found.list).toEqual(["blue square", "blue square"]);
+    expect(found.mixed).toEqual([
+      "blue square",
+      "blue square",
+      ["network", "no-such-file.png", expect.stringContaining("404")],
+    ]);
+  });
 });
 
 test("several images: each has its own answer or error, with its name", async ({ page, site }) => {

@@ -110,9 +110,12 @@ export class ClipletClassifier extends Base {
   }
 
   disconnectedCallback() {
-    this.#release();
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = null;
+    // One that is only moved is in the document again by then.
+    setTimeout(() => {
+      if (!this.isConnected) this.#release();
+    });
   }
 
   /**

@@ -65,7 +65,7 @@ async function take(opened, { threads, variant, compiled, report }, call) {
     checked = now;
     await call.checkpoint();
     announce(done, total ?? null);
-    if (report) call.report({ loaded: done, total: total ?? null });
+    report(done, total ?? null);
   });
   engine?.free();
   engine = next;
@@ -89,11 +89,17 @@ export const operations = {
     setAlarm(alarm);
     instantiateEarly(options);
     const open = { quant, hub, baseUrl, stallTimeout, signal, found };
-    /** @param {number} bytes @param {number | null} total */
-    const report = (bytes, total) => options.report && call.report({ loaded: bytes, total });
+    let most = 0;
+    /** Progress never goes back, as it would after another tab's download. @param {number} bytes @param {number | null} total */
+    const report = (bytes, total) => {
+      if (bytes < most || !options.report) return;
+      most = bytes;
+      call.report({ loaded: bytes, total });
+    };
     for (;;) {
       try {
-        const taking = (/** @type {import("./source.js").Opened} */ opened) => take(opened, options, call);
+        const taking = (/** @type {import("./source.js").Opened} */ opened) =>
+          take(opened, { ...options, report }, call);
         const { opened } = await loadModel({ source, open, cache, refresh, take: taking, report });
         backend.outdated = (await opened.changed) ?? false;
         return operations.info();
