@@ -5,10 +5,10 @@ use crate::{Error, Result};
 use serde::Deserialize;
 
 const FILE: &str = "preprocessor_config.json";
-/// Far above any published CLIP; keeps a hostile file from asking for gigabytes of floats.
+/// Far above any published CLIP; keeps a malicious file from asking for gigabytes of floats.
 const LARGEST_OUTPUT: usize = 4096;
 
-/// How large a picture is made before it is cropped.
+/// How large an image is made before it is cropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
     /// It keeps its size.
@@ -25,7 +25,7 @@ pub enum Resize {
 }
 
 impl Resize {
-    /// Width and height of a `width` x `height` picture after resizing: `int(size * long / short)`.
+    /// Width and height of a `width` x `height` image after resizing: `int(size * long / short)`.
     pub fn target(self, width: usize, height: usize) -> (usize, usize) {
         // Python divides integers to the nearest float64; both operands are exact in one.
         let long = |edge: usize, long: usize, short: usize| ((edge * long) as f64 / short as f64) as usize;
@@ -45,7 +45,7 @@ pub(super) struct Config {
     pub filter: Filter,
     pub output_size: usize,
     rescale: Option<f64>,
-    normalise: Option<([f64; 3], [f64; 3])>,
+    normalize: Option<([f64; 3], [f64; 3])>,
 }
 
 /// A length, or lengths by name.
@@ -114,12 +114,12 @@ impl Config {
                 Resize::Exact { width, height } if width == height => width,
                 _ => {
                     return Err(unsupported(
-                        "without a centre crop pictures must be resized to one square, but `size` does not say so",
+                        "without a center crop images must be resized to one square, but `size` does not say so",
                     ));
                 }
             }
         };
-        let normalise = raw.do_normalize.unwrap_or(true).then(|| {
+        let normalize = raw.do_normalize.unwrap_or(true).then(|| {
             (
                 raw.image_mean
                     .map_or([0.48145466, 0.4578275, 0.40821073], |mean| mean.each()),
@@ -127,7 +127,7 @@ impl Config {
                     .map_or([0.26862954, 0.26130258, 0.27577711], |std| std.each()),
             )
         });
-        if let Some((_, std)) = normalise
+        if let Some((_, std)) = normalize
             && !std.iter().all(|std| *std > 0.0)
         {
             return Err(malformed(format!("image_std is {std:?}; it must be positive")));
@@ -141,19 +141,19 @@ impl Config {
             filter,
             output_size,
             rescale,
-            normalise,
+            normalize,
         })
     }
 
     /// The value of each byte in each channel, in the steps and precisions that numpy takes there:
-    /// rescaled in float64, stored and normalised in float32.
-    pub fn normalised_bytes(&self) -> [[f32; 256]; 3] {
+    /// rescaled in float64, stored and normalized in float32.
+    pub fn normalized_bytes(&self) -> [[f32; 256]; 3] {
         std::array::from_fn(|channel| {
             std::array::from_fn(|byte| {
                 let value = self
                     .rescale
                     .map_or(byte as f32, |factor| (byte as f64 * factor) as f32);
-                match self.normalise {
+                match self.normalize {
                     None => value,
                     Some((mean, std)) => (value - mean[channel] as f32) / std[channel] as f32,
                 }

@@ -1,37 +1,37 @@
-//! Picture bytes to `pixel_values`, as Hugging Face's CLIP image processor does it with Pillow.
+//! Image bytes to `pixel_values`, as Hugging Face's CLIP image processor does it with Pillow.
 //!
-//! A picture stays as its decoder left it, in whole bytes or 16-bit samples, and is read row by row
-//! through a view that knows its orientation and layout ([`picture`]). The resampler reads only the
-//! rows and columns that the crop shows, so beside the decoded picture there is never a second one,
-//! and floats exist for the cropped square alone.
+//! An image stays as its decoder left it, in whole bytes, and is read row by row through a view that knows its
+//! orientation and layout ([`decoded`]). The resampler reads only the rows and columns that the crop shows, so beside
+//! the decoded image there is never a second one, and floats exist for the cropped square alone.
 //!
-//! Deliberately as Pillow does it, also where one might wish otherwise: alpha is dropped, not
-//! composited, and 16-bit grey saturates at 255 (`convert("RGB")`); colour profiles are ignored.
+//! Conversions are those of `transformers` 5 and Pillow 13, also where one might wish otherwise: transparency is
+//! composited on white, 16-bit gray saturates at 255, color profiles are ignored.
 
 mod config;
 mod decode;
+mod decoded;
 mod format;
 mod limits;
-mod picture;
 mod resample;
 
 pub use config::Resize;
 pub use decode::decode;
+pub use format::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS};
 pub use image::RgbImage;
 pub use limits::{Cancel, DEFAULT_PIXEL_LIMIT, Limits};
 pub use resample::Filter;
 
 use crate::{Error, Result};
 use config::Config;
-use picture::{Layout, Orientation, Picture};
+use decoded::{DecodedImage, Orientation, PixelLayout};
 use resample::{Crop, resize_and_crop};
 
-/// What the vision tower eats: one picture, 3 x `size` x `size`.
+/// The input of the vision tower: one image, 3 x `size` x `size`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PixelValues {
     /// Width and height in pixels.
     pub size: usize,
-    /// Red, green and blue planes, row by row: `3 * size * size` normalised values.
+    /// Red, green and blue planes, row by row: `3 * size * size` normalized values.
     pub data: Vec<f32>,
 }
 
@@ -39,9 +39,10 @@ pub struct PixelValues {
 #[derive(Debug, Clone)]
 pub struct ImageProcessor {
     config: Config,
-    /// The normalised value of each of a channel's 256 bytes.
+    /// The normalized value of each of a channel's 256 bytes.
     table: [[f32; 256]; 3],
-    pixel_limit: u64,
+    max_pixels: u64,
+    max_memory: u64,
 }
 
 impl ImageProcessor {
@@ -52,17 +53,30 @@ impl ImageProcessor {
     /// [`Error::Unsupported`] for a processor whose output would not be one square of fixed size.
     pub fn from_json(json: &str) -> Result<Self> {
         let config = Config::from_json(json)?;
-        let table = config.normalised_bytes();
+        let table = config.normalized_bytes();
+        let Limits {
+            max_pixels,
+            max_memory,
+            ..
+        } = Limits::default();
         Ok(Self {
             config,
             table,
-            pixel_limit: DEFAULT_PIXEL_LIMIT,
+            max_pixels,
+            max_memory,
         })
     }
 
-    /// The same processor refusing pictures of more than `pixels` pixels ([`DEFAULT_PIXEL_LIMIT`]).
+    /// The same processor refusing images of more than `pixels` pixels ([`DEFAULT_PIXEL_LIMIT`]).
     pub fn with_pixel_limit(mut self, pixels: u64) -> Self {
-        self.pixel_limit = pixels;
+        self.max_pixels = pixels;
+        self
+    }
+
+    /// The same processor decoding within so many bytes of memory at a time. An image that takes more is read at a
+    /// half, a quarter or an eighth of its size where its format allows that, and else refused.
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.max_memory = bytes;
         self
     }
 
@@ -71,16 +85,33 @@ impl ImageProcessor {
         self.config.output_size
     }
 
-    /// A picture file (JPEG, PNG, WebP, GIF or BMP) to `pixel_values`.
+    /// An image file, of one of the formats of [`FILE_EXTENSIONS`], to `pixel_values`.
     ///
     /// # Errors
-    /// [`Error::Image`] for what is no such picture, is damaged, or is over the pixel limit.
+    /// [`Error::Image`] for bytes that are no such image, are damaged, or are over a limit.
     pub fn preprocess(&self, bytes: &[u8]) -> Result<PixelValues> {
-        Ok(self.process(&decode::read(bytes, self.pixel_limit)?))
+        self.preprocess_cancellable(bytes, Cancel::default())
+    }
+
+    /// [`preprocess`](Self::preprocess) that stops soon after `cancel` says so.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] then; those of `preprocess` else.
+    pub fn preprocess_cancellable(&self, bytes: &[u8], cancel: Cancel) -> Result<PixelValues> {
+        let limits = Limits {
+            max_pixels: self.max_pixels,
+            max_memory: self.max_memory,
+            cancel,
+        };
+        let decoded = decode::read(bytes, limits)?;
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        Ok(self.process(&decoded))
     }
 
     /// Upright 8-bit RGBA, row by row, as a canvas or `ImageData` holds it, to `pixel_values`.
-    /// Alpha is dropped, as from a file.
+    /// Transparency is composited on white, as in a file.
     ///
     /// # Errors
     /// [`Error::Image`] when `rgba` is not `4 * width * height` bytes, or a side is zero.
@@ -88,31 +119,31 @@ impl ImageProcessor {
         let expected = u128::from(width) * u128::from(height) * 4;
         if expected == 0 || rgba.len() as u128 != expected {
             return Err(Error::Image {
-                file: "picture".into(),
+                file: "image".into(),
                 reason: format!(
                     "{width}x{height} RGBA pixels are {expected} bytes, not {}",
                     rgba.len()
                 ),
             });
         }
-        Ok(self.process(&Picture::new(
+        Ok(self.process(&DecodedImage::new(
             width,
             height,
-            Layout::Rgba8,
+            PixelLayout::Rgba8,
             Orientation::Upright,
             rgba.into(),
         )))
     }
 
-    /// A picture to `pixel_values`: resize, centre crop, rescale and normalise.
-    fn process(&self, picture: &Picture) -> PixelValues {
+    /// An image to `pixel_values`: resize, center crop, rescale and normalize.
+    fn process(&self, image: &DecodedImage) -> PixelValues {
         let size = self.config.output_size;
-        let (width, height) = (picture.width(), picture.height());
+        let (width, height) = (image.width(), image.height());
         let (target_width, target_height) = self.config.resize.target(width, height);
-        let (columns, pad_left) = centre(target_width, size);
-        let (rows, pad_top) = centre(target_height, size);
+        let (columns, pad_left) = center(target_width, size);
+        let (rows, pad_top) = center(target_height, size);
         let crop = Crop { columns, rows };
-        let bytes = resize_and_crop(picture, target_width, target_height, self.config.filter, &crop);
+        let bytes = resize_and_crop(image, target_width, target_height, self.config.filter, &crop);
 
         let mut data = Vec::with_capacity(3 * size * size);
         for table in &self.table {
@@ -134,9 +165,9 @@ impl ImageProcessor {
     }
 }
 
-/// The part of `length` that a centre crop to `size` keeps, and the zeros before it where `length`
+/// The part of `length` that a center crop to `size` keeps, and the zeros before it where `length`
 /// is the smaller. Rounds as `center_crop` of `transformers.image_transforms`.
-fn centre(length: usize, size: usize) -> (std::ops::Range<usize>, usize) {
+fn center(length: usize, size: usize) -> (std::ops::Range<usize>, usize) {
     match length.checked_sub(size) {
         Some(rest) => (rest / 2..rest / 2 + size, 0),
         None => (0..length, (size - length).div_ceil(2)),

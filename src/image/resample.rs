@@ -1,15 +1,17 @@
 //! Pillow's antialiased resize, to the last bit, of the part that a crop will show.
 //!
 //! The method is that of Pillow's `Resample.c`: a filter stretched by the scale, its weights
-//! normalised and rounded to 22-bit fixed point, a horizontal pass into bytes, then a vertical one.
-//! Only the taps of the crop's columns and rows are computed, and only the source rows they read.
+//! normalised and rounded to 22-bit fixed point, a horizontal pass into bytes, then a vertical one, or
+//! the other way round for tall images. Only the taps of the crop's columns and rows are computed, and
+//! only the source pixels they read.
 
-use super::picture::Picture;
-use cliplet_kernels::resample::{PRECISION, Taps, across, down};
+use super::decoded::DecodedImage;
+use cliplet_kernels::resample::{HALF, PRECISION, Taps, across, add_rows, clip_sums};
+use std::collections::VecDeque;
 use std::f64::consts::PI;
 use std::ops::Range;
 
-/// Source rows read at once: a cache line's worth of columns where the picture is turned.
+/// Source rows read at once: a cache line's worth of columns where the image is turned.
 const BLOCK: usize = 16;
 
 /// Pillow's filters, by its numbers in `preprocessor_config.json`.
@@ -70,7 +72,7 @@ impl Filter {
     }
 }
 
-/// The part of the resized picture that is wanted.
+/// The part of the resized image that is wanted.
 pub(super) struct Crop {
     pub columns: Range<usize>,
     pub rows: Range<usize>,
@@ -116,32 +118,37 @@ fn taps_around(filter: Filter, input: usize, scale: f64, centre: f64) -> Taps {
     }
 }
 
-/// Resizes `picture` to `width` x `height` and returns the `crop` of it: RGB bytes, row by row.
+/// Resizes `image` to `width` x `height` and returns the `crop` of it: RGB bytes, row by row.
 pub(super) fn resize_and_crop(
-    picture: &Picture,
+    image: &DecodedImage,
     width: usize,
     height: usize,
     filter: Filter,
     crop: &Crop,
 ) -> Vec<u8> {
-    if (width, height) == (picture.width(), picture.height()) {
+    if (width, height) == (image.width(), image.height()) {
         let mut out = vec![0; crop.rows.len() * crop.columns.len() * 3];
-        picture.read(crop.rows.clone(), crop.columns.clone(), &mut out);
+        image.read(crop.rows.clone(), crop.columns.clone(), &mut out);
         return out;
     }
-    let columns = taps_of_each(filter, picture.width(), width, crop.columns.clone());
-    let lines = taps_of_each(filter, picture.height(), height, crop.rows.clone());
-    let rows = hull(&lines);
-    let narrowed = horizontal(picture, rows.clone(), &columns);
-
-    let row_bytes = crop.columns.len() * 3;
-    let mut out = vec![0; crop.rows.len() * row_bytes];
-    let mut sums = vec![0i32; row_bytes];
-    for (taps, out) in lines.iter().zip(out.chunks_exact_mut(row_bytes)) {
-        let source = &narrowed[(taps.first - rows.start) * row_bytes..];
-        down(source, &taps.weights, &mut sums, out);
+    let columns = taps_of_each(filter, image.width(), width, crop.columns.clone());
+    let rows = taps_of_each(filter, image.height(), height, crop.rows.clone());
+    if is_vertical_first(image, width, height) {
+        vertical_first(image, &columns, &rows)
+    } else {
+        horizontal_first(image, &columns, &rows)
     }
-    out
+}
+
+/// Pillow resizes vertically first where the height shrinks by more than twice as many pixels as the width does
+/// (since its version 13). Bytes are rounded between the passes, so the order shows.
+fn is_vertical_first(image: &DecodedImage, width: usize, height: usize) -> bool {
+    let shrinks_by = |from: usize, to: usize| from as i64 - to as i64;
+    let (less_width, less_height) = (
+        shrinks_by(image.width(), width),
+        shrinks_by(image.height(), height),
+    );
+    less_height > 0 && less_height > 2 * less_width
 }
 
 /// The source pixels that any of `taps` reads.
@@ -151,24 +158,104 @@ fn hull(taps: &[Taps]) -> Range<usize> {
     first..end
 }
 
-/// The horizontal pass over `rows` of the picture: RGB bytes, a row as long as there are `taps`.
-fn horizontal(picture: &Picture, rows: Range<usize>, taps: &[Taps]) -> Vec<u8> {
-    let columns = hull(taps);
-    let (row_bytes, out_bytes) = (columns.len() * 3, taps.len() * 3);
-    // A byte more than there are, since pixels are read and written four bytes at a time.
-    let mut block = vec![0; row_bytes * BLOCK.min(rows.len()) + 1];
-    let mut out = vec![0; rows.len() * out_bytes + 1];
-    for start in rows.clone().step_by(BLOCK) {
-        let end = (start + BLOCK).min(rows.end);
-        picture.read(
-            start..end,
-            columns.clone(),
-            &mut block[..(end - start) * row_bytes],
+/// Source rows as RGB, a block at a time, of the columns that are needed.
+struct Blocks<'a> {
+    image: &'a DecodedImage<'a>,
+    columns: Range<usize>,
+    rows: Range<usize>,
+    rgb: Vec<u8>,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(image: &'a DecodedImage, columns: Range<usize>, rows: Range<usize>) -> Self {
+        let room = columns.len() * 3 * BLOCK.min(rows.len());
+        Self {
+            image,
+            columns,
+            rows,
+            // A byte more than there are, since pixels are read four bytes at a time.
+            rgb: vec![0; room + 1],
+        }
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.columns.len() * 3
+    }
+
+    /// The next rows and their bytes, one byte more than pixels; none at the end.
+    fn next(&mut self) -> Option<(Range<usize>, &[u8])> {
+        let rows = self.rows.start..(self.rows.start + BLOCK).min(self.rows.end);
+        if rows.is_empty() {
+            return None;
+        }
+        self.rows.start = rows.end;
+        let bytes = rows.len() * self.row_bytes();
+        self.image
+            .read(rows.clone(), self.columns.clone(), &mut self.rgb[..bytes]);
+        Some((rows, &self.rgb[..bytes + 1]))
+    }
+}
+
+/// Each source row is narrowed into bytes, then those rows are added up.
+fn horizontal_first(image: &DecodedImage, columns: &[Taps], rows: &[Taps]) -> Vec<u8> {
+    let (source_columns, source_rows) = (hull(columns), hull(rows));
+    let out_bytes = columns.len() * 3;
+    let mut narrowed = vec![0; source_rows.len() * out_bytes + 1];
+    let mut blocks = Blocks::new(image, source_columns.clone(), source_rows.clone());
+    let row_bytes = blocks.row_bytes();
+    while let Some((block_rows, rgb)) = blocks.next() {
+        for row in block_rows.clone() {
+            let source = &rgb[(row - block_rows.start) * row_bytes..][..row_bytes + 1];
+            let out = &mut narrowed[(row - source_rows.start) * out_bytes..][..out_bytes + 1];
+            across(source, source_columns.start, columns, out);
+        }
+    }
+    let mut out = vec![0; rows.len() * out_bytes];
+    let mut sums = vec![0; out_bytes];
+    for (taps, out) in rows.iter().zip(out.chunks_exact_mut(out_bytes)) {
+        sums.fill(HALF);
+        add_rows(
+            &narrowed[(taps.first - source_rows.start) * out_bytes..],
+            &taps.weights,
+            &mut sums,
         );
-        for row in start..end {
-            let source = &block[(row - start) * row_bytes..][..row_bytes + 1];
-            let out = &mut out[(row - rows.start) * out_bytes..][..out_bytes + 1];
-            across(source, columns.start, taps, out);
+        clip_sums(&sums, out);
+    }
+    out
+}
+
+/// Source rows are added up into rows of bytes, then each of those is narrowed.
+fn vertical_first(image: &DecodedImage, columns: &[Taps], rows: &[Taps]) -> Vec<u8> {
+    let source_columns = hull(columns);
+    let out_bytes = columns.len() * 3;
+    let mut out = vec![0; rows.len() * out_bytes + 1];
+    let mut blocks = Blocks::new(image, source_columns.clone(), hull(rows));
+    let row_bytes = blocks.row_bytes();
+    let mut flattened = vec![0; row_bytes + 1];
+    // Sums of the output rows that the blocks so far have begun and not ended, from the row `done` on.
+    let mut begun: VecDeque<Vec<i32>> = VecDeque::new();
+    let mut done = 0;
+    while let Some((block_rows, rgb)) = blocks.next() {
+        while let Some(taps) = rows.get(done + begun.len())
+            && taps.first < block_rows.end
+        {
+            begun.push_back(vec![HALF; row_bytes]);
+        }
+        for (taps, sums) in rows[done..].iter().zip(&mut begun) {
+            let shared = taps.first.max(block_rows.start)..taps.range().end.min(block_rows.end);
+            if !shared.is_empty() {
+                let weights = &taps.weights[shared.start - taps.first..shared.end - taps.first];
+                add_rows(&rgb[(shared.start - block_rows.start) * row_bytes..], weights, sums);
+            }
+        }
+        while let Some(sums) = begun.front()
+            && rows[done].range().end <= block_rows.end
+        {
+            clip_sums(sums, &mut flattened);
+            let out = &mut out[done * out_bytes..][..out_bytes + 1];
+            across(&flattened, source_columns.start, columns, out);
+            begun.pop_front();
+            done += 1;
         }
     }
     out.pop();

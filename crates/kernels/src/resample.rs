@@ -6,8 +6,8 @@ use super::vector::vectorized;
 
 /// Fraction bits of a weight: 8 bits of pixel and 2 of headroom remain in an `i32`.
 pub const PRECISION: u32 = 32 - 8 - 2;
-/// One half, which rounds a sum to the nearest byte.
-const HALF: i32 = 1 << (PRECISION - 1);
+/// One half: a sum that begins with it is rounded to the nearest byte.
+pub const HALF: i32 = 1 << (PRECISION - 1);
 
 /// Which source pixels make one output pixel, and their weights.
 pub struct Taps {
@@ -56,17 +56,18 @@ vectorized! {
         }
     }
 
-    /// One row of the vertical pass: of `rows` as long as `out`, a weight for each. `sums` is room for as many.
-    ///
-    /// # Panics
-    /// Where lengths do not match.
-    pub fn down<V>(_isa; rows: &[u8], weights: &[i32], sums: &mut [i32], out: &mut [u8]) {
-        sums.fill(HALF);
-        for (weight, row) in weights.iter().zip(rows.chunks_exact(out.len())) {
+    /// A part of the vertical pass: adds to `sums` the bytes of `rows`, each as long as `sums`, times their weights.
+    /// Sums begin at [`HALF`].
+    pub fn add_rows<V>(_isa; rows: &[u8], weights: &[i32], sums: &mut [i32]) {
+        for (weight, row) in weights.iter().zip(rows.chunks_exact(sums.len())) {
             for (sum, byte) in sums.iter_mut().zip(row) {
                 *sum += weight * i32::from(*byte);
             }
         }
+    }
+
+    /// The end of the vertical pass: the bytes of `sums`.
+    pub fn clip_sums<V>(_isa; sums: &[i32], out: &mut [u8]) {
         for (byte, sum) in out.iter_mut().zip(sums) {
             *byte = clip(*sum);
         }

@@ -3,40 +3,45 @@
 //!
 //! Which colours the samples mean is decided as libjpeg decides it, from the markers.
 
-use super::{File, orientation};
+use super::file::File;
+use super::orientation;
 use crate::Result;
-use crate::image::picture::{Layout, Picture};
+use crate::image::decoded::{DecodedImage, PixelLayout, without_ink};
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
-pub(super) fn read(file: &File) -> Result<Picture<'static>> {
+pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let mut decoder = Decoder::new(file.bytes);
     decoder.read_info().map_err(|error| file.damaged(error))?;
     let Some(info) = decoder.info() else {
         return Err(file.damaged("it has no frame header"));
     };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
-    file.check_size(width, height)?;
-    let layout = match info.pixel_format {
-        PixelFormat::L8 => Layout::L8,
-        PixelFormat::RGB24 => Layout::Rgb8,
-        PixelFormat::CMYK32 => Layout::Cmyk8,
+    file.check_size(width, height, |pixels| pixels / 64 / 8)?;
+    let format = info.pixel_format;
+    let (layout, channels) = match format {
+        PixelFormat::L8 => (PixelLayout::L8, 1),
+        PixelFormat::RGB24 => (PixelLayout::Rgb8, 3),
+        PixelFormat::CMYK32 => (PixelLayout::Rgb8, 4),
         PixelFormat::L16 => return Err(file.damaged("lossless JPEG of over 8 bits is not supported")),
     };
     let markers = Markers::find(file.bytes);
-    if let Some(transform) = markers.transform(layout) {
+    if let Some(transform) = markers.transform(format) {
         decoder.set_color_transform(transform);
     }
     // Ink is stored as light: the decoder takes every file for Adobe's in this, and so does Pillow.
-    let data = decoder.decode().map_err(|error| file.damaged(error))?;
-    let expected = width as usize * height as usize * layout.bytes_per_pixel();
+    let mut data = decoder.decode().map_err(|error| file.damaged(error))?;
+    let expected = width as usize * height as usize * channels;
     if data.len() != expected {
         return Err(file.damaged(format_args!(
             "it holds {} bytes of pixels, not {expected}",
             data.len()
         )));
     }
+    if channels == 4 {
+        data = data.as_chunks().0.iter().flat_map(|[c, m, y, k]| [c, m, y].map(|ink| without_ink(*ink, *k))).collect();
+    }
     let orientation = orientation::find(decoder.exif_data(), decoder.xmp_data());
-    Ok(Picture::new(width, height, layout, orientation, data.into()))
+    Ok(DecodedImage::new(width, height, layout, orientation, data.into()))
 }
 
 /// What the markers before the first scan say about colour.
@@ -81,14 +86,14 @@ impl Markers {
     }
 
     /// As `default_decompress_parms` of libjpeg.
-    fn transform(&self, layout: Layout) -> Option<ColorTransform> {
-        match (layout, self.adobe) {
-            (Layout::Rgb8, _) if self.jfif => Some(ColorTransform::YCbCr),
-            (Layout::Rgb8, Some(0)) => Some(ColorTransform::RGB),
-            (Layout::Rgb8, None) if self.components == *b"RGB" => Some(ColorTransform::RGB),
-            (Layout::Rgb8, _) => Some(ColorTransform::YCbCr),
-            (Layout::Cmyk8, Some(2)) => Some(ColorTransform::YCCK),
-            (Layout::Cmyk8, _) => Some(ColorTransform::CMYK),
+    fn transform(&self, format: PixelFormat) -> Option<ColorTransform> {
+        match (format, self.adobe) {
+            (PixelFormat::RGB24, _) if self.jfif => Some(ColorTransform::YCbCr),
+            (PixelFormat::RGB24, Some(0)) => Some(ColorTransform::RGB),
+            (PixelFormat::RGB24, None) if self.components == *b"RGB" => Some(ColorTransform::RGB),
+            (PixelFormat::RGB24, _) => Some(ColorTransform::YCbCr),
+            (PixelFormat::CMYK32, Some(2)) => Some(ColorTransform::YCCK),
+            (PixelFormat::CMYK32, _) => Some(ColorTransform::CMYK),
             _ => None,
         }
     }

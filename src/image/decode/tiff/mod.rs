@@ -1,0 +1,57 @@
+//! TIFF and BigTIFF: the first image of the file, in strips or tiles, of either byte order.
+//!
+//! Read here and not by a library: those there are refuse palettes and more, and hold an image whole. Each strip or
+//! tile is written to the canvas as soon as it is unpacked, so an image of any size takes little memory.
+
+mod chunks;
+mod samples;
+mod unpack;
+
+use super::canvas::Canvas;
+use super::file::File;
+use super::ifd::Ifd;
+use super::orientation;
+use crate::Result;
+use crate::image::decoded::DecodedImage;
+use chunks::Grid;
+use samples::Samples;
+use unpack::{Compression, Unpacker};
+
+const WIDTH: u16 = 256;
+const HEIGHT: u16 = 257;
+const COMPRESSION: u16 = 259;
+const FILL_ORDER: u16 = 266;
+const PREDICTOR: u16 = 317;
+const XMP: u16 = 700;
+
+pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
+    let ifd = Ifd::first(file.bytes).ok_or_else(|| file.ends_early())?;
+    let number = |tag, default| ifd.first_number(tag).unwrap_or(default);
+    let side = |tag| u32::try_from(number(tag, 0)).unwrap_or(0);
+    let (width, height) = (side(WIDTH), side(HEIGHT));
+    let compression = Compression::new(file, number(COMPRESSION, 1))?;
+    let samples = Samples::new(file, &ifd)?;
+    let bits = samples.bits_per_pixel();
+    file.check_size(width, height, |pixels| {
+        pixels.saturating_mul(bits) / 8 / compression.best_ratio()
+    })?;
+
+    let grid = Grid::new(file, &ifd, (width as usize, height as usize), &samples)?;
+    let mut unpacker = Unpacker {
+        compression,
+        backwards: number(FILL_ORDER, 1) == 2,
+        differences: match number(PREDICTOR, 1) {
+            0 | 1 => false,
+            2 => true,
+            other => return Err(file.unsupported(format_args!("predictor {other}"))),
+        },
+        bytes: Vec::new(),
+    };
+    let working = grid.unpacked_bytes().saturating_mul(2) as u64;
+    let mut canvas = Canvas::new(file, width, height, samples.layout(), working)?;
+    for place in grid.places() {
+        let rows = grid.rows(&place, &samples, &mut unpacker)?;
+        rows.write(&place, &samples, &mut canvas)?;
+    }
+    Ok(canvas.finish(orientation::find(Some(file.bytes), ifd.data(XMP))))
+}

@@ -1,0 +1,162 @@
+//! TIFF's compressions.
+
+use crate::Result;
+use crate::image::decode::file::File;
+use std::borrow::Cow;
+use weezl::{BitOrder, LzwStatus};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Lzw,
+    Deflate,
+    PackBits,
+}
+
+impl Compression {
+    /// By the value of tag 259.
+    pub fn new(file: &File, code: u64) -> Result<Self> {
+        let name = match code {
+            1 => return Ok(Self::None),
+            5 => return Ok(Self::Lzw),
+            8 | 32946 => return Ok(Self::Deflate),
+            32773 => return Ok(Self::PackBits),
+            2..=4 => "fax compression (CCITT)",
+            6 | 7 => "JPEG compression",
+            34925 => "LZMA compression",
+            50000 => "Zstandard compression",
+            50001 => "WebP compression",
+            _ => return Err(file.unsupported(format_args!("compression {code}"))),
+        };
+        Err(file.unsupported(name))
+    }
+
+    /// No byte of the file stands for more than so many of the image.
+    pub fn best_ratio(self) -> u64 {
+        match self {
+            Self::None => 1,
+            // Two bytes repeat one 128 times.
+            Self::PackBits => 64,
+            // Deflate's longest match is 258 bytes for 2 bits.
+            Self::Deflate => 1032,
+            // LZW's longest code stands for at most so many bytes, and is 12 bits.
+            Self::Lzw => 4096,
+        }
+    }
+}
+
+/// Unpacks chunk after chunk into the same memory.
+pub(super) struct Unpacker {
+    pub compression: Compression,
+    /// Whether the lowest bit of a byte comes first.
+    pub backwards: bool,
+    /// Whether samples are stored as differences from those of the pixel before.
+    pub differences: bool,
+    pub bytes: Vec<u8>,
+}
+
+impl Unpacker {
+    /// Appends the first `count` bytes that `packed` stands for.
+    pub fn append(&mut self, file: &File, packed: &[u8], count: usize) -> Result<()> {
+        // Memory is taken only for what the packed bytes can hold.
+        let most = (packed.len() as u64).saturating_mul(self.compression.best_ratio());
+        if (count as u64) > most {
+            return Err(file.ends_early());
+        }
+        if self.bytes.try_reserve(count).is_err() {
+            return Err(file.damaged(format_args!("a strip of {count} bytes is more than there is memory for")));
+        }
+        let packed = if self.backwards {
+            Cow::Owned(packed.iter().map(|byte| byte.reverse_bits()).collect())
+        } else {
+            Cow::Borrowed(packed)
+        };
+        let start = self.bytes.len();
+        self.bytes.resize(start + count, 0);
+        let out = &mut self.bytes[start..];
+        let filled = match self.compression {
+            Compression::None => {
+                let there = packed.len().min(count);
+                out[..there].copy_from_slice(&packed[..there]);
+                there
+            }
+            Compression::PackBits => pack_bits(&packed, out),
+            Compression::Lzw => lzw(&packed, out),
+            Compression::Deflate => deflate(file, &packed, out)?,
+        };
+        if filled < count {
+            return Err(file.ends_early());
+        }
+        Ok(())
+    }
+}
+
+/// Fills `out` with what runs of bytes stand for, and returns how many bytes that was.
+fn pack_bits(mut packed: &[u8], out: &mut [u8]) -> usize {
+    let mut filled = 0;
+    while filled < out.len()
+        && let Some((head, rest)) = packed.split_first()
+    {
+        let room = &mut out[filled..];
+        match *head {
+            // No operation.
+            128 => packed = rest,
+            head @ 0..=127 => {
+                let count = (usize::from(head) + 1).min(rest.len());
+                let fits = count.min(room.len());
+                room[..fits].copy_from_slice(&rest[..fits]);
+                packed = &rest[count..];
+                filled += fits;
+            }
+            head @ 129.. => {
+                let Some((byte, rest)) = rest.split_first() else {
+                    break;
+                };
+                let fits = (257 - usize::from(head)).min(room.len());
+                room[..fits].fill(*byte);
+                packed = rest;
+                filled += fits;
+            }
+        }
+    }
+    filled
+}
+
+fn lzw(mut packed: &[u8], out: &mut [u8]) -> usize {
+    // Files of old libraries, with codes the other way round, begin with a code of nine bits that clears the table.
+    let old = packed.len() >= 2 && packed[0] == 0 && packed[1] & 1 == 1;
+    let mut decoder = if old {
+        weezl::decode::Decoder::new(BitOrder::Lsb, 8)
+    } else {
+        weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8)
+    };
+    let mut filled = 0;
+    while filled < out.len() {
+        let result = decoder.decode_bytes(packed, &mut out[filled..]);
+        packed = &packed[result.consumed_in..];
+        filled += result.consumed_out;
+        let stuck = result.consumed_in == 0 && result.consumed_out == 0;
+        if stuck || !matches!(result.status, Ok(LzwStatus::Ok)) {
+            break;
+        }
+    }
+    filled
+}
+
+fn deflate(file: &File, mut packed: &[u8], out: &mut [u8]) -> Result<usize> {
+    let mut decoder = fdeflate::Decompressor::new();
+    decoder.ignore_adler32();
+    let mut filled = 0;
+    while filled < out.len() && !decoder.is_done() {
+        file.check_cancelled()?;
+        match decoder.read(packed, out, filled, false) {
+            Ok((0, 0)) => break,
+            Ok((taken, given)) => {
+                packed = &packed[taken..];
+                filled += given;
+            }
+            Err(error) => return Err(file.damaged(format_args!("its deflated data are broken ({error:?})"))),
+        }
+    }
+    Ok(filled)
+}
