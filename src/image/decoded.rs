@@ -246,7 +246,10 @@ mod tests {
             for alpha in 0..=255u8 {
                 let exact = f64::from(channel) * f64::from(alpha) / 255.0 + f64::from(255 - alpha);
                 let got = f64::from(on_white(channel, alpha));
-                assert!((got - exact).abs() <= 0.5, "{channel} at {alpha}: {got}, not {exact}");
+                assert!(
+                    (got - exact).abs() <= 0.5,
+                    "{channel} at {alpha}: {got}, not {exact}"
+                );
             }
         }
     }

@@ -7,8 +7,8 @@ pub(super) const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, PNM, T
 /// Extensions, in lower case and without the dot, of the files that are read. A folder's images are its files with
 /// one of these.
 pub const FILE_EXTENSIONS: &[&str] = &[
-    "jpg", "jpeg", "jpe", "jfif", "jif", "mpo", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "ico",
-    "cur", "pnm", "pbm", "pgm", "ppm", "pam", "tga", "icb", "vda", "vst", "qoi",
+    "jpg", "jpeg", "jpe", "jfif", "jif", "mpo", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff",
+    "ico", "cur", "pnm", "pbm", "pgm", "ppm", "pam", "tga", "icb", "vda", "vst", "qoi",
 ];
 
 /// Extensions of image files that people have and that are not read, with the format's name: a folder run counts
@@ -109,7 +109,11 @@ fn is_pnm(bytes: &[u8]) -> bool {
 
 /// An icon's or cursor's directory: the reserved byte of its first entry is zero, and its image lies behind it.
 fn is_icon(bytes: &[u8]) -> bool {
-    let word = |at: usize| bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let word = |at: usize| {
+        bytes
+            .get(at..at + 4)
+            .map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+    };
     bytes.get(4..6).is_some_and(|count| count != [0, 0])
         && bytes.get(9) == Some(&0)
         && word(14) > 0

@@ -245,7 +245,11 @@ fn vertical_first(image: &DecodedImage, columns: &[Taps], rows: &[Taps]) -> Vec<
             let shared = taps.first.max(block_rows.start)..taps.range().end.min(block_rows.end);
             if !shared.is_empty() {
                 let weights = &taps.weights[shared.start - taps.first..shared.end - taps.first];
-                add_rows(&rgb[(shared.start - block_rows.start) * row_bytes..], weights, sums);
+                add_rows(
+                    &rgb[(shared.start - block_rows.start) * row_bytes..],
+                    weights,
+                    sums,
+                );
             }
         }
         while let Some(sums) = begun.front()

@@ -25,7 +25,7 @@ struct Case {
     expected: String,
 }
 
-/// How closely a picture can be matched: not every decoder of JPEG or lossy WebP rounds alike.
+/// How closely an image can be matched: not every decoder of JPEG or lossy WebP rounds alike.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -77,7 +77,7 @@ impl Images {
     }
 
     /// Every file, through the processor it was given, is as close as its kind allows.
-    pub fn assert_pictures(&self) {
+    pub fn assert_images(&self) {
         let mut failures = String::new();
         for case in &self.cases {
             let processor = self.processor(&case.config);
@@ -99,21 +99,21 @@ impl Images {
         }
         assert!(
             failures.is_empty(),
-            "pictures that are not as Hugging Face has them:{failures}"
+            "images that are not as Hugging Face has them:{failures}"
         );
     }
 
-    /// A plain picture of each level gives exactly Hugging Face's value of that level.
-    pub fn assert_normalising(&self) {
+    /// A plain image of each level gives exactly Hugging Face's value of that level.
+    pub fn assert_normalizing(&self) {
         for (config, values) in &self.values_of_levels {
             let processor = self.processor(config);
             for (level, wanted) in self.levels.iter().zip(values) {
                 let side = processor.size() as u32;
-                let rgba = [*level, *level, *level, 7].repeat((side * side) as usize);
+                let rgba = [*level, *level, *level, 255].repeat((side * side) as usize);
                 let plane = processor.size() * processor.size();
                 let actual = processor
                     .preprocess_rgba(side, side, &rgba)
-                    .expect("a plain picture")
+                    .expect("a plain image")
                     .data;
                 let centre = plane / 2 + processor.size() / 2;
                 for (channel, wanted) in wanted.iter().enumerate() {

@@ -63,11 +63,23 @@ def png(array, colour, depth, interlaced=False, extra=b""):
     else:
         body = scanlines(array)
 
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, int(interlaced))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(body, 9)) + chunk(b"IEND", b"")
+
+
+def chunk(kind, data):
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def exif_of(orientation, order, kind, count=1):
+    """EXIF that holds an orientation alone, of one of TIFF's types: 1 byte, 3 short, 4 long, 5 fraction."""
+    values = {1: "B", 3: "H", 4: "I", 5: "I"}[kind]
+    value = struct.pack(order + values * count, *[orientation] * count)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IHHHI", 8, 1, 0x0112, kind, count)
+    if kind == 5:
+        return head + struct.pack(order + "III", 26, 0, orientation) + struct.pack(order + "I", 1)
+    return head + value.ljust(4, b"\0") + bytes(4)
 
 
 def bmp(width, height, bits, compression, body, masks=b"", palette=b""):
@@ -120,7 +132,7 @@ def numbered(data):
 
 def cases():
     """Yields (file name, configuration, "jpeg", "lossy" or "lossless", bytes)."""
-    return [*jpegs(), *pngs(), *other_lossless(), *webps(), *processors()]
+    return [*jpegs(), *pngs(), *other_lossless(), *webps(), *tiffs(), *icons(), *others(), *processors()]
 
 
 def jpegs():
@@ -177,6 +189,32 @@ def pngs():
     yield "rgba-16-bit.png", "24", "lossless", png(np.dstack([deep, deep[..., 0]]), 6, 16)
     yield "interlaced.png", "24", "lossless", png(small.astype(np.uint8), 2, 8, interlaced=True)
     yield "orientation-6.png", "24", "lossless", turned(photo, 6, "PNG")
+    for bits in (1, 2, 4):
+        levels = array[..., :1] >> (8 - bits)
+        yield f"grey-{bits}-bit-transparent.png", "24", "lossless", png(levels, 0, bits, extra=chunk(b"tRNS", b"\0\0"))
+        colours = chunk(b"PLTE", np.random.default_rng(bits).integers(0, 256, 3 << bits).astype(np.uint8).tobytes())
+        alphas = chunk(b"tRNS", bytes(range(0, 200, 200 >> bits)))
+        yield f"palette-{bits}-bit-interlaced.png", "24", "lossless", png(levels, 3, bits, True, colours + alphas)
+    key = struct.pack(">HHH", *(int(value) >> 8 for value in deep[3, 3]))
+    yield "rgb-16-bit-transparent.png", "24", "lossless", png(deep, 2, 16, extra=chunk(b"tRNS", key))
+    yield "rgba-16-bit-interlaced.png", "24", "lossless", png(np.dstack([deep, deep[..., 1]]), 6, 16, True)
+    exif = exif_of(6, "<", 4)
+    digits = f"\nexif\n{len(exif):8d}\n{exif.hex()}\n".encode()
+    profile = b"Raw profile type exif\0\0" + zlib.compress(digits)
+    plain = png(small.astype(np.uint8), 2, 8)
+    yield "exif-long.png", "24", "lossless", png(small.astype(np.uint8), 2, 8, extra=chunk(b"eXIf", exif))
+    yield "exif-big-endian-two.png", "24", "lossless", png(small.astype(np.uint8), 2, 8, extra=chunk(b"eXIf", exif_of(8, ">", 3, 2)))
+    yield "exif-fraction.png", "24", "lossless", png(small.astype(np.uint8), 2, 8, extra=chunk(b"eXIf", exif_of(5, "<", 5)))
+    yield "exif-bytes.png", "24", "lossless", png(small.astype(np.uint8), 2, 8, extra=chunk(b"eXIf", exif_of(6, "<", 1)))
+    yield "exif-in-text.png", "24", "lossless", plain[:-12] + chunk(b"zTXt", profile) + plain[-12:]
+    xmp = b'<rdf:Description tiff:Orientation="8"/>'
+    yield "xmp.png", "24", "lossless", png(small.astype(np.uint8), 2, 8, extra=chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
+    yield "wrong-checksums.png", "24", "lossless", plain[:-16] + b"\1\2\3\4" + plain[-12:]
+    yield "no-end.png", "24", "lossless", plain[:-12]
+    yield "tall-60x200.png", "48", "lossless", saved(Image.fromarray(scene(60, 200, 14, 4.0)), "PNG")
+    yield "tall-50x101.png", "24", "lossless", saved(Image.fromarray(scene(50, 101, 15, 4.0)), "PNG")
+    yield "tall-50x100.png", "24", "lossless", saved(Image.fromarray(scene(50, 100, 15, 4.0)), "PNG")
+    yield "tall-turned.png", "24", "lossless", turned(Image.fromarray(scene(120, 50, 16, 4.0)), 8, "PNG")
     yield "1x1.png", "48", "lossless", saved(Image.new("RGB", (1, 1), (10, 200, 90)), "PNG")
     long = np.repeat(scene(4000, 1, 9).reshape(1000, 4, 3)[:, :1] // 16 * 16, 4, axis=1).reshape(4000, 1, 3)
     yield "1x4000.png", "48", "lossless", saved(Image.fromarray(long), "PNG", optimize=True)
@@ -210,7 +248,24 @@ def other_lossless():
     yield "555.bmp", "24", "lossless", bmp(48, 36, 16, 0, five[::-1].tobytes())
     six = (wide[..., 0] >> 3 << 11 | wide[..., 1] >> 2 << 5 | wide[..., 2] >> 3).astype("<u2")
     yield "565.bmp", "24", "lossless", bmp(48, 36, 16, 3, six[::-1].tobytes(), struct.pack("<III", 0xF800, 0x7E0, 0x1F))
+    turned_alpha = np.dstack([array[..., ::-1], array[..., 0]])
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    yield "alpha.bmp", "24", "lossless", bmp_v4(48, 36, turned_alpha[::-1].tobytes(), masks)
+    grey = saved(photo.convert("L"), "GIF")
+    yield "no-palette.gif", "24", "lossless", without_palette(grey)
     yield "top-down.bmp", "24", "lossless", bmp(48, -36, 24, 0, array[..., ::-1].tobytes())
+
+
+def without_palette(gif):
+    """A GIF whose indices are shades of grey, without the palette that says so."""
+    flags = gif[10]
+    return gif[:10] + bytes([flags & 0x78]) + gif[11:13] + gif[13 + (6 << (flags & 7)) :]
+
+
+def bmp_v4(width, height, body, masks):
+    """A BMP of 32 bits whose alpha counts."""
+    info = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(body), 2835, 2835, 0, 0) + masks
+    return b"BM" + struct.pack("<IHHI", 122 + len(body), 0, 0, 122) + info.ljust(108, b"\0") + body
 
 
 def offset_gif(data, more):
@@ -232,7 +287,158 @@ def webps():
     yield "lossless.webp", "48", "lossless", saved(photo, "WEBP", lossless=True)
     yield "lossless-alpha.webp", "24", "lossless", saved(rgba, "WEBP", lossless=True, exact=True)
     yield "animated.webp", "24", "lossless", saved(photo, "WEBP", lossless=True, save_all=True, append_images=[other])
+    yield "offset-alpha.webp", "24", "lossless", offset_webp(rgba.resize((40, 30)), 0x12)
+    yield "offset-opaque.webp", "24", "lossless", offset_webp(photo.resize((40, 30)), 0x02)
     yield "orientation-8.webp", "24", "lossless", turned(photo, 8, "WEBP", lossless=True)
+
+
+def tiff(array, photometric, bits=8, order="<", chunks=None, tags=()):
+    """A TIFF that Pillow cannot write itself: `array` is height x width x samples, `tags` are (tag, values)."""
+    height, width, samples = array.shape
+    chunks = chunks or [array.astype(array.dtype.newbyteorder(order)).tobytes()]
+    starts = np.cumsum([8, *(len(data) for data in chunks)])
+    fields = {256: width, 257: height, 258: [bits] * samples, 262: photometric, 277: samples, 278: height} | dict(tags)
+    places = (324, 325) if 322 in fields else (273, 279)
+    fields |= {places[0]: starts[:-1].tolist(), places[1]: [len(data) for data in chunks]}
+    entries, beyond = b"", b""
+    for tag in sorted(fields):
+        values = fields[tag] if isinstance(fields[tag], list) else [fields[tag]]
+        data = struct.pack(f"{order}{len(values)}I", *values)
+        if len(data) > 4:
+            at = int(starts[-1]) + 2 + 12 * len(fields) + 4 + len(beyond)
+            data, beyond = struct.pack(order + "I", at), beyond + data
+        entries += struct.pack(order + "HHI", tag, 4, len(values)) + data
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    directory = struct.pack(order + "H", len(fields)) + entries + bytes(4)
+    return magic + struct.pack(order + "I", int(starts[-1])) + b"".join(chunks) + directory + beyond
+
+
+def tiles(array, width, height):
+    for y in range(0, array.shape[0], height):
+        for x in range(0, array.shape[1], width):
+            part = array[y : y + height, x : x + width]
+            tile = np.zeros((height, width, array.shape[2]), array.dtype)
+            tile[: part.shape[0], : part.shape[1]] = part
+            yield tile
+
+
+def differences(array):
+    return np.concatenate([array[:, :1], array[:, 1:] - array[:, :-1]], 1)
+
+
+def tiffs():
+    array = scene(48, 36, 17)
+    photo = Image.fromarray(array)
+    y, x = np.mgrid[0:36, 0:48]
+    alpha = ((x + y) * 3 % 256).astype(np.uint8)
+    deep = array.astype(np.uint16) * 257 ^ (x * 37 + y * 11).astype(np.uint16)[..., None] % 251
+    rgba = np.dstack([array, alpha])
+    other = Image.fromarray(255 - array)
+    yield "rgb.tif", "24", "lossless", saved(photo, "TIFF")
+    yield "pages.tif", "24", "lossless", saved(photo, "TIFF", compression="tiff_lzw", save_all=True, append_images=[other])
+    yield "packbits.tif", "24", "lossless", saved(photo.quantize(8), "TIFF", compression="packbits")
+    yield "lzw-strips.tif", "24", "lossless", saved(photo, "TIFF", compression="tiff_lzw", tiffinfo={278: 7, 317: 2})
+    yield "deflate.tif", "24", "lossless", saved(photo.convert("L"), "TIFF", compression="tiff_adobe_deflate")
+    yield "one-bit.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="packbits")
+    yield "cmyk.tif", "24", "lossless", saved(photo.convert("CMYK"), "TIFF", compression="tiff_lzw")
+    yield "float.tif", "24", "lossless", saved(Image.fromarray((x * 7.3 - 50).astype(np.float32)), "TIFF")
+    yield "orientation-6.tif", "24", "lossless", saved(photo, "TIFF", tiffinfo={274: 6})
+    yield "bigtiff.tif", "24", "lossless", saved(photo, "TIFF", big_tiff=True)
+    yield "rgba.tif", "24", "lossless", saved(Image.fromarray(rgba), "TIFF", compression="tiff_adobe_deflate")
+    premultiplied = np.dstack([(array * (alpha[..., None] / 255)).astype(np.uint8), alpha])
+    yield "premultiplied.tif", "24", "lossless", tiff(premultiplied, 2, tags=[(338, 1)])
+    yield "rgbx.tif", "24", "lossless", tiff(rgba, 2, tags=[(338, 0)])
+    yield "grey-alpha.tif", "24", "lossless", tiff(np.dstack([array[..., 0], alpha]), 1, tags=[(338, 2)])
+    yield "white-is-zero.tif", "24", "lossless", tiff(array[..., :1], 0, order=">")
+    yield "grey-16-bit.tif", "24", "lossless", tiff(deep[..., :1] // 200, 1, 16, ">")
+    yield "rgb-16-bit.tif", "24", "lossless", tiff(deep, 2, 16, ">")
+    packed = zlib.compress(differences(deep).astype(">u2").tobytes())
+    yield "rgb-16-bit-differences.tif", "24", "lossless", tiff(deep, 2, 16, ">", [packed], [(259, 8), (317, 2)])
+    yield "rgba-16-bit.tif", "24", "lossless", tiff(np.dstack([deep, deep[..., 1]]), 2, 16, tags=[(338, 2)])
+    packed = [zlib.compress(differences(tile).tobytes()) for tile in tiles(array, 32, 16)]
+    yield "tiles.tif", "24", "lossless", tiff(array, 2, chunks=packed, tags=[(259, 8), (317, 2), (322, 32), (323, 16)])
+    planes = [array[..., channel].tobytes() for channel in range(3)]
+    yield "planes.tif", "24", "lossless", tiff(array, 2, chunks=planes, tags=[(284, 2)])
+
+
+def icons():
+    scaled = Image.fromarray(scene(32, 32, 18))
+    y, x = np.mgrid[0:32, 0:32]
+    rgba = scaled.copy()
+    rgba.putalpha(Image.fromarray(((x + y) * 4 % 256).astype(np.uint8)))
+    sizes = [(16, 16), (32, 32)]
+    yield "png.ico", "24", "lossless", saved(rgba, "ICO", sizes=sizes)
+    yield "bitmap.ico", "24", "lossless", saved(rgba, "ICO", sizes=sizes, bitmap_format="bmp")
+    small = np.asarray(scaled.resize((16, 16)))
+    mask = np.packbits(np.arange(16 * 32).reshape(16, 32) % 3 == 0, axis=1).tobytes()
+    body = small[::-1, :, ::-1].tobytes()
+    bitmap = struct.pack("<IiiHHIIiiII", 40, 16, 32, 1, 24, 0, 0, 0, 0, 0, 0) + body + mask
+    for kind, name in ((1, "masked.ico"), (2, "cursor.cur")):
+        entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 24, len(bitmap), 22)
+        yield name, "24", "lossless", struct.pack("<HHH", 0, kind, 1) + entry + bitmap
+
+
+def tga(kind, depth, body, descriptor=0x20, size=(48, 36), map_fields=(0, 0, 0), colours=b""):
+    width, height = size
+    header = struct.pack("<BBBHHBHHHHBB", 0, bool(colours), kind, *map_fields, 0, 0, width, height, depth, descriptor)
+    return header + colours + body
+
+
+def others():
+    """PNM, TGA and QOI."""
+    array = scene(48, 36, 19)
+    photo = Image.fromarray(array)
+    grey = array[..., 0]
+    rgba = np.dstack([array, grey])
+    deep = array.astype(np.uint16) * 257
+    text = b" ".join(b"%d" % value for value in (array >> 4).ravel())
+    yield "binary.ppm", "24", "lossless", saved(photo, "PPM")
+    yield "binary.pgm", "24", "lossless", saved(photo.convert("L"), "PPM")
+    yield "binary.pbm", "24", "lossless", saved(photo.convert("1"), "PPM")
+    yield "16-bit.ppm", "24", "lossless", b"P6 48 36 65535\n" + deep.astype(">u2").tobytes()
+    yield "16-bit.pgm", "24", "lossless", b"P5\n# grey\n48 36\n65535\n" + (deep[..., 0] // 200).astype(">u2").tobytes()
+    yield "seven-levels.pgm", "24", "lossless", b"P5 48 36 7\n" + (grey >> 5).tobytes()
+    yield "text.ppm", "24", "lossless", b"P3\n48 36 # size\n15\n" + text
+    yield "text.pbm", "24", "lossless", b"P1 48 36\n" + b"".join(b"%d" % (value > 99) for value in grey.ravel())
+    yield "rgb.tga", "24", "lossless", saved(photo, "TGA")
+    yield "run-length.tga", "24", "lossless", saved(Image.fromarray(rgba // 32 * 32), "TGA", compression="tga_rle")
+    yield "grey.tga", "24", "lossless", saved(photo.convert("L"), "TGA", orientation=1)
+    five = (array[..., 0].astype("<u2") >> 3) << 10 | (array[..., 1].astype("<u2") >> 3) << 5 | array[..., 2] >> 3
+    yield "15-bit.tga", "24", "lossless", tga(2, 16, five.astype("<u2").tobytes())
+    yield "from-right.tga", "24", "lossless", tga(2, 24, array[..., ::-1].tobytes(), 0x10)
+    palette = photo.quantize(16)
+    colours = np.asarray(palette.getpalette()[:48], np.uint8).reshape(-1, 3)[:, ::-1].tobytes()
+    indices = (np.asarray(palette) + 3).astype(np.uint8).tobytes()
+    yield "palette.tga", "24", "lossless", tga(1, 8, indices, map_fields=(3, 16, 24), colours=colours)
+    yield "rgb.qoi", "24", "lossless", saved(photo, "QOI")
+    yield "rgba.qoi", "24", "lossless", saved(Image.fromarray(rgba), "QOI")
+
+
+def webp_chunks(data):
+    at = 12
+    while at < len(data):
+        length = struct.unpack("<I", data[at + 4 : at + 8])[0]
+        yield data[at : at + 4], data[at : at + 8 + length + length % 2]
+        at += 8 + length + length % 2
+
+
+def offset_webp(image, flags):
+    """An animation whose first frame lies within a larger canvas, and blends."""
+    width, height = image.size
+    frame = b"".join(
+        chunk for name, chunk in webp_chunks(saved(image, "WEBP", lossless=True, exact=True)) if name == b"VP8L"
+    )
+
+    def three(*values):
+        return b"".join(struct.pack("<I", value)[:3] for value in values)
+
+    def chunk(name, data):
+        return name + struct.pack("<I", len(data)) + data
+
+    frame = chunk(b"ANMF", three(5, 4, width - 1, height - 1, 100) + b"\0" + frame)
+    canvas = chunk(b"VP8X", bytes([flags, 0, 0, 0]) + three(width + 19, height + 11))
+    body = b"WEBP" + canvas + chunk(b"ANIM", b"\x10\x80\xf0\xff\0\0") + frame
+    return chunk(b"RIFF", body)
 
 
 def processors():

@@ -167,7 +167,10 @@ mod tests {
                     memory.write_bytes(9, size);
                     let memory = LineAligned.realloc(memory, layout, size + 5000);
                     assert!(memory.addr().is_multiple_of(align), "{size} bytes at {align}");
-                    assert!((0..size).all(|i| memory.add(i).read() == 9), "{size} bytes at {align}");
+                    assert!(
+                        (0..size).all(|i| memory.add(i).read() == 9),
+                        "{size} bytes at {align}"
+                    );
                     memory.write_bytes(3, size + 5000);
                     LineAligned.dealloc(memory, Layout::from_size_align(size + 5000, align).unwrap());
                 }

@@ -14,7 +14,12 @@ const GREEN_MASK: usize = 58;
 
 pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let decoder = BmpDecoder::new(file.reader(file.bytes)).map_err(|error| file.failed(&error))?;
-    let pixels = file.read_with(decoder, 0, |pixels| shortest(file.bytes, pixels))?;
+    let pixels = file.read_with(
+        decoder,
+        0,
+        |pixels| shortest(file.bytes, pixels),
+        |file, error| file.failed(error),
+    )?;
     let mut image = pixels.turned(Orientation::Upright);
     if file.bytes.get(BITS..BITS + 2) == Some(&[16, 0]) {
         let masked = file.bytes.get(COMPRESSION) == Some(&3);

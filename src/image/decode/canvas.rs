@@ -114,10 +114,7 @@ impl Reduced {
         // Two bytes for each sum, one for each mean, and a row of pixels.
         let row = u64::from(width) * 3;
         let bytes = 3 * u64::from(columns) * u64::from(rows);
-        drop(
-            file.reserve(columns, rows, 9, working.saturating_add(row))
-                .ok()?,
-        );
+        drop(file.reserve(columns, rows, 9, working.saturating_add(row)).ok()?);
         let bytes = usize::try_from(bytes).ok()?;
         let mut sums = Vec::new();
         sums.try_reserve_exact(bytes).ok()?;
@@ -152,7 +149,10 @@ impl Reduced {
             for (x, sums) in row.chunks_exact(3).enumerate() {
                 let wide = self.factor.min(width - x * self.factor);
                 let area = tall * wide;
-                data.extend(sums.iter().map(|sum| ((usize::from(*sum) + area / 2) / area) as u8));
+                data.extend(
+                    sums.iter()
+                        .map(|sum| ((usize::from(*sum) + area / 2) / area) as u8),
+                );
             }
         }
         let (columns, rows) = (self.columns as u32, rows as u32);

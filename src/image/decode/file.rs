@@ -5,7 +5,7 @@ use crate::image::decoded::{DecodedImage, Orientation, PixelLayout};
 use crate::image::format::Format;
 use crate::image::limits::{Cancel, Limits};
 use crate::{Error, Result};
-use image::{ColorType, ImageDecoder};
+use image::{ColorType, ImageDecoder, ImageError};
 use std::fmt::Display;
 use std::io::{self, BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
 
@@ -43,7 +43,7 @@ impl<'a> File<'a> {
         }
         if shortest(pixels) > self.bytes.len() as u64 {
             return Err(self.damaged(format_args!(
-                "its header says {width}x{height} pixels, which {} bytes cannot hold",
+                "the file ends early: its header says {width}x{height} pixels, which {} bytes cannot hold",
                 self.bytes.len()
             )));
         }
@@ -91,12 +91,13 @@ impl<'a> File<'a> {
     }
 
     /// Decodes with one of `image`'s decoders, which takes `working` bytes besides the pixels. `shortest` is as for
-    /// [`check_size`](Self::check_size).
+    /// [`check_size`](Self::check_size); `failed` says what the decoder's error means.
     pub fn read_with(
         &self,
         decoder: impl ImageDecoder,
         working: u64,
         shortest: impl Fn(u64) -> u64,
+        failed: impl Fn(&Self, &ImageError) -> Error,
     ) -> Result<StoredPixels> {
         let (width, height) = decoder.dimensions();
         self.check_size(width, height, shortest)?;
@@ -110,7 +111,9 @@ impl<'a> File<'a> {
         let length = width as usize * height as usize * layout.bytes_per_pixel();
         let mut data = self.reserve(width, height, layout.bytes_per_pixel(), working)?;
         data.resize(length, 0);
-        decoder.read_image(&mut data).map_err(|error| self.failed(&error))?;
+        decoder
+            .read_image(&mut data)
+            .map_err(|error| failed(self, &error))?;
         Ok(StoredPixels {
             width,
             height,
@@ -124,10 +127,15 @@ impl<'a> File<'a> {
         if self.limits.cancel.is_cancelled() {
             return Error::Cancelled;
         }
-        let causes = std::iter::successors(Some(error), |error| error.source());
-        let cut_short = causes
-            .filter_map(|error| error.downcast_ref::<io::Error>())
-            .any(|error| error.kind() == ErrorKind::UnexpectedEof);
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        let cut_short = causes.any(|error| {
+            // `image` does not give an input error as the source of its own.
+            let input = match error.downcast_ref() {
+                Some(ImageError::IoError(input)) => Some(input),
+                _ => error.downcast_ref::<io::Error>(),
+            };
+            input.is_some_and(|input| input.kind() == ErrorKind::UnexpectedEof)
+        });
         if cut_short {
             self.ends_early()
         } else {
@@ -159,7 +167,13 @@ pub(super) struct StoredPixels {
 
 impl StoredPixels {
     pub fn turned(self, orientation: Orientation) -> DecodedImage<'static> {
-        DecodedImage::new(self.width, self.height, self.layout, orientation, self.data.into())
+        DecodedImage::new(
+            self.width,
+            self.height,
+            self.layout,
+            orientation,
+            self.data.into(),
+        )
     }
 }
 

@@ -2,9 +2,9 @@
 //! the transparent color of the palette if there is one, else its first.
 
 use super::file::{CancelReader, File};
-use crate::Result;
 use crate::image::decoded::{DecodedImage, Orientation, Palette, PixelLayout};
-use gif::{ColorOutput, DecodeOptions, Decoder, MemoryLimit};
+use crate::{Error, Result};
+use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
 use std::io::{Chain, Cursor, Read};
 use std::num::NonZeroU64;
 
@@ -22,12 +22,12 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     );
     let mut decoder = options
         .read_info(with_palette(file))
-        .map_err(|error| file.failed(&error))?;
+        .map_err(|error| failed(file, &error))?;
     let (width, height) = (decoder.width(), decoder.height());
     // LZW's longest code stands for at most so many pixels, and is 12 bits.
     let shortest = |pixels: u64| pixels / 4096;
     file.check_size(width.max(1).into(), height.max(1).into(), shortest)?;
-    let frame = decoder.next_frame_info().map_err(|error| file.failed(&error))?;
+    let frame = decoder.next_frame_info().map_err(|error| failed(file, &error))?;
     let Some(frame) = frame else {
         return Err(file.ends_early());
     };
@@ -57,7 +57,13 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
             data[start..start + frame_width].copy_from_slice(row);
         }
     }
-    Ok(DecodedImage::new(columns, rows, layout, Orientation::Upright, data.into()))
+    Ok(DecodedImage::new(
+        columns,
+        rows,
+        layout,
+        Orientation::Upright,
+        data.into(),
+    ))
 }
 
 type Source<'a> = Chain<Cursor<Vec<u8>>, CancelReader<'a>>;
@@ -79,7 +85,14 @@ fn with_palette<'a>(file: &File<'a>) -> Source<'a> {
 fn read_pixels(file: &File, decoder: &mut Decoder<Source>, indices: &mut [u8]) -> Result<()> {
     decoder
         .read_into_buffer(indices)
-        .map_err(|error| file.failed(&error))
+        .map_err(|error| failed(file, &error))
+}
+
+fn failed(file: &File, error: &DecodingError) -> Error {
+    match error {
+        DecodingError::UnexpectedEof => file.ends_early(),
+        error => file.failed(error),
+    }
 }
 
 /// The frame's colors, the transparent one on white.

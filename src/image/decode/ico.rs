@@ -3,7 +3,7 @@
 use super::file::{File, StoredPixels};
 use super::png;
 use crate::Result;
-use crate::image::decoded::{DecodedImage, Orientation, PixelLayout};
+use crate::image::decoded::{DecodedImage, Orientation};
 use crate::image::format::{Format, detect};
 use image::ImageDecoder;
 use image::codecs::{bmp::BmpDecoder, ico::IcoDecoder};
@@ -25,7 +25,8 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     // Of the largest ones that with the fewest colors, as Pillow chooses.
     let entry = entries.min_by_key(|entry| (Reverse(area(entry)), colors(entry)));
     let entry = entry.ok_or_else(|| file.ends_early())?;
-    let word = |at: usize| u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]) as usize;
+    let word =
+        |at: usize| u32::from_le_bytes([entry[at], entry[at + 1], entry[at + 2], entry[at + 3]]) as usize;
     let (length, start) = (word(8), word(12));
     let image = file.bytes.get(start..).ok_or_else(|| file.ends_early())?;
     let image = &image[..length.min(image.len())];
@@ -41,24 +42,26 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     Ok(pixels.turned(Orientation::Upright))
 }
 
-/// The bitmap of a cursor, of which Pillow leaves out mask and transparency.
+/// The bitmap of a cursor, of which Pillow leaves out the mask.
 fn read_cursor(file: &File, bitmap: &[u8]) -> Result<StoredPixels> {
     let mut bitmap = bitmap.to_vec();
-    let height = bitmap.get_mut(HEIGHT..HEIGHT + 4).ok_or_else(|| file.ends_early())?;
+    let height = bitmap
+        .get_mut(HEIGHT..HEIGHT + 4)
+        .ok_or_else(|| file.ends_early())?;
     let both = i32::from_le_bytes([height[0], height[1], height[2], height[3]]);
     height.copy_from_slice(&(both / 2).to_le_bytes());
     let decoder =
         BmpDecoder::new_without_file_header(file.reader(&bitmap)).map_err(|error| file.failed(&error))?;
-    let mut pixels = file.read_with(decoder, 0, |pixels| pixels / 8)?;
-    if pixels.layout == PixelLayout::Rgba8 {
-        pixels.data.chunks_exact_mut(4).for_each(|pixel| pixel[3] = 255);
-    }
-    Ok(pixels)
+    file.read_with(decoder, 0, |pixels| pixels / 8, |file, error| file.failed(error))
 }
 
 /// The bitmap of an icon, whose mask says which pixels are transparent unless the pixels do.
 fn read_icon(file: &File, entry: &[u8], bitmap: &[u8]) -> Result<StoredPixels> {
-    let field = |at: usize| bitmap.get(at..at + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]));
+    let field = |at: usize| {
+        bitmap
+            .get(at..at + 2)
+            .map_or(0, |b| u16::from_le_bytes([b[0], b[1]]))
+    };
     let (header, width, height) = (field(0), field(WIDTH), field(HEIGHT));
     let pixels_end = usize::from(header) + usize::from(width) * usize::from(height / 2) * 4;
     let bitmap = match field(BITS) {
@@ -74,7 +77,12 @@ fn read_icon(file: &File, entry: &[u8], bitmap: &[u8]) -> Result<StoredPixels> {
     let decoder = IcoDecoder::new(file.reader(&icon)).map_err(|error| file.failed(&error))?;
     let (width, height) = decoder.dimensions();
     let working = 4 * u64::from(width) * u64::from(height);
-    file.read_with(decoder, working, |pixels| pixels / 8)
+    file.read_with(
+        decoder,
+        working,
+        |pixels| pixels / 8,
+        |file, error| file.failed(error),
+    )
 }
 
 /// Pixels of an entry, whose sides of 256 are zero.

@@ -96,7 +96,10 @@ impl<'a> Ifd<'a> {
 
     fn value(&self, kind: u64, bytes: &[u8]) -> u64 {
         match kind {
-            5 | 10 => self.number(&bytes[..4]).checked_div(self.number(&bytes[4..])).unwrap_or(0),
+            5 | 10 => self
+                .number(&bytes[..4])
+                .checked_div(self.number(&bytes[4..]))
+                .unwrap_or(0),
             11 => f32::from_bits(self.number(bytes) as u32) as u64,
             12 => f64::from_bits(self.number(bytes)) as u64,
             _ => self.number(bytes),

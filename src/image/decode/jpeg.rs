@@ -38,7 +38,12 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         )));
     }
     if channels == 4 {
-        data = data.as_chunks().0.iter().flat_map(|[c, m, y, k]| [c, m, y].map(|ink| without_ink(*ink, *k))).collect();
+        data = data
+            .as_chunks()
+            .0
+            .iter()
+            .flat_map(|[c, m, y, k]| [c, m, y].map(|ink| without_ink(*ink, *k)))
+            .collect();
     }
     let orientation = orientation::find(decoder.exif_data(), decoder.xmp_data());
     Ok(DecodedImage::new(width, height, layout, orientation, data.into()))

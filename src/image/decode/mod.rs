@@ -34,8 +34,11 @@ pub fn decode(bytes: &[u8]) -> Result<RgbImage> {
     let (width, height) = (decoded.width(), decoded.height());
     let mut rgb = Vec::new();
     let length = width * height * 3;
-    rgb.try_reserve_exact(length)
-        .map_err(|_| broken(format!("{width}x{height} pixels take {length} bytes, more than there are")))?;
+    rgb.try_reserve_exact(length).map_err(|_| {
+        broken(format!(
+            "{width}x{height} pixels take {length} bytes, more than there are"
+        ))
+    })?;
     rgb.resize(length, 0);
     decoded.read(0..height, 0..width, &mut rgb);
     Ok(RgbImage::from_raw(width as u32, height as u32, rgb).expect("three bytes for each pixel"))

@@ -98,7 +98,9 @@ fn chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// The data of the first chunk of this name.
 fn chunk<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
-    chunks(bytes).find(|(other, _)| other == name).map(|(_, data)| data)
+    chunks(bytes)
+        .find(|(other, _)| other == name)
+        .map(|(_, data)| data)
 }
 
 /// A PNG of the header and the compressed pixels alone, and whether the file has an end.
@@ -205,7 +207,11 @@ impl<'a> Samples<'a> {
             (8, _) => out.extend(row),
             (bits, color) => {
                 let levels = (1u8 << bits) - 1;
-                let scale = if color == ColorType::Grayscale { 255 / levels } else { 1 };
+                let scale = if color == ColorType::Grayscale {
+                    255 / levels
+                } else {
+                    1
+                };
                 let each = usize::from(8 / bits);
                 out.extend((0..count.min(row.len() * each)).map(|x| {
                     let shift = 8 - bits as usize * (x % each + 1);
@@ -229,7 +235,9 @@ impl<'a> Samples<'a> {
 fn orientation_of(bytes: &[u8]) -> Orientation {
     let exif = match chunk(bytes, b"eXIf") {
         Some(exif) => Some(exif.to_vec()),
-        None => ["exif", "APP1"].into_iter().find_map(|kind| raw_profile(bytes, kind)),
+        None => ["exif", "APP1"]
+            .into_iter()
+            .find_map(|kind| raw_profile(bytes, kind)),
     };
     let xmp = text(bytes, "XML:com.adobe.xmp");
     orientation::find(exif.as_deref(), xmp.as_deref())
@@ -245,7 +253,14 @@ fn raw_profile(bytes: &[u8], kind: &str) -> Option<Vec<u8>> {
         .filter_map(|digit| char::from(*digit).to_digit(16))
         .map(|digit| digit as u8)
         .collect();
-    Some(digits.as_chunks().0.iter().map(|[high, low]| high << 4 | low).collect())
+    Some(
+        digits
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[high, low]| high << 4 | low)
+            .collect(),
+    )
 }
 
 /// The first text of this keyword, in any kind of text chunk, if it is of sensible length.
@@ -260,7 +275,11 @@ fn text(bytes: &[u8], keyword: &str) -> Option<Vec<u8>> {
         // A flag and a method of compression, the language, the translated keyword.
         (b"iTXt", [compressed, 0, rest @ ..]) => {
             let text = rest.splitn(3, |byte| *byte == 0).nth(2)?;
-            if *compressed == 1 { inflate(text) } else { Some(text.to_vec()) }
+            if *compressed == 1 {
+                inflate(text)
+            } else {
+                Some(text.to_vec())
+            }
         }
         _ => None,
     }

@@ -18,13 +18,22 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     } else {
         header(file, kind, &mut tokens)?
     };
-    let Header { width, height, channels, maximum } = header;
+    let Header {
+        width,
+        height,
+        channels,
+        maximum,
+    } = header;
     let plain = matches!(kind, b'1'..=b'3');
     let bitmap = matches!(kind, b'1' | b'4');
     let sample_bytes = if plain || maximum < 256 { 1 } else { 2 };
     file.check_size(width, height, |pixels| {
         let samples = pixels * channels as u64;
-        if kind == b'4' { samples / 8 } else { samples * sample_bytes as u64 }
+        if kind == b'4' {
+            samples / 8
+        } else {
+            samples * sample_bytes as u64
+        }
     })?;
     let layout = match channels {
         1 => PixelLayout::L8,
@@ -206,7 +215,10 @@ impl<'a> Tokens<'a> {
     }
 
     fn bytes(&mut self, file: &File, count: usize) -> Result<&'a [u8]> {
-        let (bytes, rest) = self.rest.split_at_checked(count).ok_or_else(|| file.ends_early())?;
+        let (bytes, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or_else(|| file.ends_early())?;
         self.rest = rest;
         Ok(bytes)
     }

@@ -16,15 +16,28 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let pixel_bytes = usize::from(depth).div_ceil(8);
     file.check_size(width.into(), height.into(), |pixels| {
         // A run of 128 pixels is a byte and a pixel.
-        if run_length { pixels / 128 } else { pixels * u64::from(depth) / 8 }
+        if run_length {
+            pixels / 128
+        } else {
+            pixels * u64::from(depth) / 8
+        }
     })?;
     let map = Map {
         first: usize::from(size(3)),
         depth: header[7],
     };
-    let map_bytes = if has_map { usize::from(size(5)) * map.entry_bytes() } else { 0 };
-    let body = file.bytes.get(HEADER + comment..).ok_or_else(|| file.ends_early())?;
-    let (map_data, body) = body.split_at_checked(map_bytes).ok_or_else(|| file.ends_early())?;
+    let map_bytes = if has_map {
+        usize::from(size(5)) * map.entry_bytes()
+    } else {
+        0
+    };
+    let body = file
+        .bytes
+        .get(HEADER + comment..)
+        .ok_or_else(|| file.ends_early())?;
+    let (map_data, body) = body
+        .split_at_checked(map_bytes)
+        .ok_or_else(|| file.ends_early())?;
     let colors = match (kind & 7, depth) {
         (1, 8) => Colors::Map(Box::new(map.palette(map_data))),
         (2, 15 | 16) => Colors::FiveBits,
@@ -38,7 +51,11 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
 
     let mut canvas = Canvas::new(file, width.into(), height.into(), colors.layout(), 0)?;
     let (width, height) = (usize::from(width), usize::from(height));
-    let row_bytes = if depth == 1 { width.div_ceil(8) } else { width * pixel_bytes };
+    let row_bytes = if depth == 1 {
+        width.div_ceil(8)
+    } else {
+        width * pixel_bytes
+    };
     let mut packets = Packets {
         rest: body,
         pixel_bytes,
@@ -48,7 +65,11 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let mut unpacked = vec![0; row_bytes];
     let mut pixels = Vec::new();
     for line in 0..height {
-        let whole = if run_length { packets.unpack(&mut unpacked) } else { packets.copy(&mut unpacked) };
+        let whole = if run_length {
+            packets.unpack(&mut unpacked)
+        } else {
+            packets.copy(&mut unpacked)
+        };
         whole.ok_or_else(|| file.ends_early())?;
         pixels.clear();
         colors.write_pixels(&unpacked, width, &mut pixels);
@@ -117,9 +138,21 @@ impl Colors {
     fn write_pixels(&self, stored: &[u8], width: usize, out: &mut Vec<u8>) {
         match self {
             Self::Map(_) | Self::Gray | Self::GrayAlpha => out.extend(stored),
-            Self::FiveBits => out.extend(stored.as_chunks().0.iter().flat_map(|[low, high]| five_bits(*low, *high))),
+            Self::FiveBits => out.extend(
+                stored
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .flat_map(|[low, high]| five_bits(*low, *high)),
+            ),
             Self::Bgr => out.extend(stored.as_chunks().0.iter().flat_map(|[b, g, r]| [*r, *g, *b])),
-            Self::Bgra => out.extend(stored.as_chunks().0.iter().flat_map(|[b, g, r, a]| [*r, *g, *b, *a])),
+            Self::Bgra => out.extend(
+                stored
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .flat_map(|[b, g, r, a]| [*r, *g, *b, *a]),
+            ),
             Self::Bits => out.extend((0..width).map(|x| 255 * (stored[x / 8] >> (7 - x % 8) & 1))),
         }
     }
@@ -129,7 +162,12 @@ impl Colors {
 fn five_bits(low: u8, high: u8) -> [u8; 4] {
     let pixel = u16::from_le_bytes([low, high]);
     let channel = |shift: u16| ((pixel >> shift & 31) * 255 / 31) as u8;
-    [channel(10), channel(5), channel(0), if pixel >> 15 == 0 { 255 } else { 0 }]
+    [
+        channel(10),
+        channel(5),
+        channel(0),
+        if pixel >> 15 == 0 { 255 } else { 0 },
+    ]
 }
 
 /// Stored pixels, in packets of up to 128 where they are run-length encoded.
@@ -162,14 +200,20 @@ impl<'a> Packets<'a> {
                 Some(pending) => pending,
                 None => {
                     let head = self.take(1)?[0];
-                    let repeated = if head & 0x80 != 0 { Some(self.take(self.pixel_bytes)?) } else { None };
+                    let repeated = if head & 0x80 != 0 {
+                        Some(self.take(self.pixel_bytes)?)
+                    } else {
+                        None
+                    };
                     (usize::from(head & 0x7f) + 1, repeated)
                 }
             };
             let fits = count.min(out.len() / self.pixel_bytes);
             let (now, later) = out.split_at_mut(fits * self.pixel_bytes);
             match repeated {
-                Some(pixel) => now.chunks_exact_mut(self.pixel_bytes).for_each(|place| place.copy_from_slice(pixel)),
+                Some(pixel) => now
+                    .chunks_exact_mut(self.pixel_bytes)
+                    .for_each(|place| place.copy_from_slice(pixel)),
                 None => now.copy_from_slice(self.take(now.len())?),
             }
             if count > fits {

@@ -6,10 +6,10 @@
 use super::canvas::Canvas;
 use super::file::{File, StoredPixels};
 use super::orientation;
-use crate::Result;
 use crate::image::decoded::DecodedImage;
-use image::ImageDecoder;
+use crate::{Error, Result};
 use image::codecs::webp::WebPDecoder;
+use image::{ImageDecoder, ImageError};
 
 /// Bytes of `RIFF`, the length and `WEBP`.
 const HEADER: usize = 12;
@@ -41,7 +41,13 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         return Ok(pixels.turned(orientation));
     }
     // What the frame leaves free is transparent, or black where nothing is.
-    let mut on_canvas = Canvas::new(file, width, height, pixels.layout.clone(), pixels.data.len() as u64)?;
+    let mut on_canvas = Canvas::new(
+        file,
+        width,
+        height,
+        pixels.layout.clone(),
+        pixels.data.len() as u64,
+    )?;
     let row_bytes = pixels.width as usize * on_canvas.bytes_per_pixel();
     for (y, row) in pixels.data.chunks_exact(row_bytes).enumerate() {
         on_canvas.write(left as usize, top as usize + y, 1, row)?;
@@ -64,16 +70,31 @@ fn chunks(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// The data of the first chunk of this name.
 fn data_of<'a>(body: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
-    chunks(body).find(|(other, _)| other == name).map(|(_, data)| data)
+    chunks(body)
+        .find(|(other, _)| other == name)
+        .map(|(_, data)| data)
 }
 
 /// Decodes the still image of these chunks; without `alpha` it is opaque, whatever it holds.
 fn read_still(file: &File, body: &[u8], alpha: bool) -> Result<StoredPixels> {
     let (still, bytes_per_pixel) = still_file(file, body, alpha)?;
-    let decoder = WebPDecoder::new(file.reader(&still)).map_err(|error| file.failed(&error))?;
+    let decoder = WebPDecoder::new(file.reader(&still)).map_err(|error| failed(file, &error))?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    file.read_with(decoder, pixels * bytes_per_pixel, |_| 0)
+    file.read_with(decoder, pixels * bytes_per_pixel, |_| 0, failed)
+}
+
+/// The decoder's error; it takes the missing end of a file for a corrupt bitstream.
+fn failed(file: &File, error: &ImageError) -> Error {
+    let length = file
+        .bytes
+        .get(4..8)
+        .map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let complete = u64::from(length) + 8 <= file.bytes.len() as u64;
+    match file.failed(error) {
+        Error::Image { .. } if !complete => file.ends_early(),
+        error => error,
+    }
 }
 
 /// A file of one still image, and how many bytes for each pixel its decoder takes besides the pixels.
@@ -97,7 +118,8 @@ fn still_file(file: &File, body: &[u8], alpha: bool) -> Result<(Vec<u8>, u64)> {
                 return Err(file.ends_early());
             };
             // Fourteen bits of size and two of scale; the canvas holds sizes less one in 24 bits.
-            let less_one = |low: u8, high: u8| (u32::from(u16::from_le_bytes([low, high]) & 0x3fff)).saturating_sub(1);
+            let less_one =
+                |low: u8, high: u8| (u32::from(u16::from_le_bytes([low, high]) & 0x3fff)).saturating_sub(1);
             let mut canvas = vec![ALPHA_FLAG, 0, 0, 0];
             canvas.extend_from_slice(&less_one(w0, w1).to_le_bytes()[..3]);
             canvas.extend_from_slice(&less_one(h0, h1).to_le_bytes()[..3]);

@@ -62,7 +62,11 @@ impl<'f> Grid<'f> {
         } else {
             (STRIP_OFFSETS, STRIP_LENGTHS)
         };
-        let list = |tag| ifd.numbers(tag).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+        let list = |tag| {
+            ifd.numbers(tag)
+                .map(Iterator::collect::<Vec<_>>)
+                .unwrap_or_default()
+        };
         let grid = Self {
             file,
             width,
@@ -111,12 +115,7 @@ impl<'f> Grid<'f> {
     }
 
     /// Unpacks the rows of a chunk that are within the image, plane by plane.
-    pub fn rows<'u>(
-        &self,
-        place: &Place,
-        samples: &Samples,
-        unpacker: &'u mut Unpacker,
-    ) -> Result<Rows<'u>> {
+    pub fn rows<'u>(&self, place: &Place, samples: &Samples, unpacker: &'u mut Unpacker) -> Result<Rows<'u>> {
         let count = self.rows_at(place.y);
         let plane_bytes = self.row_bytes * count;
         unpacker.bytes.clear();
@@ -162,7 +161,8 @@ impl Rows<'_> {
         let mut together = Vec::new();
         let mut pixels = Vec::new();
         for row in 0..self.count {
-            let of_plane = |plane: usize| &self.bytes[(plane * self.count + row) * self.row_bytes..][..self.row_bytes];
+            let of_plane =
+                |plane: usize| &self.bytes[(plane * self.count + row) * self.row_bytes..][..self.row_bytes];
             pixels.clear();
             if samples.planes() == 1 {
                 samples.write_pixels(of_plane(0), self.width, &mut pixels);

@@ -37,6 +37,9 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     })?;
 
     let grid = Grid::new(file, &ifd, (width as usize, height as usize), &samples)?;
+    if grid.unpacked_bytes() as u64 > (file.bytes.len() as u64).saturating_mul(compression.best_ratio()) {
+        return Err(file.ends_early());
+    }
     let mut unpacker = Unpacker {
         compression,
         backwards: number(FILL_ORDER, 1) == 2,

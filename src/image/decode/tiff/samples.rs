@@ -62,10 +62,14 @@ pub(super) struct Samples {
 impl Samples {
     pub fn new(file: &File, ifd: &Ifd) -> Result<Self> {
         let count = ifd.first_number(SAMPLES).unwrap_or(1);
-        let count = usize::try_from(count).ok().filter(|count| (1..=16).contains(count));
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|count| (1..=16).contains(count));
         let count = count.ok_or_else(|| file.unsupported("more than 16 samples for each pixel"))?;
         let bits = ifd.first_number(BITS).unwrap_or(1);
-        let same = ifd.numbers(BITS).is_none_or(|mut all| all.all(|other| other == bits));
+        let same = ifd
+            .numbers(BITS)
+            .is_none_or(|mut all| all.all(|other| other == bits));
         let number = match ifd.first_number(SAMPLE_FORMAT).unwrap_or(1) {
             2 => Number::Signed,
             3 => Number::Float,
@@ -161,7 +165,9 @@ impl Samples {
         for index in 0..self.count {
             let samples = plane(index).chunks_exact(bytes);
             let places = out.chunks_exact_mut(bytes).skip(index).step_by(self.count);
-            places.zip(samples).for_each(|(place, sample)| place.copy_from_slice(sample));
+            places
+                .zip(samples)
+                .for_each(|(place, sample)| place.copy_from_slice(sample));
         }
     }
 
@@ -196,7 +202,9 @@ impl Samples {
     fn write_pixel(&self, pixel: &[u8; 16], out: &mut Vec<u8>) {
         let alpha = pixel[self.color.channels()];
         let straight = |channel: u8| match self.alpha {
-            Alpha::Premultiplied if alpha != 0 => (255 * u32::from(channel) / u32::from(alpha)).min(255) as u8,
+            Alpha::Premultiplied if alpha != 0 => {
+                (255 * u32::from(channel) / u32::from(alpha)).min(255) as u8
+            }
             _ => channel,
         };
         match self.color {

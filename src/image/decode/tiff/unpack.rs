@@ -64,7 +64,9 @@ impl Unpacker {
             return Err(file.ends_early());
         }
         if self.bytes.try_reserve(count).is_err() {
-            return Err(file.damaged(format_args!("a strip of {count} bytes is more than there is memory for")));
+            return Err(file.damaged(format_args!(
+                "a strip of {count} bytes is more than there is memory for"
+            )));
         }
         let packed = if self.backwards {
             Cow::Owned(packed.iter().map(|byte| byte.reverse_bits()).collect())

@@ -1,4 +1,4 @@
-//! What is no picture, damaged or forged gets a typed error that says so, and never a panic.
+//! Bytes that are no image, damaged or forged get a typed error that says so, and never a panic.
 
 use crate::images::{IMAGES, Images, file};
 use cliplet::Error;
@@ -39,7 +39,7 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_no_picture_is_told_what_would_be() {
+fn other_bytes_are_told_which_would_be_read() {
     for bytes in [
         &b"Dear diary,\n"[..],
         b"{\"a\": 1}",
@@ -50,7 +50,7 @@ fn what_is_no_picture_is_told_what_would_be() {
     ] {
         let message = message(bytes);
         assert!(
-            message.contains("not a picture") && message.contains("JPEG, PNG, WebP, GIF or BMP"),
+            message.contains("not an image") && message.contains("JPEG, PNG, WebP, GIF, BMP, TIFF"),
             "{message}"
         );
     }
@@ -65,8 +65,8 @@ fn other_formats_are_called_by_name() {
         (heic, "HEIC"),
         (avif, "AVIF"),
         (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2", "video"),
-        (b"II*\0\x08\0\0\0", "TIFF"),
-        (b"MM\0*\0\0\0\x08", "TIFF"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"8BPS\0\x01", "Photoshop"),
         (b"<?xml version='1.0'?>\n<svg xmlns='x'/>", "SVG"),
         (b"\n <svg width='1'/>", "SVG"),
         (b"%PDF-1.7", "PDF"),
@@ -81,7 +81,7 @@ fn other_formats_are_called_by_name() {
 }
 
 #[test]
-fn a_picture_over_the_limit_is_refused_by_its_figures() {
+fn an_image_over_the_limit_is_refused_by_its_figures() {
     let text = message(&png_header(50_000, 20_000));
     assert!(
         text.contains("50000x20000") && text.contains("1000 megapixels") && text.contains("200"),
@@ -123,7 +123,7 @@ fn a_header_that_the_file_cannot_fill_is_refused_before_memory_is_taken() {
 }
 
 #[test]
-fn a_picture_cut_short_is_an_error() {
+fn an_image_cut_short_ends_early() {
     for name in [
         "420.jpg",
         "progressive.jpg",
@@ -132,12 +132,27 @@ fn a_picture_cut_short_is_an_error() {
         "rgb.bmp",
         "lossless.webp",
         "lossy.webp",
+        "rgb.tif",
+        "deflate.tif",
+        "lzw-strips.tif",
+        "packbits.tif",
+        "tiles.tif",
+        "png.ico",
+        "binary.ppm",
+        "text.ppm",
+        "rgb.tga",
+        "run-length.tga",
+        "rgb.qoi",
     ] {
         let bytes = file(IMAGES, name);
         let error = processor()
             .preprocess(&bytes[..bytes.len() * 2 / 3])
             .expect_err(name);
         assert!(matches!(error, Error::Image { .. }), "{name}: {error}");
+        assert!(
+            name.ends_with("jpg") || error.to_string().contains("the file ends early"),
+            "{name}: {error}"
+        );
     }
 }
 
@@ -164,7 +179,7 @@ fn settings_that_make_no_sense_are_named() {
         (r#"{"size": {"longest_edge": 20}}"#, "shortest_edge"),
         (r#"{"resample": 9}"#, "resample is 9"),
         (r#"{"image_std": [0, 1, 1]}"#, "image_std"),
-        (r#"{"do_center_crop": false}"#, "centre crop"),
+        (r#"{"do_center_crop": false}"#, "center crop"),
     ];
     for (json, part) in cases {
         let error = ImageProcessor::from_json(json).expect_err(json).to_string();
@@ -204,6 +219,13 @@ fn assert_sound(bytes: &[u8]) {
 }
 
 const MAGIC: &[&[u8]] = &[
+    b"II*\0\x08\0\0\0",
+    b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10",
+    b"\0\0\x01\0\x01\0",
+    b"P6 20 20 255 ",
+    b"P2 9 9 99 ",
+    b"qoif\0\0\0\x10\0\0\0\x10\x04\0",
+    b"\0\0\x0a\0\0\0\0\0\0\0\0\0\x10\0\x10\0\x20\0",
     b"\xff\xd8\xff\xe0",
     b"\x89PNG\r\n\x1a\n",
     b"GIF89a",
