@@ -96,6 +96,9 @@ impl Samples {
         if !same || !known || count < color.channels() {
             return Err(file.unsupported(format_args!("{count} samples of {bits} bits")));
         }
+        if color == Color::Palette && ifd.data(COLOR_MAP).is_none() {
+            return Err(file.ends_early());
+        }
         let alpha = match ifd.first_number(EXTRA_SAMPLES) {
             _ if count == color.channels() || color == Color::Cmyk => Alpha::None,
             None if color == Color::Rgb => Alpha::Straight,
