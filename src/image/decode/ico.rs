@@ -34,7 +34,8 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         return png::read(&file.within(Format::Png, image));
     }
 
-    let pixels = if file.bytes[2] == CURSOR {
+    let has_alpha = image.get(BITS) == Some(&32);
+    let pixels = if file.bytes[2] == CURSOR && !has_alpha {
         read_cursor(file, image)?
     } else {
         read_icon(file, &entry[..8], image)?
@@ -42,7 +43,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     Ok(pixels.turned(Orientation::Upright))
 }
 
-/// The bitmap of a cursor, of which Pillow leaves out the mask.
+/// The bitmap of a cursor without alpha, of which Pillow leaves out the mask.
 fn read_cursor(file: &File, bitmap: &[u8]) -> Result<StoredPixels> {
     let mut bitmap = bitmap.to_vec();
     let height = bitmap
