@@ -84,7 +84,7 @@ register(
       app.saved.leavingOnPurpose = true;
       apply();
     };
-    app.notices.add(text.updateReady, { label: text.reload, run });
+    app.notices.offer(text.updateReady, { label: text.reload, run });
   },
   () => untouched && app.session.items.size === 0,
 );

@@ -22,7 +22,7 @@ export class SharedLink extends View {
     if (query.labels.length > 0 && settings.labels) query.preview(settings);
     else query.change(settings);
     if (model)
-      notices.add(text.linkWantsModel(model), {
+      notices.offer(text.linkWantsModel(model), {
         label: text.modelLoad,
         run: () => this.app.emit("offer-model", { source: model }),
       });

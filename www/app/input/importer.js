@@ -35,7 +35,7 @@ export class Importer {
     if (twice.length === 0) return;
     const again = () =>
       this.#app.session.add(twice.map((entry) => ({ ...entry, key: crypto.randomUUID?.() ?? String(Math.random()) })));
-    this.#app.notices.add(text.duplicates(twice.map(({ name }) => name)), { label: text.addAnyway, run: again });
+    this.#app.notices.offer(text.duplicates(twice.map(({ name }) => name)), { label: text.addAnyway, run: again });
   }
 
   labels(files) {

@@ -8,7 +8,7 @@ const TOAST_FOR = 12_000;
 /** The same message is shown once; of different ones, the last so many. */
 const SHOWN = 4;
 
-/** @typedef {{message: string, actions: {label: string, run: () => void}[]}} Notice */
+/** @typedef {{message: string, tone?: "problem" | "offer", actions: {label: string, run: () => void}[]}} Notice */
 
 export class Notices {
   /** @type {Notice[]} */
@@ -22,9 +22,18 @@ export class Notices {
     this.#app = app;
   }
 
-  /** Shows a message until it is dismissed. */
+  /** Shows a problem until it is dismissed. */
   add(message, ...actions) {
-    this.list = [...this.list.filter((one) => one.message !== message), { message, actions }].slice(-SHOWN);
+    this.#show({ message, actions, tone: "problem" });
+  }
+
+  /** Shows something that is no problem, with what can be done about it, until it is dismissed. */
+  offer(message, ...actions) {
+    this.#show({ message, actions, tone: "offer" });
+  }
+
+  #show(notice) {
+    this.list = [...this.list.filter(({ message }) => message !== notice.message), notice].slice(-SHOWN);
     this.#app.redraw();
   }
 
@@ -75,7 +84,7 @@ class NoticeList extends View {
       notices.dismiss(notice);
       run();
     };
-    return html`<div class="notice">
+    return html`<div class="notice ${notice.tone}">
       <p dir="auto">${notice.message}</p>
       ${notice.actions.map((action) => html`<button type="button" class="small notice-action" @click=${() => act(action)}>${action.label}</button>`)}
       <button type="button" class="plain small" @click=${() => notices.dismiss(notice)}>${text.dismiss}</button>
