@@ -6,7 +6,10 @@ import { answer, card, chips, choose, draw, drop, expect, many, names, open, pai
 
 const status = (page) => page.getByRole("status");
 
-test("a folder is taken with all its pictures, and what is no picture is passed over", async ({ page, site }, info) => {
+test("a folder is taken with all its pictures, and what is no picture is named and skipped", async ({
+  page,
+  site,
+}, info) => {
   await open(page, site);
   const folder = info.outputPath("holiday");
   await mkdir(`${folder}/beach`, { recursive: true });
@@ -17,6 +20,8 @@ test("a folder is taken with all its pictures, and what is no picture is passed 
   await expect(status(page)).toHaveText("2 pictures done");
   await card(page, "two.png").getByRole("button", { name: "Open two.png" }).click();
   await expect(page.getByRole("dialog")).toContainText("beach/two.png");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("alert")).toContainText("notes.txt is not a picture and was skipped.");
 });
 
 test("something that is no picture is said so and not taken", async ({ page, site }) => {

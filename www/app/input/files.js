@@ -36,14 +36,17 @@ async function* walk(entry) {
   }
 }
 
-/** Sorts found files, `{ file, path }`, by what they are; of a folder, files of no use are passed over. */
+/** Files that systems put into folders, of which nobody wants to hear. */
+const SYSTEM = /^(\.|Thumbs\.db$|desktop\.ini$)/i;
+
+/** Sorts found files, `{ file, path }`, by what they are; of a folder, only images and videos are used. */
 function sort(found, inFolder) {
   const kinds = { images: [], videos: [], labels: [], models: [], others: [] };
   for (const one of found) {
     const { file } = one;
     if (IMAGE.test(file.type) || NAMED.test(file.name)) kinds.images.push(one);
     else if (VIDEO.test(file.type)) kinds.videos.push(file);
-    else if (inFolder) continue;
+    else if (inFolder) kinds.others.push(file);
     else if (MODEL.test(file.name)) kinds.models.push(file);
     else if (LABELS.test(file.name)) kinds.labels.push(file);
     else kinds.others.push(file);
@@ -61,6 +64,8 @@ export class FileInput {
   #overlay;
   /** Elements that a drag is inside of, one in another. */
   #depth = 0;
+  /** Names of files in the present folder that are of no use here. */
+  #unused = [];
 
   /**
    * Listens for drops and pastes on the whole page.
@@ -79,10 +84,19 @@ export class FileInput {
 
   /** Takes the files of an input, and empties it. */
   picked(input) {
+    this.#unused = [];
     const found = [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
     input.value = "";
-    const none = this.#take(found, input.webkitdirectory) === 0 && input.webkitdirectory && found.length;
-    if (none) this.#folderWithoutImages(found.filter(({ file }) => OF_MODEL.test(file.name)));
+    const images = this.#take(found, input.webkitdirectory);
+    if (!input.webkitdirectory || found.length === 0) return;
+    if (images === 0) this.#folderWithoutImages(found.filter(({ file }) => OF_MODEL.test(file.name)));
+    else this.#tellUnused();
+  }
+
+  /** Tells of files in a folder that are of no use here. */
+  #tellUnused() {
+    const names = this.#unused.filter((name) => !SYSTEM.test(name));
+    if (names.length) this.#importer.unused(names);
   }
 
   /** Hands on what is known; gives the number of images and videos. */
@@ -92,11 +106,14 @@ export class FileInput {
     if (videos.length) this.#importer.videos(videos);
     if (labels.length) this.#importer.labels(labels);
     if (models.length) this.#importer.model(models);
-    if (others.length) this.#importer.skipped(others.map(({ name }) => name));
+    const unused = others.map(({ name }) => name);
+    if (inFolder) this.#unused.push(...unused);
+    else if (unused.length) this.#importer.skipped(unused);
     return images.length + videos.length;
   }
 
   async #takeFolders(entries) {
+    this.#unused = [];
     let waiting = [];
     let images = 0;
     const [model, unread] = [[], []];
@@ -112,7 +129,9 @@ export class FileInput {
     }
     images += this.#take(waiting, true);
     if (unread.length) this.#importer.unreadable(unread);
-    else if (images === 0) this.#folderWithoutImages(model);
+    else if (images === 0) return this.#folderWithoutImages(model);
+    this.#unused.push(...model.map(({ file }) => file.name));
+    this.#tellUnused();
   }
 
   /** A folder may hold a model's files instead. */

@@ -72,6 +72,11 @@ export class Importer {
     this.#app.notices.add(names.length ? text.notPictures(names) : text.noPicturesInFolder);
   }
 
+  /** Tells of files in a folder beside its images. */
+  unused(names) {
+    this.#app.notices.offer(text.notPictures(names));
+  }
+
   unreadable(paths) {
     this.#app.notices.add(text.notRead(paths));
   }

@@ -396,10 +396,13 @@ export const text = {
   startingModel: (name) => `${name} wird gestartet`,
   problem: ({ code, message }) => {
     const known = {
-      network: "Das Netz hat nicht geantwortet.",
+      network: "Das Herunterladen ist fehlgeschlagen.",
+      changed: "Die Datei auf dem Server hat sich geändert.",
       image: "Das Bild lässt sich nicht lesen.",
       model: "Die Modelldatei ist nicht in Ordnung.",
-      memory: "Der Speicher reicht nicht.",
+      tokenizer: "Die Modelldatei ist nicht in Ordnung.",
+      unsupported: "Das wird nicht unterstützt.",
+      engine: "Die Berechnung ist abgebrochen und neu gestartet worden.",
     }[code];
     return known ? `${known} (${message})` : message;
   },
