@@ -1,10 +1,12 @@
 //! A Hugging Face snapshot to one model file.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::weights::fold::{self, ChannelScales};
 use crate::weights::gguf::write::GgufWriter;
 use crate::weights::layout::{Part, slots};
 use crate::weights::quantize::{Encoding, Quant};
@@ -34,15 +36,28 @@ pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Re
     let mut writer =
         GgufWriter::new(BufWriter::new(file), snapshot.texts.metadata(quant), &announced).map_err(io)?;
     let mut done = 0;
+    let mut scales: HashMap<String, ChannelScales> = HashMap::new();
     for (part, encoding, cols) in &parts {
         report(progress, done, total)?;
-        let values = snapshot.read(part)?;
+        let mut values = snapshot.read(part)?;
         if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
             let reason = format!("tensor {} holds {bad}", part.name);
             return Err(Error::Model {
                 file: snapshot.name().into(),
                 reason,
             });
+        }
+        if let Some((norm, role)) = fold::role(&part.name).filter(|_| quant.folds()) {
+            if !scales.contains_key(&norm) {
+                let mut vector = |name: &str| {
+                    let name = format!("{norm}.{name}");
+                    let found = parts.iter().find(|(part, ..)| part.name == name);
+                    found.map_or_else(|| Ok(Vec::new()), |(part, ..)| snapshot.read(part))
+                };
+                let (gain, bias) = (vector("weight")?, vector("bias")?);
+                scales.insert(norm.clone(), ChannelScales::new(&gain, &bias));
+            }
+            scales[&norm].apply(role, &mut values);
         }
         writer
             .write(&encoding.encode(values, *cols), *encoding)

@@ -8,6 +8,7 @@ mod config;
 #[cfg(not(target_family = "wasm"))]
 mod convert;
 mod floats;
+mod fold;
 mod gguf;
 mod layout;
 mod quantize;

@@ -49,6 +49,11 @@ impl Quant {
             .ok_or_else(|| Error::Input(format!("no quantization is called {name:?}: f16, q8 and q4 are")))
     }
 
+    /// If the ranges of a norm's channels are [folded](crate::weights::fold) into the weights behind it.
+    pub fn folds(self) -> bool {
+        matches!(self, Self::Q8 | Self::Q4)
+    }
+
     /// How a weight is stored: vectors in full, and 8 bits where 4 would cost too much or where rows
     /// do not divide into groups.
     pub fn encoding(self, slot: &Slot) -> Encoding {

@@ -168,7 +168,7 @@ fn a_block_equals_its_layers() {
             };
             let convolved = depthwise(&wide, wide_extent, &filters);
             let last = if residual {
-                Epilogue::Residual(&x)
+                Epilogue::Residual(x.as_slice())
             } else {
                 Epilogue::None
             };

@@ -254,6 +254,44 @@ fn rows_packed_together_are_as_packed_one_by_one() {
     );
 }
 
+/// Errors are compared with what the usual values of all rows contribute, not with the outliers' products.
+#[run]
+fn outliers_neither_saturate_nor_coarsen_their_row() {
+    let (rows, n, k) = (14, 70, 768);
+    let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    for (outlier, count) in [(60.0, 1), (-150.0, 2), (100.0, 5)] {
+        let mut case = eight_bits(rows, n, k, 6);
+        let usual = norm(&exact(&case));
+        // In some rows only, so that a tile has rows of both kinds; of both signs, and some in one group.
+        for (row, x) in case
+            .x
+            .chunks_exact_mut(k)
+            .enumerate()
+            .filter(|(row, _)| row % 3 == 0)
+        {
+            for i in 0..count {
+                x[(i * 257 + row) % k] = if i % 2 == 0 { outlier } else { -outlier };
+            }
+        }
+        equals_reference(&case).unwrap();
+        let want = exact(&case);
+        for kernel in available() {
+            let got = product(kernel, &case, Epilogue::None);
+            let difference: Vec<f64> = got
+                .iter()
+                .zip(&want)
+                .map(|(got, want)| f64::from(*got) - want)
+                .collect();
+            let error = norm(&difference) / usual;
+            assert!(
+                error < 0.02,
+                "{}: {count} of {outlier} give an error of {error}",
+                kernel.name
+            );
+        }
+    }
+}
+
 #[run]
 fn values_that_are_not_finite_do_no_harm() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {

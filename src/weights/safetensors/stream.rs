@@ -1,11 +1,12 @@
 //! Turns a `.safetensors` file into a model and one of our files while it arrives.
 //!
-//! Rows are quantized as soon as their last byte is there, and a tensor is packed, and handed out as
-//! our file stores it, as soon as its last row is. So the memory needed is that of the packed model
-//! and one quantized tensor, whatever the size of the file; and what was handed out can be given
-//! back later, to go on at the next tensor after a connection, or the page, was lost.
+//! Rows are quantized as soon as their last byte is there, and a tensor is packed as soon as its last row is. It is
+//! handed out, as our file stores it, as soon as no tensor that comes is [folded](crate::weights::fold) together with
+//! it: after each block of a tower. So the memory needed is that of the packed model and one quantized block, whatever
+//! the size of the file; and what was handed out can be given back later, to go on at the next tensor after a
+//! connection, or the page, was lost.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use safetensors::tensor::{Metadata, TensorInfo};
 use xxhash_rust::xxh3::xxh3_64;
@@ -14,6 +15,7 @@ use super::{MAX_HEADER, float_type, malformed, parse_header};
 use crate::error::{Error, Result};
 use crate::weights::ModelFile;
 use crate::weights::floats::FloatType;
+use crate::weights::fold::{self, ChannelScales, Role};
 use crate::weights::gguf::compose::{self, Announced};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::layout::{Part, Slot, slots};
@@ -60,10 +62,18 @@ struct Tensors {
     rows: Option<Values<'static>>,
     packed: Vec<u8>,
     packed_bytes: u64,
+    /// Packed tensors that follow a norm whose fold is not complete.
+    staged: Vec<u8>,
+    /// The first vector of a norm whose second comes next.
+    first_vector: Option<(Step, Values<'static>)>,
+    /// Scales of the norms whose matrices are still to come.
+    scales: HashMap<String, ChannelScales>,
 }
 
 /// A tensor that the model wants.
 struct Step {
+    /// The norm whose fold the tensor takes part in.
+    fold: Option<(String, Role)>,
     part: Part,
     cols: usize,
     encoding: Encoding,
@@ -167,6 +177,9 @@ impl SafetensorsStream {
             }
         }
         steps.sort_by_key(|step| step.start);
+        if self.quant.folds() {
+            plan_folds(&mut steps);
+        }
         Ok(Tensors {
             assembler: Assembler::new(&self.texts.config, self.placement.clone()),
             announced: steps
@@ -180,6 +193,9 @@ impl SafetensorsStream {
             rows: None,
             packed: Vec::new(),
             packed_bytes: 0,
+            staged: Vec::new(),
+            first_vector: None,
+            scales: HashMap::new(),
         })
     }
 
@@ -289,10 +305,15 @@ impl Tensors {
         let Some(step) = self.steps.front() else {
             return Ok(());
         };
-        let values = step.float.to_f32(&self.bytes);
+        let mut values = step.float.to_f32(&self.bytes);
         self.bytes.clear();
         if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
             return Err(fault(format!("tensor {} holds {bad}", step.part.name)));
+        }
+        if let Some((norm, Role::Matrix)) = &step.fold
+            && let Some(scales) = self.scales.get(norm)
+        {
+            scales.apply(Role::Matrix, &mut values);
         }
         let more = step.encoding.encode(values, step.cols);
         match &mut self.rows {
@@ -310,16 +331,63 @@ impl Tensors {
         Ok(())
     }
 
-    /// Packs the tensor at the front, all of whose rows are there.
+    /// Packs the tensor at the front, all of whose rows are there; the first vector of a norm together with the
+    /// second.
     fn complete(&mut self) -> Result<()> {
         let (Some(step), Some(values)) = (self.steps.pop_front(), self.rows.take()) else {
             return Ok(());
         };
+        match &step.fold {
+            Some((norm, Role::Gain | Role::Bias)) => match self.first_vector.take() {
+                None => self.first_vector = Some((step, values)),
+                Some(first) => {
+                    let norm = norm.clone();
+                    self.fold_norm(norm, [first, (step, values)])?;
+                }
+            },
+            Some((norm, Role::Matrix)) => {
+                let norm = norm.clone();
+                self.pack(step, values)?;
+                let of_norm = |step: &Step| step.fold.as_ref().is_some_and(|(other, _)| *other == norm);
+                if !self.steps.iter().any(of_norm) {
+                    self.scales.remove(&norm);
+                }
+            }
+            None => self.pack(step, values)?,
+        }
+        if self.first_vector.is_none() && self.scales.is_empty() {
+            self.packed.append(&mut self.staged);
+        }
+        Ok(())
+    }
+
+    /// Folds and packs both vectors of a norm.
+    fn fold_norm(&mut self, norm: String, vectors: [(Step, Values<'static>); 2]) -> Result<()> {
+        let [first, second] = vectors.map(|(step, values)| (values.into_dense(step.cols), step));
+        let gain_first = matches!(first.1.fold, Some((_, Role::Gain)));
+        let (gain, bias) = if gain_first {
+            (&first.0, &second.0)
+        } else {
+            (&second.0, &first.0)
+        };
+        let scales = ChannelScales::new(gain, bias);
+        for (mut values, step) in [first, second] {
+            if let Some((_, role)) = step.fold {
+                scales.apply(role, &mut values);
+            }
+            self.pack(step, Values::Dense(values))?;
+        }
+        self.scales.insert(norm, scales);
+        Ok(())
+    }
+
+    /// Packs a tensor.
+    fn pack(&mut self, step: Step, values: Values<'static>) -> Result<()> {
         for piece in compose::pieces(&values, step.encoding) {
             self.checksums.push(xxh3_64(&piece));
             let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
-            self.packed.extend_from_slice(&[0; ALIGNMENT][..gap as usize]);
-            self.packed.extend_from_slice(&piece);
+            self.staged.extend_from_slice(&[0; ALIGNMENT][..gap as usize]);
+            self.staged.extend_from_slice(&piece);
             self.packed_bytes += gap + piece.len() as u64;
         }
         self.assembler.accept(&step.part.name, values)?;
@@ -329,7 +397,8 @@ impl Tensors {
     /// Takes tensors as they were packed and gives where in the file the last of them ends.
     fn restore(&mut self, mut packed: &[u8]) -> Result<u64> {
         let unfit = || fault("what was kept of it does not fit it".into());
-        if !self.bytes.is_empty() || self.rows.is_some() || !self.packed.is_empty() {
+        let busy = self.first_vector.is_some() || !self.staged.is_empty() || !self.packed.is_empty();
+        if !self.bytes.is_empty() || self.rows.is_some() || busy {
             return Err(unfit());
         }
         let mut position = None;
@@ -350,7 +419,47 @@ impl Tensors {
             self.assembler.accept(&step.part.name, values)?;
             position = Some(step.end);
         }
+        // A norm cannot be restored without the matrices behind it, which its scales are needed for.
+        let norms = |wanted: fn(Role) -> bool| -> HashSet<&String> {
+            let folds = self.steps.iter().filter_map(|step| step.fold.as_ref());
+            folds
+                .filter(|(_, role)| wanted(*role))
+                .map(|(norm, _)| norm)
+                .collect()
+        };
+        if !norms(|role| role == Role::Matrix).is_subset(&norms(|role| role == Role::Gain)) {
+            return Err(unfit());
+        }
         position.ok_or_else(unfit)
+    }
+}
+
+/// Largest number of tensors from a norm to the last matrix behind it: somewhat more than a block has. They are handed
+/// out together.
+const FOLD_STEPS: usize = 32;
+
+/// Decides which norms are folded: those whose two vectors follow one another, with their matrices soon after, as
+/// published files have them.
+fn plan_folds(steps: &mut [Step]) {
+    let mut by_norm: HashMap<String, Vec<(usize, Role)>> = HashMap::new();
+    for (i, step) in steps.iter().enumerate() {
+        if let Some((norm, role)) = fold::role(&step.part.name) {
+            by_norm.entry(norm).or_default().push((i, role));
+        }
+    }
+    for (norm, members) in by_norm {
+        let [(first, a), (second, b), matrices @ ..] = &members[..] else {
+            continue;
+        };
+        let vectors = *a != Role::Matrix && *b != Role::Matrix && *second == first + 1;
+        let near = matrices
+            .iter()
+            .all(|(i, role)| *role == Role::Matrix && i - first < FOLD_STEPS);
+        if vectors && near && !matrices.is_empty() {
+            for (i, role) in members {
+                steps[i].fold = Some((norm.clone(), role));
+            }
+        }
     }
 }
 
@@ -384,6 +493,7 @@ fn step(metadata: &Metadata, part: Part, cols: usize, encoding: Encoding, data: 
         )));
     }
     Ok(Step {
+        fold: None,
         cols: cols.min(part.values()),
         encoding,
         float: float_type(FILE, &part.name, *dtype)?,

@@ -17,9 +17,14 @@ const ROWS: usize = 6;
 
 /// The kernel with the widest codes that this engine multiplies exactly.
 pub fn kernel() -> Kernel {
+    let range = probe();
     Kernel {
-        name: "relaxed-simd",
-        range: probe(),
+        name: match range {
+            CodeRange::U8 => "relaxed-simd-u8",
+            CodeRange::S8 => "relaxed-simd-s8",
+            _ => "relaxed-simd-u7",
+        },
+        range,
         rows: ROWS,
         panels: 24,
         product: Product::RelaxedSimd,
