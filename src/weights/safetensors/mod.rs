@@ -5,6 +5,7 @@
 
 #[cfg(not(target_family = "wasm"))]
 pub mod file;
+mod folds;
 pub mod stream;
 
 use safetensors::Dtype;

@@ -11,11 +11,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use safetensors::tensor::{Metadata, TensorInfo};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::folds::fold_of_each;
 use super::{MAX_HEADER, float_type, malformed, parse_header};
 use crate::error::{Error, Result};
 use crate::weights::ModelFile;
 use crate::weights::floats::FloatType;
-use crate::weights::fold::{self, ChannelScales, Role};
+use crate::weights::fold::{ChannelScales, Role};
 use crate::weights::gguf::compose::{self, Announced};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::layout::{Part, Slot, slots};
@@ -178,7 +179,10 @@ impl SafetensorsStream {
         }
         steps.sort_by_key(|step| step.start);
         if self.quant.folds() {
-            plan_folds(&mut steps);
+            let names: Vec<&str> = steps.iter().map(|step| step.part.name.as_str()).collect();
+            for (step, fold) in fold_of_each(&names).into_iter().enumerate() {
+                steps[step].fold = fold;
+            }
         }
         Ok(Tensors {
             assembler: Assembler::new(&self.texts.config, self.placement.clone()),
@@ -431,35 +435,6 @@ impl Tensors {
             return Err(unfit());
         }
         position.ok_or_else(unfit)
-    }
-}
-
-/// Largest number of tensors from a norm to the last matrix behind it: somewhat more than a block has. They are handed
-/// out together.
-const FOLD_STEPS: usize = 32;
-
-/// Decides which norms are folded: those whose two vectors follow one another, with their matrices soon after, as
-/// published files have them.
-fn plan_folds(steps: &mut [Step]) {
-    let mut by_norm: HashMap<String, Vec<(usize, Role)>> = HashMap::new();
-    for (i, step) in steps.iter().enumerate() {
-        if let Some((norm, role)) = fold::role(&step.part.name) {
-            by_norm.entry(norm).or_default().push((i, role));
-        }
-    }
-    for (norm, members) in by_norm {
-        let [(first, a), (second, b), matrices @ ..] = &members[..] else {
-            continue;
-        };
-        let vectors = *a != Role::Matrix && *b != Role::Matrix && *second == first + 1;
-        let near = matrices
-            .iter()
-            .all(|(i, role)| *role == Role::Matrix && i - first < FOLD_STEPS);
-        if vectors && near && !matrices.is_empty() {
-            for (i, role) in members {
-                steps[i].fold = Some((norm.clone(), role));
-            }
-        }
     }
 }
 
