@@ -3,6 +3,8 @@
 
 #[path = "golden/images.rs"]
 mod images;
+#[path = "golden/jpegs.rs"]
+mod jpegs;
 #[path = "golden/texts.rs"]
 mod texts;
 
@@ -18,6 +20,13 @@ fn pictures_are_as_hugging_face_has_them() {
 #[wasm_bindgen_test]
 fn bytes_normalise_as_in_numpy() {
     images::Images::load().assert_normalising();
+}
+
+#[wasm_bindgen_test]
+fn jpegs_are_as_pillow_reads_them() {
+    let jpegs = jpegs::Jpegs::load();
+    jpegs.assert_pixels();
+    jpegs.assert_refusals();
 }
 
 #[wasm_bindgen_test]

@@ -89,7 +89,11 @@ mod tests {
             let order: Vec<usize> = ranked.iter().map(|one| one.label.parse().unwrap()).collect();
             assert_eq!(order, case.order);
             for (one, expected) in ranked.iter().zip(case.probabilities) {
-                assert!((one.score - expected).abs() <= 1e-4 * expected + 1e-9, "{} and {expected}", one.score);
+                assert!(
+                    (one.score - expected).abs() <= 1e-4 * expected + 1e-9,
+                    "{} and {expected}",
+                    one.score
+                );
             }
         }
     }
