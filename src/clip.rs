@@ -17,11 +17,11 @@ use crate::weights::{
 use crate::weights::{Snapshot, report};
 use cliplet_kernels::{map_on_pool, on_pool, threads};
 
-/// Tokens of images run at a time by one thread of a CPU: enough to keep its products busy, few enough that their
+/// Rows of images run at a time by one thread of a CPU: enough to keep its products busy, few enough that their
 /// codes stay in its cache. Five pictures of ViT-B/32, one of L/14.
-const CPU_TOKENS: usize = 260;
-/// Tokens of images run at a time on a GPU.
-const GPU_TOKENS: usize = 1 << 15;
+const CPU_ROWS: usize = 260;
+/// Rows of images run at a time on a GPU.
+const GPU_ROWS: usize = 1 << 15;
 /// Texts run at a time.
 const TEXTS: usize = 256;
 
@@ -71,14 +71,18 @@ pub struct ModelInfo {
     pub quantization: String,
     /// Side of the square that pictures are resized to, in pixels.
     pub image_size: usize,
-    /// Side of a patch, in pixels.
-    pub patch_size: usize,
+    /// Kind of the image tower: `vit` or `efficientnet_lite`.
+    pub image_tower: String,
+    /// Side of a patch, in pixels, where the image tower cuts images into patches.
+    pub patch_size: Option<usize>,
     /// Longest text, in tokens, start and end included.
     pub context_length: usize,
     /// Number of weights.
     pub parameters: usize,
     /// What a cosine of picture and text is multiplied by to make a logit: 100 for OpenAI's models.
     pub logit_scale: f32,
+    /// Cosine of image and text below which none of the texts describes the image, where it was measured.
+    pub no_match_threshold: Option<f32>,
     /// Bytes of the model's file or files.
     pub bytes: u64,
     /// Checksum of the model file (XXH3-64 of its header, which holds one of every tensor).
@@ -148,8 +152,8 @@ impl Clip {
         let config = weights.config.clone();
         let tokenizer = ModelTokenizer::new(tokenizer_json, config.text.clone());
         let image_processor = ImageProcessor::from_json(&preprocessor_json)?;
-        if image_processor.size() != config.vision.image_size {
-            let (given, wanted) = (image_processor.size(), config.vision.image_size);
+        if image_processor.size() != config.vision.image_size() {
+            let (given, wanted) = (image_processor.size(), config.vision.image_size());
             return Err(Error::Model {
                 file: "preprocessor_config.json".into(),
                 reason: format!("preprocessor gives images of {given} pixels but the model takes {wanted}"),
@@ -167,23 +171,25 @@ impl Clip {
             name,
             dimension: config.projection_dim,
             quantization,
-            image_size: config.vision.image_size,
-            patch_size: config.vision.patch_size,
+            image_size: config.vision.image_size(),
+            image_tower: config.vision.name().into(),
+            patch_size: config.vision.patch_size(),
             context_length: config.text.context_length,
             parameters,
             logit_scale: model.logit_scale(),
+            no_match_threshold: config.no_match_threshold,
             bytes,
             checksum: checksum.map(|sum| format!("{sum:016x}")),
             licence,
             origin,
             backend: backend(&placement.device).into(),
         };
-        let tokens = if placement.device.is_cpu() {
-            CPU_TOKENS
+        let rows = if placement.device.is_cpu() {
+            CPU_ROWS
         } else {
-            GPU_TOKENS
+            GPU_ROWS
         };
-        let images_at_once = (tokens / config.vision.tokens()).max(1);
+        let images_at_once = (rows / config.vision.rows()).max(1);
         Ok(Self {
             model,
             tokenizer,

@@ -82,6 +82,11 @@ fn every_device_gives_the_figures_of_transformers() {
 }
 
 #[test]
+fn every_device_gives_the_figures_of_the_package_of_efficientnet_lite() {
+    check_snapshot(&fixture("tiny-efficientnet"));
+}
+
+#[test]
 fn a_snapshot_named_by_the_environment_on_every_device() {
     match std::env::var_os("CLIPLET_SNAPSHOT") {
         Some(dir) => check_snapshot(Path::new(&dir)),

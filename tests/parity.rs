@@ -1,6 +1,6 @@
 //! The model against Hugging Face transformers, in float32 and to a relative error of 1e-4.
 //!
-//! The tiny snapshots and their figures come from `parity/make_golden.py`. Where the environment
+//! The tiny snapshots and their figures come from `parity/make_golden.py` and `parity/make_efficientnet.py`. Where the environment
 //! names a snapshot, that is checked too: `CLIPLET_SNAPSHOT`, made by the checkpoint maker with its
 //! `reference.safetensors`, and `CLIPLET_TRAINED`, the trained openai/clip-vit-base-patch32.
 #![cfg(not(target_family = "wasm"))]
@@ -84,6 +84,45 @@ fn gelu_pooled_at_the_end_token() {
 }
 
 #[test]
+fn efficientnet_with_a_softmax_and_a_perceptron_on_top() {
+    let dir = fixture("tiny-efficientnet");
+    check_snapshot(&dir, &dir.join("reference.safetensors"));
+    let clip = Clip::open(&dir, &LoadOptions::default()).unwrap();
+    let info = clip.info();
+    assert_eq!(
+        (
+            info.image_tower.as_str(),
+            info.patch_size,
+            info.no_match_threshold
+        ),
+        ("efficientnet_lite", None, Some(0.25))
+    );
+}
+
+#[test]
+fn efficientnet_with_a_linear_head() {
+    let (dir, folder) = (fixture("tiny-efficientnet"), tempfile::tempdir().unwrap());
+    for file in ["tokenizer.json", "preprocessor_config.json"] {
+        std::fs::copy(dir.join(file), folder.path().join(file)).unwrap();
+    }
+    let config = std::fs::read_to_string(dir.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["vision_config"]["head"] = serde_json::json!({ "kind": "linear" });
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let reference = load(dir.join("reference.safetensors"), &Device::Cpu).unwrap();
+    let mut tensors = load(dir.join("model.safetensors"), &Device::Cpu).unwrap();
+    tensors.insert(
+        "visual_projection.weight".into(),
+        reference["linear_projection"].clone(),
+    );
+    candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
+    let clip = Clip::open(folder.path(), &LoadOptions::default()).unwrap();
+    let images = clip.model().embed_pixels(&reference["pixel_values"]).unwrap();
+    let error = relative_error(&images, &reference["linear_image_embeds"]);
+    assert!(error < TOLERANCE, "images differ by {error:e}");
+}
+
+#[test]
 fn a_snapshot_in_shards() {
     let folder = tiny_with_config_of("tiny");
     let whole = folder.path().join("model.safetensors");
@@ -148,7 +187,7 @@ fn the_snapshot_describes_itself() {
             info.patch_size,
             info.context_length
         ),
-        (32, 32, 8, 16)
+        (32, 32, Some(8), 16)
     );
 }
 

@@ -44,6 +44,15 @@ fn the_tiny_snapshot_survives_quantization() {
     );
 }
 
+#[test]
+fn the_tiny_efficientnet_survives_quantization() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/tiny-efficientnet");
+    check_snapshot(
+        &dir,
+        [(Quant::F16, 0.99999), (Quant::Q8, 0.998), (Quant::Q4, 0.98)],
+    );
+}
+
 /// The browser's tests read `parity/tiny-q8.gguf`, since conversion is native only.
 #[test]
 fn the_converted_fixture_is_what_convert_gives() {

@@ -5,7 +5,8 @@
 //! operations run, so the model is written once.
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, Layout, Result, Shape, Tensor, bail,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor,
+    bail,
 };
 
 use cliplet_kernels::{self as kernels, Activation, Epilogue, PackedMatrix, Queries, Rows, Segment};
@@ -21,6 +22,19 @@ fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
 /// The values of a tensor, copied out.
 pub fn to_vec(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
+}
+
+/// Calls `map` with the `length` values of each image in a tensor, and puts the results one after the other.
+pub fn map_images(images: &Tensor, length: usize, mut map: impl FnMut(&[f32]) -> Vec<f32>) -> Result<Tensor> {
+    let (storage, layout) = images.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else {
+        bail!("kernels compute on the CPU");
+    };
+    let mut images = values(storage, layout)?.chunks_exact(length);
+    let mut out = images.next().map(&mut map).unwrap_or_default();
+    images.for_each(|image| out.extend(map(image)));
+    let count = out.len();
+    Tensor::from_vec(out, count, &Device::Cpu)
 }
 
 /// Layer norm of the rows of a tensor.

@@ -4,9 +4,10 @@ use candle_core::Tensor;
 use candle_nn::ops::sigmoid;
 
 use crate::error::Result;
+use crate::model::batch_norm::BatchNorm;
 use crate::model::cpu;
 use crate::weights::{Stored, Weights};
-use cliplet_kernels::{Activation, PackedMatrix};
+use cliplet_kernels::{Activation, PackedMatrix, Pointwise};
 
 /// `x W^T + b`.
 pub enum Linear {
@@ -53,6 +54,45 @@ impl Linear {
                     Stored::Rows(_) => Err(weights.unfit(name, "is a table, not a matrix")),
                 }
             }
+        }
+    }
+
+    /// Takes the pointwise convolution `name.weight`, `[outputs, inputs, 1, 1]`, out of `weights`, and folds the
+    /// batch normalization `norm` into it.
+    pub fn load_normalized(weights: &mut Weights, (name, norm): (&str, &str), eps: f32) -> Result<Self> {
+        let norm = BatchNorm::load(weights, norm, eps)?;
+        match weights.take(&format!("{name}.weight"))? {
+            Stored::Packed(mut matrix) => {
+                matrix.scale_outputs(&norm.scale);
+                Ok(Self::Packed {
+                    matrix,
+                    bias: Some(norm.shift),
+                })
+            }
+            Stored::Dense(weight) => {
+                let weight = norm.fold(&weight.flatten_from(1)?)?;
+                if weights.placement.has_kernels() {
+                    let bias = Some(norm.shift);
+                    return Ok(Self::Cpu { weight, bias });
+                }
+                let bias = Tensor::new(norm.shift, weight.device())?.to_dtype(weight.dtype())?;
+                Ok(Self::Device {
+                    weight,
+                    bias: Some(bias),
+                })
+            }
+            Stored::Rows(_) => Err(weights.unfit(name, "is a table, not a matrix")),
+        }
+    }
+
+    /// The map for the kernels' passes over images, where its weights are theirs.
+    pub fn pointwise(&self) -> Option<Pointwise<'_>> {
+        match self {
+            Self::Packed {
+                matrix,
+                bias: Some(bias),
+            } => Some(Pointwise { matrix, bias }),
+            _ => None,
         }
     }
 

@@ -1,29 +1,34 @@
 //! CLIP on candle tensors, written once for every device.
 //!
-//! Two towers of the same transformer block, joined by projections into one space and a logit
+//! A tower for images and one for texts, joined by projections into one space and a logit
 //! scale. Knows tensors and token ids; pictures and texts become those elsewhere.
 
 mod attention;
+mod batch_norm;
 mod block;
+mod convolution;
 mod cpu;
+mod efficientnet;
 #[cfg(feature = "flash-attn")]
 mod fused;
+mod image_tower;
+mod inverted_residual;
 mod linear;
 mod prompts;
 mod rectangles;
 mod text;
-mod vision;
+mod vit;
 
 use candle_core::Tensor;
 
 use crate::error::Result;
+use crate::model::image_tower::ImageTower;
 use crate::model::text::Text;
-use crate::model::vision::Vision;
 use crate::weights::Weights;
 
 /// Both towers and the scale of their logits.
 pub struct ClipModel {
-    vision: Vision,
+    image: ImageTower,
     text: Text,
     logit_scale: f32,
 }
@@ -35,7 +40,7 @@ impl ClipModel {
             .take_dense("logit_scale")?
             .to_dtype(candle_core::DType::F32)?;
         Ok(Self {
-            vision: Vision::load(&mut weights)?,
+            image: ImageTower::load(&mut weights)?,
             text: Text::load(&mut weights)?,
             logit_scale: logit_scale.to_scalar::<f32>()?.exp(),
         })
@@ -43,7 +48,7 @@ impl ClipModel {
 
     /// Embeds preprocessed images, `[batch, 3, size, size]`, to `[batch, projection]`, not normalized.
     pub fn embed_pixels(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.vision.embed(pixels)
+        self.image.embed(pixels)
     }
 
     /// Embeds token ids (from start to end token; padding after it is ignored) to

@@ -4,10 +4,15 @@
 //! `CLIPVisionConfig`. Every size is bounded and the sizes are checked against each other, so the
 //! rest of the crate multiplies them without overflow and allocates nothing a hostile file claims.
 
+mod efficientnet;
+
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use cliplet_kernels::Activation;
+use efficientnet::RawEfficientNet;
+pub use efficientnet::{BlockConfig, EfficientNetConfig, HeadConfig};
 
 /// `eos_token_id` of configs written before transformers fixed it; means "pool at the largest id".
 const LEGACY_EOS: u32 = 2;
@@ -17,10 +22,12 @@ const LEGACY_EOS: u32 = 2;
 pub struct ClipConfig {
     /// Text tower.
     pub text: TextConfig,
-    /// Vision tower.
+    /// Image tower.
     pub vision: VisionConfig,
     /// Width of the joint embedding space.
     pub projection_dim: usize,
+    /// Cosine of image and text below which none of the texts describes the image, where it was measured.
+    pub no_match_threshold: Option<f32>,
 }
 
 /// What both towers have in common: a stack of pre-norm transformer blocks.
@@ -62,9 +69,53 @@ pub enum Pooling {
     EndOfText(u32),
 }
 
-/// Vision tower.
+/// Image tower: a kind of network and its sizes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VisionConfig {
+pub enum VisionConfig {
+    /// Vision transformer.
+    Vit(VitConfig),
+    /// EfficientNet-Lite.
+    EfficientNet(EfficientNetConfig),
+}
+
+impl VisionConfig {
+    /// Its name in descriptions of a model.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Vit(_) => "vit",
+            Self::EfficientNet(_) => "efficientnet_lite",
+        }
+    }
+
+    /// Side of the square input, in pixels.
+    pub fn image_size(&self) -> usize {
+        match self {
+            Self::Vit(config) => config.image_size,
+            Self::EfficientNet(config) => config.image_size,
+        }
+    }
+
+    /// Side of a patch, in pixels, where images are cut into patches.
+    pub fn patch_size(&self) -> Option<usize> {
+        match self {
+            Self::Vit(config) => Some(config.patch_size),
+            Self::EfficientNet(_) => None,
+        }
+    }
+
+    /// Rows that most products of the tower multiply for an image: its tokens, or the pixels of a network that halves
+    /// its sides five times once it has halved them three times.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Vit(config) => config.tokens(),
+            Self::EfficientNet(config) => config.image_size.div_ceil(8).pow(2),
+        }
+    }
+}
+
+/// Vision transformer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VitConfig {
     /// Its blocks.
     pub tower: TowerConfig,
     /// Side of the square input, in pixels.
@@ -73,7 +124,7 @@ pub struct VisionConfig {
     pub patch_size: usize,
 }
 
-impl VisionConfig {
+impl VitConfig {
     /// Patches along one side (what is left over is not looked at, as in a convolution).
     pub fn grid(&self) -> usize {
         self.image_size / self.patch_size
@@ -107,10 +158,16 @@ impl ClipConfig {
         let text = raw.text_config_dict.or(raw.text_config).unwrap_or_default();
         let vision = raw.vision_config_dict.or(raw.vision_config).unwrap_or_default();
         let projection_dim = size("projection_dim", raw.projection_dim.unwrap_or(512), 1, MAX_WIDTH)?;
+        if let Some(threshold) = raw.no_match_threshold.filter(|t| !(-1.0..=1.0).contains(t)) {
+            return Err(malformed(format!(
+                "no_match_threshold is {threshold}; a cosine is between -1 and 1"
+            )));
+        }
         Ok(Self {
             text: text.into_text()?,
-            vision: vision.into_vision()?,
+            vision: vision_config(vision)?,
             projection_dim,
+            no_match_threshold: raw.no_match_threshold,
         })
     }
 }
@@ -130,8 +187,29 @@ struct RawConfig {
     projection_dim: Option<u64>,
     text_config: Option<RawTower>,
     text_config_dict: Option<RawTower>,
-    vision_config: Option<RawTower>,
-    vision_config_dict: Option<RawTower>,
+    vision_config: Option<Map<String, Value>>,
+    vision_config_dict: Option<Map<String, Value>>,
+    no_match_threshold: Option<f32>,
+}
+
+/// The image tower of the kind that its `model_type` names; CLIP's own where it names none.
+fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
+    let in_vision = |e: serde_json::Error| malformed(format!("vision_config: {e}"));
+    let kind = fields.get("model_type").cloned();
+    let fields = Value::Object(fields);
+    match kind.as_ref().and_then(Value::as_str) {
+        Some("efficientnet_lite") => {
+            let raw: RawEfficientNet = serde_json::from_value(fields).map_err(in_vision)?;
+            Ok(VisionConfig::EfficientNet(raw.check()?))
+        }
+        None | Some("clip" | "clip_vision_model") => {
+            let raw: RawTower = serde_json::from_value(fields).map_err(in_vision)?;
+            Ok(VisionConfig::Vit(raw.into_vision()?))
+        }
+        Some(other) => Err(unsupported(format!(
+            "vision_config.model_type is {other:?}; \"clip_vision_model\" and \"efficientnet_lite\" are supported"
+        ))),
+    }
 }
 
 /// Fields of either tower; those of the other one are ignored where they appear.
@@ -225,7 +303,7 @@ impl RawTower {
         })
     }
 
-    fn into_vision(self) -> Result<VisionConfig> {
+    fn into_vision(self) -> Result<VitConfig> {
         let default = tower_default(768, 3072, 12);
         let channels = self.num_channels.unwrap_or(3);
         if channels != 3 {
@@ -233,7 +311,7 @@ impl RawTower {
                 "vision_config.num_channels is {channels}; only 3 is supported"
             )));
         }
-        let config = VisionConfig {
+        let config = VitConfig {
             tower: self.tower("vision_config", &default)?,
             image_size: size(
                 "vision_config.image_size",
@@ -249,7 +327,7 @@ impl RawTower {
             )?,
         };
         if config.patch_size > config.image_size {
-            let VisionConfig {
+            let VitConfig {
                 image_size,
                 patch_size,
                 ..
@@ -331,8 +409,12 @@ mod tests {
             ),
             (512, 2048, 8)
         );
-        assert_eq!((config.vision.tower.width, config.vision.tower.heads), (768, 12));
-        assert_eq!((config.vision.tokens(), config.vision.patch_values()), (50, 3072));
+        let VisionConfig::Vit(vision) = config.vision else {
+            panic!("{:?} is no vision transformer", config.vision);
+        };
+        assert_eq!((vision.tower.width, vision.tower.heads), (768, 12));
+        assert_eq!((vision.tokens(), vision.patch_values()), (50, 3072));
+        assert_eq!(config.no_match_threshold, None);
         assert_eq!(config.text.pooling, Pooling::EndOfText(49407));
     }
 
@@ -368,6 +450,15 @@ mod tests {
             (r#"{"text_config": {"hidden_act": "relu"}}"#, "relu"),
             (r#"{"text_config": {"layer_norm_eps": 0}}"#, "layer_norm_eps"),
             (r#"{"text_config": {"vocab_size": -1}}"#, "-1"),
+            (
+                r#"{"vision_config": {"model_type": "siglip_vision_model"}}"#,
+                "siglip_vision_model",
+            ),
+            (
+                r#"{"vision_config": {"model_type": "efficientnet_lite"}}"#,
+                "stem_channels",
+            ),
+            (r#"{"no_match_threshold": 1.5}"#, "no_match_threshold"),
             ("[", "EOF"),
         ] {
             let message = ClipConfig::from_json(json).unwrap_err().to_string();

@@ -3,7 +3,9 @@
 //! Readers check what a file offers against this list, and the writer writes in its order, so that
 //! what is multiplied together arrives together and can be packed straight from a stream.
 
-use crate::weights::config::{ClipConfig, TowerConfig};
+mod efficientnet;
+
+use crate::weights::config::{ClipConfig, TowerConfig, VisionConfig, VitConfig};
 
 /// How a weight is used, which decides how it may be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,17 @@ pub enum Kind {
     Table,
     /// Added or scaled with. Kept in floating point.
     Vector,
+    /// The filters of a convolution of few inputs: a small share of a model, kept in floating point.
+    Filter,
+    /// Of a batch normalization. Kept in float32, and on the CPU, until it is folded into other weights.
+    Statistic,
+}
+
+impl Kind {
+    /// Returns true if a file may store it in 8 or 4 bits.
+    pub fn is_quantizable(self) -> bool {
+        matches!(self, Self::Matrix | Self::Projection | Self::Table)
+    }
 }
 
 /// One published tensor.
@@ -51,8 +64,8 @@ impl Part {
 impl Slot {
     fn new(name: String, kind: Kind, shape: &[usize]) -> Self {
         let cols = match kind {
-            Kind::Vector => shape.iter().product(),
-            Kind::Matrix | Kind::Projection | Kind::Table => shape[1..].iter().product(),
+            Kind::Vector | Kind::Statistic => shape.iter().product(),
+            Kind::Matrix | Kind::Projection | Kind::Table | Kind::Filter => shape[1..].iter().product(),
         };
         Self {
             parts: vec![Part {
@@ -73,36 +86,15 @@ impl Slot {
 
 /// All weights of a CLIP, in the order they are written.
 pub fn slots(config: &ClipConfig) -> Vec<Slot> {
-    let (text, vision) = (&config.text, &config.vision);
-    let (text_width, width, patch) = (text.tower.width, vision.tower.width, vision.patch_size);
+    let (text, text_width) = (&config.text, config.text.tower.width);
     let mut out = Vec::new();
     let mut add = |name: &str, kind, shape: &[usize]| out.push(Slot::new(name.into(), kind, shape));
     add("logit_scale", Kind::Vector, &[]);
-    add(
-        "visual_projection.weight",
-        Kind::Matrix,
-        &[config.projection_dim, width],
-    );
     add(
         "text_projection.weight",
         Kind::Matrix,
         &[config.projection_dim, text_width],
     );
-    add("vision_model.embeddings.class_embedding", Kind::Vector, &[width]);
-    add(
-        "vision_model.embeddings.patch_embedding.weight",
-        Kind::Matrix,
-        &[width, 3, patch, patch],
-    );
-    add(
-        "vision_model.embeddings.position_embedding.weight",
-        Kind::Vector,
-        &[vision.tokens(), width],
-    );
-    for name in ["pre_layrnorm", "post_layernorm"] {
-        add(&format!("vision_model.{name}.weight"), Kind::Vector, &[width]);
-        add(&format!("vision_model.{name}.bias"), Kind::Vector, &[width]);
-    }
     add(
         "text_model.embeddings.position_embedding.weight",
         Kind::Vector,
@@ -115,9 +107,35 @@ pub fn slots(config: &ClipConfig) -> Vec<Slot> {
         Kind::Table,
         &[text.vocab_size, text_width],
     );
-    tower("vision_model", &vision.tower, &mut out);
+    match &config.vision {
+        VisionConfig::Vit(vision) => vit(vision, config.projection_dim, &mut out),
+        VisionConfig::EfficientNet(vision) => efficientnet::add(vision, config.projection_dim, &mut out),
+    }
     tower("text_model", &text.tower, &mut out);
     out
+}
+
+/// Adds the weights of a vision transformer.
+fn vit(config: &VitConfig, projection_dim: usize, out: &mut Vec<Slot>) {
+    let (width, patch) = (config.tower.width, config.patch_size);
+    let mut add = |name: &str, kind, shape: &[usize]| out.push(Slot::new(name.into(), kind, shape));
+    add("visual_projection.weight", Kind::Matrix, &[projection_dim, width]);
+    add("vision_model.embeddings.class_embedding", Kind::Vector, &[width]);
+    add(
+        "vision_model.embeddings.patch_embedding.weight",
+        Kind::Matrix,
+        &[width, 3, patch, patch],
+    );
+    add(
+        "vision_model.embeddings.position_embedding.weight",
+        Kind::Vector,
+        &[config.tokens(), width],
+    );
+    for name in ["pre_layrnorm", "post_layernorm"] {
+        add(&format!("vision_model.{name}.weight"), Kind::Vector, &[width]);
+        add(&format!("vision_model.{name}.bias"), Kind::Vector, &[width]);
+    }
+    tower("vision_model", &config.tower, out);
 }
 
 fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {

@@ -24,7 +24,10 @@ use std::ops::ControlFlow;
 #[cfg(not(target_family = "wasm"))]
 use crate::error::{Error, Result};
 
-pub use config::{ClipConfig, Pooling, TextConfig, TowerConfig, VisionConfig};
+pub use config::{
+    BlockConfig, ClipConfig, EfficientNetConfig, HeadConfig, Pooling, TextConfig, TowerConfig, VisionConfig,
+    VitConfig,
+};
 #[cfg(not(target_family = "wasm"))]
 pub use convert::convert;
 pub use gguf::stream::GgufStream;

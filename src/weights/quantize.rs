@@ -54,11 +54,12 @@ impl Quant {
         matches!(self, Self::Q8 | Self::Q4)
     }
 
-    /// How a weight is stored: vectors in full, and 8 bits where 4 would cost too much or where rows
-    /// do not divide into groups.
+    /// How a weight is stored: vectors in full, filters in half precision, and 8 bits where 4 would cost too much or
+    /// where rows do not divide into groups.
     pub fn encoding(self, slot: &Slot) -> Encoding {
         match (self, slot.kind) {
-            (_, Kind::Vector) => Encoding::F32,
+            (_, Kind::Vector | Kind::Statistic) => Encoding::F32,
+            (_, Kind::Filter) => Encoding::F16,
             (Self::F16, _) => Encoding::F16,
             (Self::Q4, _) if slot.cols.is_multiple_of(Q4_GROUP) && !is_sensitive(&slot.name) => Encoding::Q4,
             (Self::Q8 | Self::Q4, _) => Encoding::Q8,
@@ -68,12 +69,15 @@ impl Quant {
 
 /// Whether a matrix stays at 8 bits in a 4-bit file. These cost ViT-B/32 a tenth more bytes and halve
 /// the error of its embeddings: what enters and leaves the towers, attention's outputs, and the
-/// beginning of the text tower, whose errors all later blocks carry on.
+/// beginning of the text tower, whose errors all later blocks carry on. The convolutions of an EfficientNet have
+/// too few weights for errors to even out.
 fn is_sensitive(name: &str) -> bool {
     let early_text = ["text_model.encoder.layers.0.", "text_model.encoder.layers.1."];
     name.ends_with("_projection.weight")
         || name.ends_with("patch_embedding.weight")
         || name.ends_with("out_proj.weight")
+        || name.ends_with("_conv.weight")
+        || name.ends_with("_conv_head.weight")
         || early_text.iter().any(|block| name.starts_with(block))
 }
 

@@ -34,6 +34,9 @@ impl Placement {
         if let Some(first) = shape.first_mut() {
             *first *= slot.parts.len();
         }
+        if slot.kind == Kind::Statistic {
+            return Ok(Tensor::from_vec(values, shape, &Device::Cpu)?);
+        }
         Ok(Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)
     }
 }

@@ -34,7 +34,7 @@ impl SnapshotTexts {
         card: Option<&str>,
     ) -> Result<Self> {
         let config = ClipConfig::from_json(&config_json)?;
-        let size = config.vision.image_size;
+        let size = config.vision.image_size();
         let preprocessor_json =
             preprocessor_json.unwrap_or_else(|| format!(r#"{{"crop_size": {size}, "size": {size}}}"#));
         let hub_id = hub_id(&config_json);

@@ -150,6 +150,18 @@ impl PackedMatrix {
         }
     }
 
+    /// Multiplies each output's weights by a factor, by way of its scale.
+    ///
+    /// # Panics
+    /// Where there are not as many factors as outputs.
+    pub fn scale_outputs(&mut self, factors: &[f32]) {
+        assert_eq!(factors.len(), self.n);
+        self.scales
+            .iter_mut()
+            .zip(factors)
+            .for_each(|(scale, factor)| *scale *= factor);
+    }
+
     /// Expands one 4-bit panel: half a block's weights lie in low nibbles, the other half in high ones.
     fn expand(&self, panel: usize, out: &mut [i8]) {
         const HALF: usize = PANEL * GROUP / 2;

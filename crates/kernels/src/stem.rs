@@ -50,6 +50,11 @@ impl StemFilters {
         })
     }
 
+    /// The window that each filter covers.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
     /// Extent of what comes out for an image of `height` by `width` pixels.
     pub fn output(&self, height: usize, width: usize) -> Extent {
         Extent {

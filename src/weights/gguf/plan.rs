@@ -6,7 +6,7 @@ use super::header::{Header, TensorInfo};
 use super::{FORMAT_VERSION, MULTIPLIER, SCALE, TensorType, align, keys, malformed, unsupported};
 use crate::error::Result;
 use crate::weights::config::ClipConfig;
-use crate::weights::layout::{Kind, Part};
+use crate::weights::layout::Part;
 use crate::weights::store::{Assembler, Placement};
 use cliplet_kernels::Q4_GROUP;
 
@@ -200,9 +200,9 @@ fn role<'a>(
     let Some((part, kind)) = assembler.part(base) else {
         return Err(unsupported(format!("tensor {name} is not one of this model's")));
     };
-    if kind == Kind::Vector && (tensor.kind == TensorType::I8 || !suffix.is_empty()) {
+    if !kind.is_quantizable() && (tensor.kind == TensorType::I8 || !suffix.is_empty()) {
         return Err(unsupported(format!(
-            "tensor {name} is quantized; a model's vectors are not"
+            "tensor {name} is quantized; a model's vectors and filters are not"
         )));
     }
     let rows = part.shape.first().map_or(1, |rows| *rows as u64);

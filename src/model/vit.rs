@@ -1,17 +1,17 @@
-//! The vision tower: pixels to an embedding.
+//! The vision transformer as an image tower: pixels to an embedding (Dosovitskiy et al. 2020).
 
 use candle_core::{IndexOp, Tensor};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
 use crate::model::linear::{Linear, Then};
-use crate::weights::{Placement, VisionConfig, Weights};
+use crate::weights::{Placement, VitConfig, Weights};
 use cliplet_kernels::Segment;
 
 /// Vision transformer, pooled at its class token and projected.
-pub struct Vision {
-    config: VisionConfig,
+pub struct Vit {
+    config: VitConfig,
     placement: Placement,
     patches: Linear,
     /// Class token at its position, `[width]`.
@@ -24,10 +24,9 @@ pub struct Vision {
     projection: Linear,
 }
 
-impl Vision {
+impl Vit {
     /// Takes the tower out of `weights`.
-    pub fn load(weights: &mut Weights) -> Result<Self> {
-        let config = weights.config.vision.clone();
+    pub fn load(weights: &mut Weights, config: &VitConfig) -> Result<Self> {
         let eps = config.tower.layer_norm_eps;
         let class = weights.take_dense("vision_model.embeddings.class_embedding")?;
         let positions = weights.take_dense("vision_model.embeddings.position_embedding.weight")?;
@@ -41,27 +40,15 @@ impl Vision {
             tower: Tower::load(weights, "vision_model", &config.tower)?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
             projection: Linear::load(weights, "visual_projection", false)?,
-            config,
+            config: config.clone(),
         })
     }
 
     /// Embeds a batch of preprocessed images, `[batch, 3, size, size]`, to `[batch, projection]`.
-    pub fn embed(&self, pixels: &Tensor) -> Result<Tensor> {
-        let size = self.config.image_size;
-        let batch = match pixels.dims() {
-            &[batch, 3, h, w] if h == size && w == size => batch,
-            dims => {
-                return Err(Error::Input(format!(
-                    "pixels are {dims:?}; expected [batch, 3, {size}, {size}]"
-                )));
-            }
-        };
-        if batch == 0 {
-            return Err(Error::Input("no images to embed".into()));
-        }
-        let Placement { device, dtype } = &self.placement;
+    pub fn embed(&self, pixels: &Tensor) -> candle_core::Result<Tensor> {
+        let batch = pixels.dim(0)?;
         let tokens = self.config.tokens();
-        let x = self.tokens(&pixels.to_device(device)?.to_dtype(*dtype)?)?;
+        let x = self.tokens(pixels)?;
         let segments: Vec<Segment> = (0..batch)
             .map(|i| Segment {
                 tokens: i * tokens..(i + 1) * tokens,
@@ -70,11 +57,10 @@ impl Vision {
             .collect();
         let attention = Attention::new(&self.config.tower, segments, false, &self.placement)?;
         let class: Vec<u32> = (0..batch).map(|i| (i * tokens) as u32).collect();
-        let class = Tensor::from_vec(class, batch, device)?;
+        let class = Tensor::from_vec(class, batch, &self.placement.device)?;
         let pooled = self.tower.forward(x, &attention, None, &class)?;
-        Ok(self
-            .projection
-            .forward(&self.post_norm.forward(&pooled)?, Then::Nothing)?)
+        self.projection
+            .forward(&self.post_norm.forward(&pooled)?, Then::Nothing)
     }
 
     /// Class token and patches with their positions, normalized: `[batch * tokens, width]`.
