@@ -30,7 +30,7 @@ BLOCKS = [(3, 1, 1, 16, 8), (3, 2, 6, 8, 12), (3, 1, 6, 12, 12), (5, 2, 6, 12, 2
 
 def tower():
     """The package's network of these blocks, its weights random but alive through all layers."""
-    blocks = [BlockArgs(num_repeat=1, kernel_size=k, stride=[s], expand_ratio=e, input_filters=i, output_filters=o,
+    blocks = [BlockArgs(num_repeat=1, kernel_size=k, stride=s, expand_ratio=e, input_filters=i, output_filters=o,
                         se_ratio=None, id_skip=True) for k, s, e, i, o in BLOCKS]
     params = GlobalParams(width_coefficient=None, depth_coefficient=None, image_size=SIZE, dropout_rate=0.2,
                           num_classes=CLASSES, batch_norm_momentum=0.99, batch_norm_epsilon=1e-3, drop_connect_rate=0.2,

@@ -276,12 +276,17 @@ impl Row<'_> {
     fn clipped<V: Lanes, const K: usize>(&self, isa: V::Isa, channel: usize, at: usize, out: &mut [f32]) {
         let channels = self.filters.channels;
         let (taps, first) = self.filters.window.covered(at, self.width);
-        let mut sum = V::load(isa, &self.filters.bias[channel..]);
-        for (ky, row) in self.rows[..K].iter().enumerate() {
+        // A sum for each row, so that few additions wait for one another.
+        let mut sums = [V::splat(isa, 0.0); K];
+        for (ky, (row, sum)) in self.rows.iter().zip(&mut sums).enumerate() {
             for (i, kx) in taps.clone().enumerate() {
                 let weights = V::load(isa, &self.filters.weights[(ky * K + kx) * channels + channel..]);
-                sum = V::load(isa, &row[(first + i) * channels + channel..]).mul_add(weights, sum);
+                *sum = V::load(isa, &row[(first + i) * channels + channel..]).mul_add(weights, *sum);
             }
+        }
+        let mut sum = V::load(isa, &self.filters.bias[channel..]);
+        for row in sums {
+            sum += row;
         }
         relu6(sum).store(&mut out[at * channels + channel..]);
     }

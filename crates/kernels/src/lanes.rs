@@ -8,6 +8,7 @@
 //! A vector can only be made with a token of its instruction set ([`Lanes::Isa`]), which exists only where the
 //! machine has the instructions. So a value of a vector type is itself the proof that its operations may run.
 
+use super::layout::Code;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 /// Baseline vector type of the compilation target.
@@ -99,6 +100,19 @@ pub trait Lanes:
 
     /// Largest of the lanes.
     fn reduce_max(self) -> f32;
+
+    /// Writes integers that have [`MAGIC`] added as the first [`Self::COUNT`] codes of `out`.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[inline(always)]
+    fn store_codes(self, out: &mut [Code]) {
+        let mut lanes = [0.0; MAX_LANES];
+        self.store(&mut lanes);
+        for (code, lane) in out[..Self::COUNT].iter_mut().zip(lanes) {
+            *code = (lane.to_bits() as i32).wrapping_sub(MAGIC_BITS) as Code;
+        }
+    }
 }
 
 impl Lanes for f32 {

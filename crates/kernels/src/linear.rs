@@ -67,7 +67,7 @@ pub struct Pointwise<'a> {
     pub bias: &'a [f32],
 }
 
-/// [`linear_with`] by one thread, into `out`.
+/// [`linear_with`] of the pixels of an image by one thread, into `out`.
 pub(crate) fn linear_into(
     kernel: &Kernel,
     x: &[f32],
@@ -77,7 +77,7 @@ pub(crate) fn linear_into(
 ) {
     let (n, k) = (w.matrix.n(), w.matrix.k());
     assert!(x.len().is_multiple_of(k) && w.bias.len() == n && out.len() == x.len() / k * n);
-    let codes = QuantizedRows::of_part(x, k, kernel);
+    let codes = QuantizedRows::of_pixels(x, k, kernel);
     let writer = OutputWriter {
         params: &codes.params,
         w: w.matrix,

@@ -5,7 +5,7 @@
 
 use super::lanes::Lanes;
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
-use super::lanes::{MAGIC, MAGIC_BITS};
+use super::lanes::MAGIC;
 use super::layout::{Code, CodeRange};
 use super::outliers;
 use super::vector::{round_to_i32, span};
@@ -31,7 +31,19 @@ impl QuantParams {
         let span = span::<V>(isa, x);
         let mean = span.magnitude / x.len() as f32;
         let limit = outliers::limit(x, mean, span.max.max(-span.min), range);
-        let (min, max) = (span.min.max(-limit), span.max.min(limit));
+        Self::between(span.min.max(-limit), span.max.min(limit), limit, range)
+    }
+
+    /// Parameters whose codes span all values of a row and zero, outliers or not.
+    #[inline(always)]
+    pub fn spanning<V: Lanes>(isa: V::Isa, x: &[f32], range: CodeRange) -> Self {
+        let span = span::<V>(isa, x);
+        Self::between(span.min, span.max, f32::INFINITY, range)
+    }
+
+    /// Parameters whose codes span `min` to `max`, zero between them.
+    #[inline(always)]
+    fn between(min: f32, max: f32, limit: f32, range: CodeRange) -> Self {
         let scale = (max - min) / (range.high - range.low) as f32;
         if scale > 0.0 {
             let zero = range.low.wrapping_sub(round_to_i32(min / scale));
@@ -63,37 +75,22 @@ impl QuantParams {
         return super::arch::wasm_lanes::encode(x, inverse, self.zero, range);
         #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         {
-            // A loop, since an array's `map` is a function of its own, compiled for the target's oldest machine.
             let mut codes = [0; CODES];
-            for (code, integer) in codes.iter_mut().zip(self.integers::<V>(isa, x, inverse, range)) {
-                *code = integer as Code;
+            for (x, codes) in x.chunks_exact(V::COUNT).zip(codes.chunks_exact_mut(V::COUNT)) {
+                self.shifted(V::load(isa, x), inverse, range).store_codes(codes);
             }
             codes
         }
     }
 
-    /// The codes as integers for any range; `inverse` is one over the scale.
+    /// The codes as integers, each with [`MAGIC`](super::lanes::MAGIC) added; `inverse` is one over the scale.
     #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
     #[inline(always)]
-    fn integers<V: Lanes>(
-        self,
-        isa: V::Isa,
-        x: &[f32; CODES],
-        inverse: f32,
-        range: CodeRange,
-    ) -> [i32; CODES] {
-        let (magic, zero) = (V::splat(isa, MAGIC), V::splat(isa, self.zero as f32));
-        let (low, high) = (V::splat(isa, range.low as f32), V::splat(isa, range.high as f32));
-        let mut shifted = [0.0; CODES];
-        for (x, shifted) in x.chunks_exact(V::COUNT).zip(shifted.chunks_exact_mut(V::COUNT)) {
-            let rounded = V::load(isa, x) * V::splat(isa, inverse) + magic - magic;
-            (high.min(low.max(rounded + zero)) + magic).store(shifted);
-        }
-        let mut integers = [0; CODES];
-        for (integer, shifted) in integers.iter_mut().zip(shifted) {
-            *integer = (shifted.to_bits() as i32).wrapping_sub(MAGIC_BITS);
-        }
-        integers
+    fn shifted<V: Lanes>(self, x: V, inverse: f32, range: CodeRange) -> V {
+        let (magic, zero) = (x.same(MAGIC), x.same(self.zero as f32));
+        let (low, high) = (x.same(range.low as f32), x.same(range.high as f32));
+        let rounded = x * x.same(inverse) + magic - magic;
+        high.min(low.max(rounded + zero)) + magic
     }
 }
 
@@ -118,7 +115,7 @@ mod tests {
         for range in [CodeRange::U7, CodeRange::U8, CodeRange::S8, CodeRange::S11] {
             let code = QuantParams::of::<f32>(BaselineIsa, &x, range);
             for &x in &x {
-                let [integer, ..] = code.integers::<f32>(BaselineIsa, &[x; CODES], 1.0 / code.scale, range);
+                let integer = (code.shifted(x, 1.0 / code.scale, range) - MAGIC) as i32;
                 let back = code.scale * (integer - code.zero) as f32;
                 assert!(
                     (back - x).abs() <= code.scale * 1.01,

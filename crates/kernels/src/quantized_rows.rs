@@ -41,15 +41,19 @@ impl QuantizedRows {
     pub fn of(x: &[f32], k: usize, kernel: &Kernel) -> Self {
         let mut all = Self::zeros(x.len() / k, k, kernel);
         parallel::each(all.jobs(x, k).collect(), kernel.rows * k, |job| {
-            job.run(k, kernel.range);
+            quantize_tile(job.x, k, kernel.range, true, job.codes, job.params);
+            job.add_outliers(k, kernel.range);
         });
         all
     }
 
-    /// [`Self::of`] by one thread.
-    pub fn of_part(x: &[f32], k: usize, kernel: &Kernel) -> Self {
+    /// Quantizes pixels of an image between two convolutions, by one thread. ReLU6 bounds them and leaves many zeros,
+    /// so that a row's largest values are no outliers, however far they are above its mean.
+    pub fn of_pixels(x: &[f32], k: usize, kernel: &Kernel) -> Self {
         let mut all = Self::zeros(x.len() / k, k, kernel);
-        all.jobs(x, k).for_each(|job| job.run(k, kernel.range));
+        for job in all.jobs(x, k) {
+            quantize_tile(job.x, k, kernel.range, false, job.codes, job.params);
+        }
         all
     }
 
@@ -105,11 +109,6 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(self, k: usize, range: CodeRange) {
-        quantize_tile(self.x, k, range, self.codes, self.params);
-        self.add_outliers(k, range);
-    }
-
     /// Replaces the code of each outlier by the first of its two, and collects the second.
     fn add_outliers(self, k: usize, range: CodeRange) {
         let height = self.params.len();
@@ -130,11 +129,16 @@ impl Job<'_> {
 
 vectorized! {
     /// Quantizes the rows of one tile and interleaves their codes.
-    fn quantize_tile<V>(isa; x: &[f32], k: usize, range: CodeRange, codes: &mut [Code], params: &mut [QuantParams]) {
+    fn quantize_tile<V>(
+        isa; x: &[f32], k: usize, range: CodeRange, outliers: bool, codes: &mut [Code], params: &mut [QuantParams],
+    ) {
         let (groups, _) = codes.as_chunks_mut::<GROUP>();
         let height = params.len();
         for (row, (x, params)) in x.chunks_exact(k).zip(params).enumerate() {
-            *params = QuantParams::of::<V>(isa, x, range);
+            *params = match outliers {
+                true => QuantParams::of::<V>(isa, x, range),
+                false => QuantParams::spanning::<V>(isa, x, range),
+            };
             let mut place = row;
             let (whole, rest) = x.as_chunks::<CODES>();
             for x in whole {

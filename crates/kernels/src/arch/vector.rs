@@ -10,7 +10,7 @@ macro_rules! vector {
         $(#[$meta:meta])* $name:ident($raw:ty) of $count:literal by $isa:ident, attention by $columns:literal, panel $panel:ident,
         $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $fused:ident $min:ident
         $max:ident, integers $splat_i:ident $load_i:ident $add_i:ident $sub_i:ident $mul_i:ident $and_i:ident
-        $or_i:ident $shift_i:ident $convert:ident $to_i:ident $to_f:ident
+        $or_i:ident $shift_i:ident $convert:ident $to_i:ident $to_f:ident $(, codes $store_codes:ident)?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
@@ -113,6 +113,14 @@ macro_rules! vector {
                 self.store(&mut lanes);
                 lanes.into_iter().fold(f32::NEG_INFINITY, |max, x| Lanes::max(max, x))
             }
+            $(
+                #[inline(always)]
+                fn store_codes(self, out: &mut [Code]) {
+                    let out: &mut [Code; $count] = out.first_chunk_mut().expect("room for a vector's codes");
+                    // SAFETY: the value proves the instructions.
+                    unsafe { $store_codes($to_i(self.0), out) }
+                }
+            )?
         }
     };
     (@operator $name:ident $($trait:ident $function:ident $instruction:ident),*) => {$(
