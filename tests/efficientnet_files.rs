@@ -117,8 +117,12 @@ fn a_config_that_does_not_fit_the_tensors_is_refused() {
             "_blocks.3._depthwise_conv.weight",
         ),
         ("\"expand_ratio\": 3", "\"expand_ratio\": 2", "_blocks.4."),
-        ("\"expand_ratio\": 6", "\"expand_ratio\": 5", "visual_mlp.fc1.weight"),
-        ("\"head_channels\": 48", "\"head_channels\": 47", "[48]"),
+        (
+            "\"expand_ratio\": 6",
+            "\"expand_ratio\": 5",
+            "visual_mlp.fc1.weight",
+        ),
+        ("\"head_channels\": 48", "\"head_channels\": 47", "vision_model.classifier.weight"),
         ("\"classes\": 10", "\"classes\": 11", "vision_model.classifier"),
         ("\"hidden\": 24", "\"hidden\": 23", "visual_mlp.fc1"),
         (

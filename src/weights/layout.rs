@@ -5,7 +5,7 @@
 
 mod efficientnet;
 
-use crate::weights::config::{ClipConfig, TowerConfig, VisionConfig, VitConfig};
+use crate::weights::config::{ClipConfig, TextConfig, TowerConfig, VisionConfig, VitConfig};
 
 /// How a weight is used, which decides how it may be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,56 +86,90 @@ impl Slot {
 
 /// All weights of a CLIP, in the order they are written.
 pub fn slots(config: &ClipConfig) -> Vec<Slot> {
-    let (text, text_width) = (&config.text, config.text.tower.width);
-    let mut out = Vec::new();
-    let mut add = |name: &str, kind, shape: &[usize]| out.push(Slot::new(name.into(), kind, shape));
-    add("logit_scale", Kind::Vector, &[]);
-    add(
-        "text_projection.weight",
-        Kind::Matrix,
-        &[config.projection_dim, text_width],
-    );
-    add(
-        "text_model.embeddings.position_embedding.weight",
-        Kind::Vector,
-        &[text.context_length, text_width],
-    );
-    add("text_model.final_layer_norm.weight", Kind::Vector, &[text_width]);
-    add("text_model.final_layer_norm.bias", Kind::Vector, &[text_width]);
-    add(
-        "text_model.embeddings.token_embedding.weight",
-        Kind::Table,
-        &[text.vocab_size, text_width],
-    );
+    let mut out = vec![Slot::new("logit_scale".into(), Kind::Vector, &[])];
     match &config.vision {
-        VisionConfig::Vit(vision) => vit(vision, config.projection_dim, &mut out),
-        VisionConfig::EfficientNet(vision) => efficientnet::add(vision, config.projection_dim, &mut out),
+        VisionConfig::Vit(vision) => {
+            projection(
+                "visual_projection",
+                config.projection_dim,
+                vision.tower.width,
+                &mut out,
+            );
+            projection(
+                "text_projection",
+                config.projection_dim,
+                config.text.tower.width,
+                &mut out,
+            );
+            vit_ends(vision, &mut out);
+            text_ends(&config.text, &mut out);
+            tower("vision_model", &vision.tower, &mut out);
+        }
+        VisionConfig::EfficientNet(vision) => {
+            projection(
+                "text_projection",
+                config.projection_dim,
+                config.text.tower.width,
+                &mut out,
+            );
+            text_ends(&config.text, &mut out);
+            efficientnet::add(vision, config.projection_dim, &mut out);
+        }
     }
-    tower("text_model", &text.tower, &mut out);
+    tower("text_model", &config.text.tower, &mut out);
     out
 }
 
-/// Adds the weights of a vision transformer.
-fn vit(config: &VitConfig, projection_dim: usize, out: &mut Vec<Slot>) {
+/// Adds a linear map into the joint space.
+fn projection(name: &str, projection_dim: usize, width: usize, out: &mut Vec<Slot>) {
+    out.push(Slot::new(
+        format!("{name}.weight"),
+        Kind::Matrix,
+        &[projection_dim, width],
+    ));
+}
+
+/// Adds what is before and behind the blocks of a vision transformer.
+fn vit_ends(config: &VitConfig, out: &mut Vec<Slot>) {
     let (width, patch) = (config.tower.width, config.patch_size);
-    let mut add = |name: &str, kind, shape: &[usize]| out.push(Slot::new(name.into(), kind, shape));
-    add("visual_projection.weight", Kind::Matrix, &[projection_dim, width]);
-    add("vision_model.embeddings.class_embedding", Kind::Vector, &[width]);
+    let mut add = |name: &str, kind, shape: &[usize]| {
+        out.push(Slot::new(format!("vision_model.{name}"), kind, shape));
+    };
+    add("embeddings.class_embedding", Kind::Vector, &[width]);
     add(
-        "vision_model.embeddings.patch_embedding.weight",
+        "embeddings.patch_embedding.weight",
         Kind::Matrix,
         &[width, 3, patch, patch],
     );
     add(
-        "vision_model.embeddings.position_embedding.weight",
+        "embeddings.position_embedding.weight",
         Kind::Vector,
         &[config.tokens(), width],
     );
     for name in ["pre_layrnorm", "post_layernorm"] {
-        add(&format!("vision_model.{name}.weight"), Kind::Vector, &[width]);
-        add(&format!("vision_model.{name}.bias"), Kind::Vector, &[width]);
+        add(&format!("{name}.weight"), Kind::Vector, &[width]);
+        add(&format!("{name}.bias"), Kind::Vector, &[width]);
     }
-    tower("vision_model", &config.tower, out);
+}
+
+/// Adds what is before and behind the blocks of the text tower.
+fn text_ends(config: &TextConfig, out: &mut Vec<Slot>) {
+    let width = config.tower.width;
+    let mut add = |name: &str, kind, shape: &[usize]| {
+        out.push(Slot::new(format!("text_model.{name}"), kind, shape));
+    };
+    add(
+        "embeddings.position_embedding.weight",
+        Kind::Vector,
+        &[config.context_length, width],
+    );
+    add("final_layer_norm.weight", Kind::Vector, &[width]);
+    add("final_layer_norm.bias", Kind::Vector, &[width]);
+    add(
+        "embeddings.token_embedding.weight",
+        Kind::Table,
+        &[config.vocab_size, width],
+    );
 }
 
 fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
@@ -160,7 +194,7 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
             out.extend(
                 together
                     .iter()
-                    .map(|joined| projection(&block, joined, what, kind, width)),
+                    .map(|joined| attention_projection(&block, joined, what, kind, width)),
             );
         }
         for (linear, outputs, inputs) in [
@@ -183,7 +217,7 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
 }
 
 /// What projects to `joined`: queries, keys, values, by their letters.
-fn projection(block: &str, joined: &str, what: &str, kind: Kind, width: usize) -> Slot {
+fn attention_projection(block: &str, joined: &str, what: &str, kind: Kind, width: usize) -> Slot {
     let part = |letter: char| Part {
         name: format!("{block}.self_attn.{letter}_proj.{what}"),
         shape: if kind == Kind::Vector {

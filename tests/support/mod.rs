@@ -8,6 +8,7 @@ pub use cliplet_kernels::CountingAllocator;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The tiny snapshot.
+#[allow(dead_code, reason = "not every test reads it")]
 pub fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/tiny")
 }
