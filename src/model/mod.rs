@@ -36,6 +36,8 @@ pub struct ClipModel {
 impl ClipModel {
     /// Takes the model out of its weights.
     pub fn new(mut weights: Weights) -> Result<Self> {
+        // A kernel that the environment names and the machine lacks is an error now, not another kernel later.
+        cliplet_kernels::requested()?;
         let logit_scale = weights
             .take_dense("logit_scale")?
             .to_dtype(candle_core::DType::F32)?;

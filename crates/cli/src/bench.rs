@@ -40,6 +40,7 @@ struct Figure {
 impl Bench {
     pub fn run(&self) -> Outcome {
         let clip = self.model.load()?;
+        self.show_peak();
         for &batch in &self.batch {
             if batch == 0 {
                 return Err(Error::Input(
@@ -57,6 +58,18 @@ impl Bench {
             self.show(self.measure("text", batch, &clip, |clip| clip.embed_texts(&texts).map(drop))?)?;
         }
         Ok(Done::Whole)
+    }
+
+    /// Prints the rate that the kernel in use reaches where nothing holds it up, to compare other figures with.
+    fn show_peak(&self) {
+        let kernel = cliplet_kernels::best();
+        if matches!(self.format, Format::Table) {
+            let peak = kernel.peak() / 1e9;
+            eprintln!(
+                "kernel {}: at most {peak:.1} billion multiply-accumulates a second and thread",
+                kernel.name
+            );
+        }
     }
 
     fn measure(

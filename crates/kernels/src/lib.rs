@@ -23,6 +23,8 @@ mod norm;
 mod outliers;
 mod pack;
 mod parallel;
+#[cfg(not(target_family = "wasm"))]
+mod peak;
 mod quantize;
 mod quantized_rows;
 pub mod resample;
@@ -37,7 +39,7 @@ pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
 #[cfg(feature = "counting-allocator")]
 pub use counting_allocator::CountingAllocator;
 pub use depthwise::{DepthwiseFilters, Extent, depthwise, depthwise_reference};
-pub use dispatch::{KERNEL_VARIABLE, Kernel, available, requested};
+pub use dispatch::{KERNEL_VARIABLE, Kernel, available, best, requested};
 pub use epilogue::Epilogue;
 pub use error::{Error, Result};
 pub use inverted_residual::InvertedResidual;
