@@ -33,6 +33,8 @@ pub const IMAGES: &[(&str, &[u8])] = &[
     ("exif-fraction.png", include_bytes!("images/exif-fraction.png")),
     ("exif-in-text.png", include_bytes!("images/exif-in-text.png")),
     ("exif-long.png", include_bytes!("images/exif-long.png")),
+    ("fax-3.tif", include_bytes!("images/fax-3.tif")),
+    ("fax-4.tif", include_bytes!("images/fax-4.tif")),
     ("float.tif", include_bytes!("images/float.tif")),
     ("from-right.tga", include_bytes!("images/from-right.tga")),
     ("grey-1-bit-transparent.png", include_bytes!("images/grey-1-bit-transparent.png")),
@@ -132,6 +134,7 @@ pub const IMAGES: &[(&str, &[u8])] = &[
     ("white-is-zero.tif", include_bytes!("images/white-is-zero.tif")),
     ("wrong-checksums.png", include_bytes!("images/wrong-checksums.png")),
     ("xmp.png", include_bytes!("images/xmp.png")),
+    ("ycbcr.tif", include_bytes!("images/ycbcr.tif")),
     ("ycck.jpg", include_bytes!("images/ycck.jpg")),
 ];
 pub const EXPECTED: &[(&str, &[u8])] = &[
@@ -168,6 +171,8 @@ pub const EXPECTED: &[(&str, &[u8])] = &[
     ("exif-fraction.png.24.png", include_bytes!("expected/exif-fraction.png.24.png")),
     ("exif-in-text.png.24.png", include_bytes!("expected/exif-in-text.png.24.png")),
     ("exif-long.png.24.png", include_bytes!("expected/exif-long.png.24.png")),
+    ("fax-3.tif.24.png", include_bytes!("expected/fax-3.tif.24.png")),
+    ("fax-4.tif.24.png", include_bytes!("expected/fax-4.tif.24.png")),
     ("float.tif.24.png", include_bytes!("expected/float.tif.24.png")),
     ("from-right.tga.24.png", include_bytes!("expected/from-right.tga.24.png")),
     ("grey-1-bit-transparent.png.24.png", include_bytes!("expected/grey-1-bit-transparent.png.24.png")),
@@ -273,5 +278,6 @@ pub const EXPECTED: &[(&str, &[u8])] = &[
     ("white-is-zero.tif.24.png", include_bytes!("expected/white-is-zero.tif.24.png")),
     ("wrong-checksums.png.24.png", include_bytes!("expected/wrong-checksums.png.24.png")),
     ("xmp.png.24.png", include_bytes!("expected/xmp.png.24.png")),
+    ("ycbcr.tif.24.png", include_bytes!("expected/ycbcr.tif.24.png")),
     ("ycck.jpg.48.png", include_bytes!("expected/ycck.jpg.48.png")),
 ];

@@ -97,6 +97,11 @@ impl<'f> Grid<'f> {
         self.chunk_height.min(self.height - y)
     }
 
+    /// Bytes and pixels of a row of a chunk.
+    pub fn row(&self) -> (usize, usize) {
+        (self.row_bytes, self.chunk_width)
+    }
+
     /// Bytes of all planes of a chunk.
     pub fn unpacked_bytes(&self) -> usize {
         self.row_bytes

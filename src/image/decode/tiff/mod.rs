@@ -21,6 +21,7 @@ const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
 const COMPRESSION: u16 = 259;
 const FILL_ORDER: u16 = 266;
+const FAX_OPTIONS: u16 = 292;
 const PREDICTOR: u16 = 317;
 const XMP: u16 = 700;
 
@@ -29,7 +30,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let number = |tag, default| ifd.first_number(tag).unwrap_or(default);
     let side = |tag| u32::try_from(number(tag, 0)).unwrap_or(0);
     let (width, height) = (side(WIDTH), side(HEIGHT));
-    let compression = Compression::new(file, number(COMPRESSION, 1))?;
+    let compression = Compression::new(file, number(COMPRESSION, 1), number(FAX_OPTIONS, 0))?;
     let samples = Samples::new(file, &ifd)?;
     let bits = samples.bits_per_pixel();
     file.check_size(width, height, |pixels| {
@@ -48,6 +49,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
             2 => true,
             other => return Err(file.unsupported(format_args!("predictor {other}"))),
         },
+        row: grid.row(),
         bytes: Vec::new(),
     };
     let working = grid.unpacked_bytes().saturating_mul(2) as u64;

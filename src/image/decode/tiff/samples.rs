@@ -13,20 +13,25 @@ const PLANAR: u16 = 284;
 const COLOR_MAP: u16 = 320;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
+const SUBSAMPLING: u16 = 530;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Color {
-    Gray { white_is_zero: bool },
+    Gray {
+        white_is_zero: bool,
+    },
     Rgb,
     Palette,
     Cmyk,
+    /// Luma and chroma of every pixel, as JPEG has them.
+    YCbCr,
 }
 
 impl Color {
     fn channels(self) -> usize {
         match self {
             Self::Gray { .. } | Self::Palette => 1,
-            Self::Rgb => 3,
+            Self::Rgb | Self::YCbCr => 3,
             Self::Cmyk => 4,
         }
     }
@@ -81,7 +86,13 @@ impl Samples {
             2 => Color::Rgb,
             3 => Color::Palette,
             5 => Color::Cmyk,
-            6 => return Err(file.unsupported("YCbCr colors")),
+            6 if ifd
+                .numbers(SUBSAMPLING)
+                .is_some_and(|mut factors| factors.all(|factor| factor == 1)) =>
+            {
+                Color::YCbCr
+            }
+            6 => return Err(file.unsupported("YCbCr colors of fewer pixels")),
             8..=10 => return Err(file.unsupported("Lab colors")),
             other => return Err(file.unsupported(format_args!("photometric interpretation {other}"))),
         };
@@ -100,7 +111,7 @@ impl Samples {
             return Err(file.ends_early());
         }
         let alpha = match ifd.first_number(EXTRA_SAMPLES) {
-            _ if count == color.channels() || color == Color::Cmyk => Alpha::None,
+            _ if count == color.channels() || matches!(color, Color::Cmyk | Color::YCbCr) => Alpha::None,
             None if color == Color::Rgb => Alpha::Straight,
             Some(1) => Alpha::Premultiplied,
             Some(2 | 999) => Alpha::Straight,
@@ -139,7 +150,7 @@ impl Samples {
             (Color::Gray { .. }, Alpha::None) => PixelLayout::L8,
             (Color::Gray { .. }, _) => PixelLayout::La8,
             (Color::Palette, Alpha::None) => PixelLayout::Indexed(self.palette.clone()),
-            (Color::Rgb | Color::Cmyk, Alpha::None) => PixelLayout::Rgb8,
+            (Color::Rgb | Color::Cmyk | Color::YCbCr, Alpha::None) => PixelLayout::Rgb8,
             _ => PixelLayout::Rgba8,
         }
     }
@@ -218,6 +229,7 @@ impl Samples {
             Color::Palette if self.alpha == Alpha::None => out.push(pixel[0]),
             Color::Palette => out.extend(self.palette[usize::from(pixel[0])]),
             Color::Rgb => out.extend([pixel[0], pixel[1], pixel[2]].map(straight)),
+            Color::YCbCr => out.extend(rgb_of_ycbcr([pixel[0], pixel[1], pixel[2]])),
             Color::Cmyk => out.extend([0, 1, 2].map(|ink| without_ink(pixel[ink], pixel[3]))),
         }
         if self.alpha != Alpha::None {
@@ -266,4 +278,15 @@ fn palette(ifd: &Ifd, bits: u32) -> Palette {
         }
     }
     palette
+}
+
+/// In Pillow's fixed-point steps, of six bits.
+fn rgb_of_ycbcr([luma, blue, red]: [u8; 3]) -> [u8; 3] {
+    let times = |factor: f64, chroma: u8| (factor * f64::from(i32::from(chroma) - 128) * 64.0 + 0.5) as i32;
+    let add = |sum: i32| (i32::from(luma) + (sum >> 6)).clamp(0, 255) as u8;
+    [
+        add(times(1.402, red)),
+        add(times(-0.34414, blue) + times(-0.71414, red)),
+        add(times(1.772, blue)),
+    ]
 }

@@ -2,7 +2,9 @@
 
 use crate::Result;
 use crate::image::decode::file::File;
+use fax::decoder::{DecodeStatus, Group4Decoder, decode_g3};
 use std::borrow::Cow;
+use std::convert::Infallible;
 use weezl::{BitOrder, LzwStatus};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,17 +13,23 @@ pub(super) enum Compression {
     Lzw,
     Deflate,
     PackBits,
+    /// CCITT's group 3 in one dimension, and group 4.
+    Fax3,
+    Fax4,
 }
 
 impl Compression {
-    /// By the value of tag 259.
-    pub fn new(file: &File, code: u64) -> Result<Self> {
+    /// By the value of tag 259, and of tag 292 for faxes.
+    pub fn new(file: &File, code: u64, options: u64) -> Result<Self> {
         let name = match code {
             1 => return Ok(Self::None),
             5 => return Ok(Self::Lzw),
             8 | 32946 => return Ok(Self::Deflate),
             32773 => return Ok(Self::PackBits),
-            2..=4 => "fax compression (CCITT)",
+            // The lowest bit of the options says that lines depend on those before.
+            3 if options & 1 == 0 => return Ok(Self::Fax3),
+            4 => return Ok(Self::Fax4),
+            2 | 3 => "this fax compression (CCITT)",
             6 | 7 => "JPEG compression",
             34925 => "LZMA compression",
             50000 => "Zstandard compression",
@@ -41,6 +49,8 @@ impl Compression {
             Self::Deflate => 1032,
             // LZW's longest code stands for at most so many bytes, and is 12 bits.
             Self::Lzw => 4096,
+            // A bit repeats a line of up to 65535 pixels.
+            Self::Fax3 | Self::Fax4 => 1 << 16,
         }
     }
 }
@@ -52,6 +62,8 @@ pub(super) struct Unpacker {
     pub backwards: bool,
     /// Whether samples are stored as differences from those of the pixel before.
     pub differences: bool,
+    /// Bytes and pixels of a row of a chunk.
+    pub row: (usize, usize),
     pub bytes: Vec<u8>,
 }
 
@@ -85,6 +97,8 @@ impl Unpacker {
             Compression::PackBits => pack_bits(&packed, out),
             Compression::Lzw => lzw(&packed, out),
             Compression::Deflate => deflate(file, &packed, out)?,
+            Compression::Fax3 => fax3(&packed, self.row, out),
+            Compression::Fax4 => fax4(file, &packed, self.row, out)?,
         };
         if filled < count {
             return Err(file.ends_early());
@@ -161,4 +175,52 @@ fn deflate(file: &File, mut packed: &[u8], out: &mut [u8]) -> Result<usize> {
         }
     }
     Ok(filled)
+}
+
+/// Fills rows of `out`, of so many bytes and pixels, with lines that depend on those before; the last may be left out
+/// where they are white.
+fn fax4(file: &File, packed: &[u8], (row_bytes, width): (usize, usize), out: &mut [u8]) -> Result<usize> {
+    let filled = out.len();
+    let bytes = packed.iter().map(|byte| Ok::<_, Infallible>(*byte));
+    let decoder = u16::try_from(width).map(|width| Group4Decoder::new(bytes, width));
+    let Ok(Ok(mut decoder)) = decoder else {
+        return Err(file.unsupported(format_args!("fax lines of {width} pixels")));
+    };
+    for row in out.chunks_exact_mut(row_bytes) {
+        file.check_cancelled()?;
+        match decoder.advance() {
+            Ok(DecodeStatus::Incomplete) => write_line(decoder.transition(), width, row),
+            Ok(DecodeStatus::End) => break,
+            Err(_) => return Err(file.damaged("a line of its fax data is broken")),
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills rows of `out` with lines that stand for themselves, and returns how many bytes that was.
+fn fax3(packed: &[u8], (row_bytes, width): (usize, usize), out: &mut [u8]) -> usize {
+    let mut rows = out.chunks_exact_mut(row_bytes);
+    let mut filled = 0;
+    // An end of line begins each line, and the last line has none: it is given one. The end of data within a line is
+    // no error of the lines before.
+    let ended = packed.iter().chain(&[0, 1]).copied();
+    let _ = decode_g3(ended, |line| {
+        if let Some(row) = rows.next() {
+            write_line(line, width, row);
+            filled += row_bytes;
+        }
+    });
+    filled
+}
+
+/// Sets the bits of black pixels; `changes` are the columns where the color changes, white first.
+fn write_line(changes: &[u16], width: usize, row: &mut [u8]) {
+    for black in changes.chunks(2).filter(|pair| !pair.is_empty()) {
+        // The first of each pair begins white, and ends it where black begins.
+        let start = usize::from(black[0]).min(width);
+        let end = black.get(1).map_or(width, |end| usize::from(*end).min(width));
+        for x in start..end {
+            row[x / 8] |= 0x80 >> (x % 8);
+        }
+    }
 }
