@@ -1,21 +1,27 @@
 //! A whole CLIP: model, tokenizer and image processor, loaded from one file or a snapshot.
 
+mod loader;
+mod options;
+
 #[cfg(not(target_family = "wasm"))]
 use std::{fs::File, io::Read, path::Path};
 
 use candle_core::{DType, Device, Tensor};
-use serde::Serialize;
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::image::{ImageProcessor, PixelValues};
+use crate::embedding::Embedding;
+use crate::image::{ImageInput, ImageProcessor, PixelValues};
 use crate::model::ClipModel;
 use crate::tokenizer::{ModelTokenizer, Tokenizer};
-use crate::weights::{
-    About, GgufStream, ModelFile, OnProgress, Placement, Quant, SafetensorsStream, SnapshotTexts,
-};
+use crate::weights::{About, ModelFile, Placement};
+use crate::zero_shot::{LabelSet, PromptTemplate, ZeroShotClassifier};
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
 use cliplet_kernels::{map_on_pool, on_pool, threads};
+
+pub use loader::{Loader, SnapshotLoader};
+pub use options::{LoadOptions, ModelInfo};
 
 /// Rows of images run at a time by one thread of a CPU: enough to keep its products busy, few enough that their
 /// codes stay in its cache. Five pictures of ViT-B/32, one of L/14.
@@ -24,78 +30,10 @@ const CPU_ROWS: usize = 260;
 const GPU_ROWS: usize = 1 << 15;
 /// Texts run at a time.
 const TEXTS: usize = 256;
+/// Images that [`Clip::embed_image_batch`] holds preprocessed at a time.
+pub const IMAGES_IN_MEMORY: usize = 64;
 
-/// How a model is loaded.
-#[derive(Clone)]
-pub struct LoadOptions<'a> {
-    /// Where it runs; the CPU unless said otherwise.
-    pub device: Device,
-    /// Type of dense weights and activations: f32 on a CPU and f16 on a GPU unless said otherwise.
-    pub dtype: Option<DType>,
-    /// Called as loading advances; can cancel it.
-    pub progress: OnProgress<'a>,
-}
-
-impl Default for LoadOptions<'_> {
-    fn default() -> Self {
-        Self {
-            device: Device::Cpu,
-            dtype: None,
-            progress: None,
-        }
-    }
-}
-
-impl LoadOptions<'_> {
-    fn placement(&self) -> Placement {
-        let default = if self.device.is_cpu() {
-            DType::F32
-        } else {
-            DType::F16
-        };
-        Placement {
-            device: self.device.clone(),
-            dtype: self.dtype.unwrap_or(default),
-        }
-    }
-}
-
-/// What a loaded model is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ModelInfo {
-    /// Name: the hub id, or the directory it came from.
-    pub name: String,
-    /// Width of embeddings.
-    pub dimension: usize,
-    /// How the weights are held: `f32`, `f16`, `q8` or `q4`.
-    pub quantization: String,
-    /// Side of the square that pictures are resized to, in pixels.
-    pub image_size: usize,
-    /// Kind of the image tower: `vit` or `efficientnet_lite`.
-    pub image_tower: String,
-    /// Side of a patch, in pixels, where the image tower cuts images into patches.
-    pub patch_size: Option<usize>,
-    /// Longest text, in tokens, start and end included.
-    pub context_length: usize,
-    /// Number of weights.
-    pub parameters: usize,
-    /// What a cosine of picture and text is multiplied by to make a logit: 100 for OpenAI's models.
-    pub logit_scale: f32,
-    /// Cosine of image and text below which none of the texts describes the image, where it was measured.
-    pub no_match_threshold: Option<f32>,
-    /// Bytes of the model's file or files.
-    pub bytes: u64,
-    /// Checksum of the model file (XXH3-64 of its header, which holds one of every tensor).
-    pub checksum: Option<String>,
-    /// Licence of the weights, where the file says.
-    pub licence: Option<String>,
-    /// Where the weights come from, where the file says.
-    pub origin: Option<String>,
-    /// What computes: the kernels in use on a CPU (`avx512-vnni`, `relaxed-simd`, …), or `cuda`, `metal`.
-    pub backend: String,
-}
-
-/// Pictures and texts to embeddings in one space.
+/// Maps images and texts to embeddings in one space.
 pub struct Clip {
     model: ClipModel,
     tokenizer: ModelTokenizer,
@@ -106,10 +44,24 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Opens one of our GGUF files, a Hugging Face snapshot directory, or the `.safetensors` file in
-    /// one. A snapshot runs in the type of `options`, a GGUF as it is quantized.
+    /// Opens one of our GGUF files, a Hugging Face snapshot directory, or the `.safetensors` file in one, on the
+    /// CPU.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_with`].
     #[cfg(not(target_family = "wasm"))]
-    pub fn open(path: &Path, options: &LoadOptions) -> Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &LoadOptions::default())
+    }
+
+    /// [`Self::open`] with options. A snapshot runs in the type of `options`, a GGUF as it is quantized.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be read, [`Error::Model`], [`Error::Unsupported`] and
+    /// [`Error::Tokenizer`] for one that is no model, and [`Error::Cancelled`].
+    #[cfg(not(target_family = "wasm"))]
+    pub fn open_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
+        let path = path.as_ref();
         let name = path.display().to_string();
         if path.is_dir() || path.extension().is_some_and(|e| e == "safetensors") {
             let file = Snapshot::open(path)?.load(options.placement(), options.progress)?;
@@ -124,22 +76,22 @@ impl Clip {
         let mut loader = Loader::with_options(Some(total), options).named(&name);
         loop {
             report(options.progress, loader.bytes_done(), total)?;
-            match file.read(loader.room()?).map_err(io)? {
+            match file.read(loader.chunk_mut()?).map_err(io)? {
                 0 => return loader.finish(),
-                count => loader.filled(count)?,
+                count => loader.advance(count)?,
             }
         }
     }
 
-    /// Puts a model together from what a reader got out of its file.
+    /// Builds a model from the parts that a reader found in its file.
     pub(crate) fn new(file: ModelFile) -> Result<Self> {
-        let clip = Self::unread(file)?;
+        let clip = Self::with_deferred_tokenizer(file)?;
         clip.tokenizer()?;
         Ok(clip)
     }
 
-    /// [`Self::new`], with a tokenizer that is read when it is first wanted.
-    fn unread(file: ModelFile) -> Result<Self> {
+    /// [`Self::new`], with a tokenizer that is read when the first text comes.
+    fn with_deferred_tokenizer(file: ModelFile) -> Result<Self> {
         let ModelFile {
             weights,
             tokenizer_json,
@@ -200,8 +152,76 @@ impl Clip {
         })
     }
 
-    /// Embeds preprocessed pictures, not normalized, in their order.
-    pub fn embed_images(&self, images: &[PixelValues]) -> Result<Vec<Vec<f32>>> {
+    /// A classifier that ranks `labels` for images, through the template `a photo of a {}`;
+    /// [`ZeroShotClassifier::templates`] gives it others.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is no label.
+    pub fn zero_shot<L: Into<String>>(
+        &self,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Result<ZeroShotClassifier<'_>> {
+        let labels = labels.into_iter().map(Into::into).collect();
+        let set = LabelSet::new(labels, vec![PromptTemplate::default()])?;
+        Ok(ZeroShotClassifier::new(self, set))
+    }
+
+    /// Embeds one image: the bytes of a file, a path, or pixels.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for what is no image, is damaged or too large, [`Error::Io`] for a file that cannot be
+    /// read, and those of the model.
+    pub fn embed_image<'i>(&self, image: impl Into<ImageInput<'i>>) -> Result<Embedding> {
+        let pixels = self.image_processor.preprocess_input(image.into())?;
+        let embedding = self.embed_images(&[pixels])?.pop();
+        Ok(embedding.unwrap_or_default())
+    }
+
+    /// Embeds several images in their order, each with its own result: one that cannot be read does not stop the
+    /// others. Memory does not grow with their number but for the results.
+    ///
+    /// # Errors
+    /// Those of the model; an image's own stand in its place.
+    pub fn embed_image_batch<'i, I>(
+        &self,
+        images: impl IntoIterator<Item = I>,
+    ) -> Result<Vec<Result<Embedding>>>
+    where
+        I: Into<ImageInput<'i>>,
+    {
+        let images: Vec<ImageInput> = images.into_iter().map(Into::into).collect();
+        let mut embedded = Vec::with_capacity(images.len());
+        for slice in images.chunks(IMAGES_IN_MEMORY) {
+            let pixels = if threads() == 1 {
+                slice.iter().map(|image| self.image_processor.preprocess_input(*image)).collect()
+            } else {
+                slice.par_iter().map(|image| self.image_processor.preprocess_input(*image)).collect()
+            };
+            embedded.extend(self.embed_readable(pixels)?);
+        }
+        Ok(embedded)
+    }
+
+    /// Embeds the preprocessed images that there are, and passes errors on in their places.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn embed_readable(&self, images: Vec<Result<PixelValues>>) -> Result<Vec<Result<Embedding>>> {
+        let mut pixels = Vec::with_capacity(images.len());
+        let places: Vec<Result<()>> = images
+            .into_iter()
+            .map(|image| image.map(|image| pixels.push(image)))
+            .collect();
+        let mut embeddings = self.embed_images(&pixels)?.into_iter();
+        let place = |place: Result<()>| place.map(|()| embeddings.next().unwrap_or_default());
+        Ok(places.into_iter().map(place).collect())
+    }
+
+    /// Embeds preprocessed images in their order.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for pixel values of another size than the model takes, and those of the device.
+    pub fn embed_images(&self, images: &[PixelValues]) -> Result<Vec<Embedding>> {
         // As many batches as there must be, of one size as far as possible; on a CPU one for each thread.
         let on_cpu = self.placement.device.is_cpu();
         let batches = images
@@ -221,8 +241,8 @@ impl Clip {
         Ok(embeddings?.concat())
     }
 
-    /// Embeds pictures that are run together.
-    fn embed_batch(&self, images: &[PixelValues]) -> Result<Vec<Vec<f32>>> {
+    /// Embeds images that are run together.
+    fn embed_batch(&self, images: &[PixelValues]) -> Result<Vec<Embedding>> {
         let size = self.info.image_size;
         let mut pixels = Vec::with_capacity(images.len() * 3 * size * size);
         for image in images {
@@ -238,8 +258,11 @@ impl Clip {
         rows(&self.model.embed_pixels(&pixels)?)
     }
 
-    /// Embeds texts, not normalized, in their order. Texts that begin alike cost less together.
-    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+    /// Embeds texts in their order. Texts that begin alike cost less together.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for a deferred tokenizer that is malformed, and those of the device.
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Embedding>> {
         let tokenizer = self.tokenizer()?;
         let ids = texts.iter().map(|text| tokenizer.encode(text));
         self.embed_tokens(&ids.collect::<Result<Vec<_>>>()?)
@@ -247,7 +270,7 @@ impl Clip {
 
     /// Embeds texts that the [`tokenizer`](Self::tokenizer) has made into ids, as
     /// [`embed_texts`](Self::embed_texts) does.
-    pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
+    pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
         let mut embeddings = Vec::with_capacity(texts.len());
         for batch in texts.chunks(TEXTS) {
             embeddings.extend(rows(&on_pool(|| self.model.embed_tokens(batch))?)?);
@@ -263,146 +286,31 @@ impl Clip {
     /// Text to token ids.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for a tokenizer that was [left unread](Loader::kept) and is none.
+    /// [`Error::Tokenizer`] for a [deferred](Loader::defer_tokenizer) tokenizer that is malformed.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
         self.tokenizer.get()
     }
 
-    /// Picture bytes to pixel values.
+    /// Image bytes to pixel values.
     pub fn image_processor(&self) -> &ImageProcessor {
         &self.image_processor
     }
 
-    /// What cosines are multiplied with before a softmax.
+    /// The factor of cosines before a softmax.
     pub fn logit_scale(&self) -> f32 {
         self.model.logit_scale()
     }
 
-    /// What this model is.
+    /// Description of this model.
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }
 }
 
-/// A [`Clip`] from one of our GGUF files that arrives in chunks.
-pub struct Loader {
-    stream: GgufStream,
-    name: String,
-    kept: bool,
-}
-
-impl Loader {
-    /// A loader onto the CPU of a file of `total_bytes`, where that is known.
-    pub fn new(total_bytes: Option<u64>) -> Self {
-        Self::with_options(total_bytes, &LoadOptions::default())
-    }
-
-    /// A loader with options; who pushes the chunks reports the progress.
-    pub fn with_options(total_bytes: Option<u64>, options: &LoadOptions) -> Self {
-        Self {
-            stream: GgufStream::new(total_bytes, options.placement()),
-            name: "model.gguf".into(),
-            kept: false,
-        }
-    }
-
-    /// Says that the file has been loaded before and was kept since: its tokenizer is then read when the
-    /// first text comes.
-    pub fn kept(mut self, kept: bool) -> Self {
-        self.kept = kept;
-        self
-    }
-
-    /// Lets errors name the file.
-    pub fn named(mut self, name: &str) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
-        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
-    }
-
-    /// Room for bytes that come next, never empty: what is written there and told of by
-    /// [`Self::filled`] is not copied again.
-    pub fn room(&mut self) -> Result<&mut [u8]> {
-        self.stream.room().map_err(|e| e.in_file(&self.name))
-    }
-
-    /// Takes the first `count` bytes of what [`Self::room`] gave last.
-    pub fn filled(&mut self, count: usize) -> Result<()> {
-        self.stream.filled(count).map_err(|e| e.in_file(&self.name))
-    }
-
-    /// Bytes taken so far.
-    pub fn bytes_done(&self) -> u64 {
-        self.stream.received()
-    }
-
-    /// The model, once the whole file has been pushed.
-    pub fn finish(self) -> Result<Clip> {
-        self.stream
-            .finish()
-            .and_then(if self.kept { Clip::unread } else { Clip::new })
-            .map_err(|e| e.in_file(&self.name))
-    }
-}
-
-/// A [`Clip`] from the `.safetensors` file of a Hugging Face snapshot that arrives in chunks: it is
-/// quantized on the way, and comes out as one of our files beside.
-pub struct SnapshotLoader {
-    stream: SafetensorsStream,
-    name: String,
-}
-
-impl SnapshotLoader {
-    /// A loader onto the CPU of weights of `total_bytes`, where that is known.
-    pub fn new(texts: SnapshotTexts, quant: Quant, total_bytes: Option<u64>) -> Self {
-        let placement = LoadOptions::default().placement();
-        Self {
-            name: texts.about.name.clone(),
-            stream: SafetensorsStream::new(texts, quant, total_bytes, placement),
-        }
-    }
-
-    /// Size in bytes that our file will have, known from the beginning.
-    pub fn file_bytes(&self) -> u64 {
-        self.stream.file_bytes()
-    }
-
-    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
-        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
-    }
-
-    /// The byte of the weights that is wanted next.
-    pub fn position(&self) -> u64 {
-        self.stream.position()
-    }
-
-    /// What has been packed since the last call: the next part of our file, after its header.
-    pub fn take_packed(&mut self) -> Vec<u8> {
-        self.stream.take_packed()
-    }
-
-    /// Takes a part that an earlier loader of the same weights gave, instead of what it was made of.
-    pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
-        self.stream.restore(packed).map_err(|e| e.in_file(&self.name))
-    }
-
-    /// The model, and the header that makes one of our files of the packed parts.
-    pub fn finish(self) -> Result<(Clip, Vec<u8>)> {
-        let finish = || {
-            let (file, header) = self.stream.finish()?;
-            Ok((Clip::new(file)?, header))
-        };
-        finish().map_err(|e: Error| e.in_file(&self.name))
-    }
-}
-
-fn rows(tensor: &Tensor) -> Result<Vec<Vec<f32>>> {
-    Ok(tensor.to_dtype(DType::F32)?.to_vec2()?)
+/// The rows of a matrix as embeddings.
+fn rows(tensor: &Tensor) -> Result<Vec<Embedding>> {
+    let rows: Vec<Vec<f32>> = tensor.to_dtype(DType::F32)?.to_vec2()?;
+    Ok(rows.into_iter().map(Embedding::from).collect())
 }
 
 fn backend(device: &Device) -> &'static str {

@@ -1,7 +1,10 @@
-//! The one error type of the crate.
+//! The error type of the crate.
 //!
 //! Every failure names what was being read, the value that was wrong and, where there is one, the
 //! way out. Callers match on the variant; shells (page, HTTP, CLI) use [`Error::code`].
+
+use std::io;
+use std::path::Path;
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,7 +20,7 @@ pub enum Error {
         file: String,
         /// What the operating system answered.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A model file (GGUF, safetensors, `config.json`) is malformed, truncated or corrupted.
     #[error("{file}: {reason}")]
@@ -43,10 +46,10 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// A picture could not be decoded or is over a limit.
+    /// An image could not be decoded or is over a limit.
     #[error("{file}: {reason}")]
     Image {
-        /// Path or name of the picture.
+        /// Path or name of the image.
         file: String,
         /// What is wrong.
         reason: String,
@@ -54,6 +57,9 @@ pub enum Error {
     /// The caller's input (labels, template, shapes) cannot be used.
     #[error("{0}")]
     Input(String),
+    /// A result could not be written as JSON: a fault of this program, not of its input.
+    #[error("a result could not be written as JSON: {0}")]
+    Serialize(#[from] serde_json::Error),
     /// The operation was cancelled through its progress callback.
     #[error("cancelled")]
     Cancelled,
@@ -63,6 +69,36 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::Model`]: `file` is malformed, for this reason.
+    pub fn model(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Model {
+            file: file.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::Unsupported`]: `file` is sound but of a kind that is not understood, for this reason.
+    pub fn unsupported(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Unsupported {
+            file: file.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::Image`]: the image `file` cannot be read, for this reason.
+    pub fn image(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Image {
+            file: file.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An [`Error::Io`] of a file, for `map_err`.
+    pub fn io(file: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        let file = file.as_ref().display().to_string();
+        move |source| Self::Io { file, source }
+    }
+
     /// Stable, machine-readable name of the kind of error (`ClipletError.code` in JavaScript).
     pub fn code(&self) -> &'static str {
         match self {
@@ -72,6 +108,7 @@ impl Error {
             Self::Tokenizer { .. } => "tokenizer",
             Self::Image { .. } => "image",
             Self::Input(_) => "input",
+            Self::Serialize(_) => "internal",
             Self::Cancelled => "cancelled",
             Self::Candle(_) => "compute",
         }
@@ -85,7 +122,7 @@ impl Error {
             | Self::Unsupported { file, .. }
             | Self::Tokenizer { file, .. }
             | Self::Image { file, .. } => *file = name.to_string(),
-            Self::Input(_) | Self::Cancelled | Self::Candle(_) => {}
+            Self::Input(_) | Self::Serialize(_) | Self::Cancelled | Self::Candle(_) => {}
         }
         self
     }

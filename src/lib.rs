@@ -5,36 +5,34 @@
 //! embeddings scores. Each module knows only the ones before it.
 //!
 //! ```
-//! use cliplet::classify::{LabelCache, LabelSet, Template, logits, rank};
-//! use cliplet::clip::{Clip, LoadOptions};
+//! use cliplet::Clip;
 //!
-//! let clip = Clip::open("models/cliplet-small.gguf".as_ref(), &LoadOptions::default())?;
-//!
-//! // Eight by eight red pixels; `preprocess` takes the bytes of a JPEG, PNG, WebP, GIF or BMP file.
-//! let pixels = clip.image_processor().preprocess_rgba(8, 8, &[255, 0, 0, 255].repeat(64))?;
-//! let image = &clip.embed_images(&[pixels])?[0];
-//!
-//! let labels = vec!["red".to_string(), "blue".to_string()];
-//! let set = LabelSet::new(labels, vec![Template::new("something {}")?])?;
-//! let embeddings = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
-//! for ranked in rank(set.labels(), &logits(image, &embeddings, clip.logit_scale()), 2) {
-//!     println!("{:5.1} % {}", 100.0 * ranked.score, ranked.label);
+//! let clip = Clip::open("models/cliplet-small.gguf")?;
+//! let classifier = clip.zero_shot(["red circle", "blue square"])?;
+//! for label in classifier.classify("docs/circle.png")? {
+//!     println!("{:5.1} % {}", 100.0 * label.score, label.label);
 //! }
 //! # Ok::<(), cliplet::Error>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
-pub mod classify;
 pub mod clip;
 pub mod device;
+pub mod embedding;
 pub mod error;
 pub mod image;
 pub mod model;
 pub mod tokenizer;
 pub mod weights;
+pub mod zero_shot;
 
+pub use candle_core;
+pub use clip::{Clip, LoadOptions, ModelInfo};
+pub use embedding::{Embedding, UnitEmbedding};
 pub use error::{Error, Result};
+pub use image::ImageInput;
+pub use zero_shot::ZeroShotClassifier;
 
 /// The README's Rust example, run as written.
 #[cfg(doctest)]

@@ -53,7 +53,7 @@ fn on_every_device(dir: &Path, check: impl Fn(&str, f32, &Clip)) {
                 dtype: Some(dtype),
                 ..LoadOptions::default()
             };
-            let clip = Clip::open(dir, &options).unwrap();
+            let clip = Clip::open_with(dir, &options).unwrap();
             check(&format!("{name} {dtype:?}"), tolerance, &clip);
         }
     }
@@ -112,7 +112,7 @@ fn batches_of_every_shape_agree_with_the_kernels() {
     let dir = fixture("tiny");
     let reference = reference_in(&dir);
     let pixels = reference.tensor("pixel_values");
-    let kernels = Clip::open(&dir, &LoadOptions::default()).unwrap();
+    let kernels = Clip::open(&dir).unwrap();
     let pictures = |clip: &Clip, count| {
         let pixels = pixels.narrow(0, 0, count).unwrap();
         clip.model().embed_pixels(&pixels).unwrap()
@@ -136,7 +136,7 @@ fn batches_of_every_shape_agree_with_the_kernels() {
 #[test]
 fn a_quantized_file_is_run_in_floating_point_beside_the_kernels() {
     let file = fixture("tiny-q8.gguf");
-    let kernels = Clip::open(&file, &LoadOptions::default()).unwrap();
+    let kernels = Clip::open(&file).unwrap();
     let texts = ["a photo of a cat", "", "a much longer text about a dog"];
     let rows = |clip: &Clip| Tensor::new(clip.embed_texts(&texts).unwrap(), &Device::Cpu).unwrap();
     for (name, device) in devices() {
@@ -145,7 +145,7 @@ fn a_quantized_file_is_run_in_floating_point_beside_the_kernels() {
             dtype: Some(DType::F16),
             ..LoadOptions::default()
         };
-        let clip = Clip::open(&file, &options).unwrap();
+        let clip = Clip::open_with(&file, &options).unwrap();
         let cosine = least_cosine(&rows(&clip), &rows(&kernels));
         assert!(cosine > 0.999, "{name}: {cosine}");
     }

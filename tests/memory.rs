@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use cliplet::clip::SnapshotLoader;
-use cliplet::weights::{ClipConfig, Quant, SnapshotTexts, slots};
+use cliplet::weights::{ClipConfig, Quant, SnapshotMetadata, specs};
 use cliplet_kernels::CountingAllocator;
 
 #[global_allocator]
@@ -23,8 +23,8 @@ const CONFIG: &str = r#"{
 /// The header of a file of all tensors in 32 bits, in the order of their names as `safetensors`
 /// writes them, and the number of their values.
 fn header() -> (Vec<u8>, usize) {
-    let slots = slots(&ClipConfig::from_json(CONFIG).unwrap());
-    let mut parts: Vec<_> = slots.iter().flat_map(|slot| &slot.parts).collect();
+    let specs = weight_specs(&ClipConfig::from_json(CONFIG).unwrap());
+    let mut parts: Vec<_> = specs.iter().flat_map(|spec| &spec.parts).collect();
     parts.sort_by(|a, b| a.name.cmp(&b.name));
     let (mut json, mut at) = (String::from("{"), 0);
     for part in parts {
@@ -50,7 +50,7 @@ fn quantizing_on_the_way_takes_at_most_1_3_times_the_packed_size() {
     let (header, values) = header();
     for quant in [Quant::Q8, Quant::Q4] {
         let before = CountingAllocator::reset_peak();
-        let texts = SnapshotTexts::new("wide", CONFIG.into(), tokenizer.into(), None, None).unwrap();
+        let texts = SnapshotMetadata::new("wide", CONFIG.into(), tokenizer.into(), None, None).unwrap();
         let total = (header.len() + 4 * values) as u64;
         let mut loader = SnapshotLoader::new(texts, quant, Some(total));
         loader.push(&header).unwrap();

@@ -37,10 +37,10 @@ fn load(bytes: &[u8], chunk: usize, total: Option<u64>) -> Result<Clip> {
 fn pour(mut bytes: &[u8], most: usize) -> Result<Clip> {
     let mut loader = Loader::new(Some(bytes.len() as u64)).named("some.gguf");
     while !bytes.is_empty() {
-        let room = loader.room()?;
+        let room = loader.chunk_mut()?;
         let (piece, rest) = bytes.split_at(room.len().min(most).min(bytes.len()));
         room[..piece.len()].copy_from_slice(piece);
-        loader.filled(piece.len())?;
+        loader.advance(piece.len())?;
         bytes = rest;
     }
     loader.finish()
@@ -110,27 +110,27 @@ fn any_chunks_give_the_same_model() {
 #[test]
 fn more_than_there_was_room_for_is_refused() {
     let mut loader = Loader::new(None);
-    assert!(matches!(loader.filled(1), Err(Error::Input(_))));
+    assert!(matches!(loader.advance(1), Err(Error::Input(_))));
     let mut loader = Loader::new(None);
-    let room = loader.room().unwrap().len();
-    assert!(matches!(loader.filled(room + 1), Err(Error::Input(_))));
+    let room = loader.chunk_mut().unwrap().len();
+    assert!(matches!(loader.advance(room + 1), Err(Error::Input(_))));
     // Within a tensor too.
     let mut loader = Loader::new(None);
     loader.push(&file()[..header_end(file()) + 200]).unwrap();
-    let room = loader.room().unwrap().len();
-    assert!(matches!(loader.filled(room + 1), Err(Error::Input(_))));
+    let room = loader.chunk_mut().unwrap().len();
+    assert!(matches!(loader.advance(room + 1), Err(Error::Input(_))));
 }
 
 #[test]
 fn room_that_was_not_used_is_forgotten() {
     let (header, tensors) = file().split_at(header_end(file()) + 200);
     let mut loader = Loader::new(None);
-    loader.room().unwrap();
+    loader.chunk_mut().unwrap();
     loader.push(header).unwrap();
-    let room = loader.room().unwrap();
+    let room = loader.chunk_mut().unwrap();
     let (piece, rest) = tensors.split_at(room.len());
     room.copy_from_slice(piece);
-    loader.filled(piece.len()).unwrap();
+    loader.advance(piece.len()).unwrap();
     loader.push(rest).unwrap();
     loader.finish().unwrap();
 }
@@ -372,8 +372,8 @@ fn loading_can_be_cancelled() {
         progress: Some(&stop),
         ..LoadOptions::default()
     };
-    assert!(matches!(Clip::open(&path, &options), Err(Error::Cancelled)));
-    assert!(matches!(Clip::open(&tiny(), &options), Err(Error::Cancelled)));
+    assert!(matches!(Clip::open_with(&path, &options), Err(Error::Cancelled)));
+    assert!(matches!(Clip::open_with(&tiny(), &options), Err(Error::Cancelled)));
 
     let converted = folder.path().join("converted.gguf");
     assert!(matches!(

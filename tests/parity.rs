@@ -41,7 +41,7 @@ fn logits(clip: &Clip, a: &Tensor, b: &Tensor) -> Tensor {
 
 /// Checks the snapshot in `dir` against the figures in `reference`.
 fn check_snapshot(dir: &Path, reference: &Path) {
-    let clip = Clip::open(dir, &LoadOptions::default()).unwrap();
+    let clip = Clip::open(dir).unwrap();
     let reference = Reference::new(&std::fs::read(reference).unwrap());
     let (images, texts) = reference.embeddings(&clip);
     let logits = logits(&clip, &images, &texts);
@@ -143,7 +143,7 @@ fn a_snapshot_in_shards() {
 
 #[test]
 fn texts_and_images_go_through_the_tokenizer_and_in_any_company() {
-    let clip = Clip::open(&fixture("tiny"), &LoadOptions::default()).unwrap();
+    let clip = Clip::open(&fixture("tiny")).unwrap();
     let reference = load(fixture("tiny/reference.safetensors"), &Device::Cpu).unwrap();
     let texts = [
         "a photo of a cat",
@@ -170,7 +170,7 @@ fn texts_and_images_go_through_the_tokenizer_and_in_any_company() {
 
 #[test]
 fn the_snapshot_describes_itself() {
-    let clip = Clip::open(&fixture("tiny"), &LoadOptions::default()).unwrap();
+    let clip = Clip::open(&fixture("tiny")).unwrap();
     let info = clip.info();
     assert_eq!(
         (
@@ -206,7 +206,7 @@ fn the_trained_model_gives_its_published_logits() {
         println!("skipped: CLIPLET_TRAINED names no snapshot of openai/clip-vit-base-patch32");
         return;
     };
-    let clip = Clip::open(&dir, &LoadOptions::default()).unwrap();
+    let clip = Clip::open(&dir).unwrap();
     let image = |value: f32| Tensor::full(value, (1, 3, 224, 224), &Device::Cpu).unwrap();
     let pixels = Tensor::cat(&[image(0.25), image(0.75)], 0).unwrap();
     let ids = [2368, 1929].map(|last| vec![49406, 320, 1125, 539, 320, last, 49407]);

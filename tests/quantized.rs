@@ -17,7 +17,7 @@ fn check_snapshot(dir: &Path, least: [(Quant, f32); 3]) {
     for (quant, least) in least {
         let file = folder.path().join("model.gguf");
         let bytes = convert(dir, &file, quant, None).unwrap();
-        let clip = Clip::open(&file, &LoadOptions::default()).unwrap();
+        let clip = Clip::open(&file).unwrap();
         let (images, texts) = reference.embeddings(&clip);
         let cosines = [
             least_cosine(&images, reference.tensor("image_embeds")),
@@ -70,7 +70,7 @@ fn the_converted_fixture_is_what_convert_gives() {
 #[test]
 fn pictures_together_are_embedded_as_each_alone() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cliplet-small.gguf");
-    let clip = Clip::open(&file, &LoadOptions::default()).unwrap();
+    let clip = Clip::open(&file).unwrap();
     let processor = clip.image_processor();
     let picture = |i: usize| {
         let rgba: Vec<u8> = (0..4 * 40 * 30)

@@ -17,7 +17,7 @@ fn snapshot_with(bytes: &[u8]) -> Result<Clip> {
         std::fs::copy(tiny().join(file), folder.path().join(file)).unwrap();
     }
     std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
-    Clip::open(folder.path(), &LoadOptions::default())
+    Clip::open(folder.path())
 }
 
 #[test]
@@ -95,14 +95,14 @@ fn an_index_cannot_lead_out_of_its_snapshot() {
             format!(r#"{{"weight_map": {{"logit_scale": "{shard}"}}}}"#),
         )
         .unwrap();
-        let error = Clip::open(folder.path(), &LoadOptions::default())
+        let error = Clip::open(folder.path())
             .err()
             .unwrap()
             .to_string();
         assert!(error.contains("is not a file name"), "{error}");
     }
     std::fs::remove_file(&index).unwrap();
-    let error = Clip::open(folder.path(), &LoadOptions::default())
+    let error = Clip::open(folder.path())
         .err()
         .unwrap()
         .to_string();

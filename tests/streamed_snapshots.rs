@@ -7,7 +7,7 @@ mod support;
 use std::fs::read_to_string;
 
 use cliplet::clip::{Clip, LoadOptions, Loader, SnapshotLoader};
-use cliplet::weights::{Quant, SnapshotTexts, convert};
+use cliplet::weights::{Quant, SnapshotMetadata, convert};
 use cliplet::{Error, Result};
 use proptest::prelude::*;
 use support::{CountingAllocator, tiny};
@@ -16,9 +16,9 @@ fn weights() -> Vec<u8> {
     std::fs::read(tiny().join("model.safetensors")).unwrap()
 }
 
-fn texts() -> SnapshotTexts {
+fn texts() -> SnapshotMetadata {
     let text = |name: &str| read_to_string(tiny().join(name)).unwrap();
-    SnapshotTexts::new(
+    SnapshotMetadata::new(
         "tiny",
         text("config.json"),
         text("tokenizer.json"),
@@ -91,7 +91,7 @@ fn it_is_the_model_that_converting_makes() {
     for quant in [Quant::F16, Quant::Q8, Quant::Q4] {
         let path = folder.path().join("tiny.gguf");
         convert(&tiny(), &path, quant, None).unwrap();
-        let converted = Clip::open(&path, &LoadOptions::default()).unwrap();
+        let converted = Clip::open(&path).unwrap();
         let (loader, parts) = parts(loader(quant), &weights(), 5000).unwrap();
         let promised = loader.file_bytes();
         let (streamed, file) = whole(loader, &parts);

@@ -11,6 +11,7 @@ mod config;
 mod decode;
 mod decoded;
 mod format;
+mod input;
 mod limits;
 mod resample;
 
@@ -18,6 +19,7 @@ pub use config::Resize;
 pub use decode::decode;
 pub use format::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS};
 pub use image::RgbImage;
+pub use input::{ImageInput, MAX_IMAGE_FILE};
 pub use limits::{Cancel, DEFAULT_PIXEL_LIMIT, Limits};
 pub use resample::Filter;
 

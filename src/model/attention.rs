@@ -4,9 +4,9 @@
 use candle_core::{Result, Tensor};
 
 use crate::model::cpu;
+use crate::model::dense_attention::{Padded, Uniform};
 #[cfg(feature = "flash-attn")]
 use crate::model::fused::Fused;
-use crate::model::rectangles::{Even, Gather};
 use crate::weights::{Placement, TowerConfig};
 use cliplet_kernels::{Queries, Segment};
 
@@ -22,9 +22,9 @@ pub enum Attention {
     #[cfg(feature = "flash-attn")]
     Fused(Fused),
     /// By candle, on any device: segments of one length.
-    Even { heads: usize, even: Even },
+    Uniform { heads: usize, uniform: Uniform },
     /// By candle, on any device: segments of different lengths, or with a prefix.
-    Ragged { heads: usize, gather: Gather },
+    Ragged { heads: usize, padded: Padded },
 }
 
 impl Attention {
@@ -53,11 +53,11 @@ impl Attention {
                 &placement.device,
             )?));
         }
-        Ok(match Even::new(&segments, causal, placement)? {
-            Some(even) => Self::Even { heads, even },
+        Ok(match Uniform::new(&segments, causal, placement)? {
+            Some(uniform) => Self::Uniform { heads, uniform },
             None => Self::Ragged {
                 heads,
-                gather: Gather::new(&segments, causal, placement)?,
+                padded: Padded::new(&segments, causal, placement)?,
             },
         })
     }
@@ -84,8 +84,8 @@ impl Attention {
             }
             #[cfg(feature = "flash-attn")]
             Self::Fused(fused) => fused.forward(qkv, prefix),
-            Self::Even { heads, even } => even.forward(*heads, qkv),
-            Self::Ragged { heads, gather } => gather.forward(*heads, qkv, prefix),
+            Self::Uniform { heads, uniform } => uniform.forward(*heads, qkv),
+            Self::Ragged { heads, padded } => padded.forward(*heads, qkv, prefix),
         }
     }
 
@@ -103,8 +103,8 @@ impl Attention {
             }
             #[cfg(feature = "flash-attn")]
             Self::Fused(fused) => fused.pooled(queries, keys_values, prefix),
-            Self::Even { heads, even } => even.pooled(*heads, queries, keys_values),
-            Self::Ragged { heads, gather } => gather.pooled(*heads, queries, keys_values, prefix),
+            Self::Uniform { heads, uniform } => uniform.pooled(*heads, queries, keys_values),
+            Self::Ragged { heads, padded } => padded.pooled(*heads, queries, keys_values, prefix),
         }
     }
 }
@@ -165,13 +165,13 @@ mod tests {
             },
         ];
         for causal in [false, true] {
-            let gather = Gather::new(&segments, causal, &CPU).unwrap();
+            let padded = Padded::new(&segments, causal, &CPU).unwrap();
             let kernels = Attention::new(&TOWER, segments.clone(), causal, &CPU).unwrap();
-            let expected = gather.forward(HEADS, &qkv, Some(&prefix)).unwrap();
+            let expected = padded.forward(HEADS, &qkv, Some(&prefix)).unwrap();
             let got = kernels.forward(&qkv, Some(&prefix)).unwrap();
             assert!(difference(got, expected) < 1e-5, "causal {causal}");
             let (queries, keys_values) = (random(3, 1), qkv.narrow(1, WIDTH, 2 * WIDTH).unwrap());
-            let expected = gather
+            let expected = padded
                 .pooled(HEADS, &queries, &keys_values, Some(&prefix))
                 .unwrap();
             let got = kernels.pooled(&queries, &keys_values, Some(&prefix)).unwrap();
@@ -188,16 +188,16 @@ mod tests {
         let segments: Vec<_> = (0..3).map(segment).collect();
         let qkv = random(12, 3);
         for causal in [false, true] {
-            let even = Even::new(&segments, causal, &CPU).unwrap().unwrap();
+            let uniform = Uniform::new(&segments, causal, &CPU).unwrap().unwrap();
             let kernels = Attention::new(&TOWER, segments.clone(), causal, &CPU).unwrap();
             let got = kernels.forward(&qkv, None).unwrap();
             assert!(
-                difference(got, even.forward(HEADS, &qkv).unwrap()) < 1e-5,
+                difference(got, uniform.forward(HEADS, &qkv).unwrap()) < 1e-5,
                 "causal {causal}"
             );
             let (queries, keys_values) = (random(3, 1), random(12, 2));
             let got = kernels.pooled(&queries, &keys_values, None).unwrap();
-            let expected = even.pooled(HEADS, &queries, &keys_values).unwrap();
+            let expected = uniform.pooled(HEADS, &queries, &keys_values).unwrap();
             assert!(difference(got, expected) < 1e-5, "pooled, causal {causal}");
         }
         let ragged = [
@@ -207,12 +207,12 @@ mod tests {
                 prefix: 0..0,
             },
         ];
-        assert!(Even::new(&ragged, false, &CPU).unwrap().is_none());
+        assert!(Uniform::new(&ragged, false, &CPU).unwrap().is_none());
         let prefixed = [Segment {
             tokens: 0..4,
             prefix: 0..2,
         }];
-        assert!(Even::new(&prefixed, false, &CPU).unwrap().is_none());
+        assert!(Uniform::new(&prefixed, false, &CPU).unwrap().is_none());
     }
 
     fn difference(a: Tensor, b: Tensor) -> f32 {

@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::cpu;
-use crate::model::linear::{Linear, Then};
+use crate::model::linear::{Epilogue, Linear};
 use crate::weights::{TowerConfig, Weights};
 use cliplet_kernels::Activation;
 
@@ -81,16 +81,16 @@ impl Block {
 
     /// What its `projection` makes of every token of `x`.
     fn project(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.projection.forward(&self.norm1.forward(x)?, Then::Nothing)
+        self.projection.forward(&self.norm1.forward(x)?, Epilogue::None)
     }
 
     /// What follows attention: `x` before the block and what its tokens `seen`, row by row.
     fn finish(&self, x: &Tensor, seen: &Tensor) -> candle_core::Result<Tensor> {
-        let x = self.out.forward(seen, Then::Add(x))?;
+        let x = self.out.forward(seen, Epilogue::Add(x))?;
         let hidden = self
             .fc1
-            .forward(&self.norm2.forward(&x)?, Then::Activate(self.activation))?;
-        self.fc2.forward(&hidden, Then::Add(&x))
+            .forward(&self.norm2.forward(&x)?, Epilogue::Activation(self.activation))?;
+        self.fc2.forward(&hidden, Epilogue::Add(&x))
     }
 }
 
@@ -133,10 +133,10 @@ impl Tower {
             x = block.finish(&x, &seen)?;
         }
         let normed = self.last.norm1.forward(&x)?;
-        let keys_values = self.last.projection.forward(&normed, Then::Nothing)?;
+        let keys_values = self.last.projection.forward(&normed, Epilogue::None)?;
         let queries = self
             .query
-            .forward(&normed.index_select(pooled, 0)?, Then::Nothing)?;
+            .forward(&normed.index_select(pooled, 0)?, Epilogue::None)?;
         let prefix = prefix.and_then(<[_]>::last);
         let seen = attention.pooled(&queries, &keys_values, prefix)?;
         self.last.finish(&x.index_select(pooled, 0)?, &seen)

@@ -6,7 +6,7 @@ use candle_nn::ops::softmax;
 use crate::error::Result;
 use crate::model::convolution::{FeatureMap, Stem};
 use crate::model::inverted_residual::InvertedResidual;
-use crate::model::linear::{Linear, Then};
+use crate::model::linear::{Linear, Epilogue};
 use crate::weights::{EfficientNetConfig, HeadConfig, Weights};
 use cliplet_kernels::{Activation, Extent, Window};
 
@@ -58,7 +58,7 @@ impl EfficientNet {
             (x, means) = block.forward(&x, self.head.early_block() == Some(i))?;
             early = early.or(means);
         }
-        let values = self.last.forward(&x.values, Then::Activate(Activation::Relu6))?;
+        let values = self.last.forward(&x.values, Epilogue::Activation(Activation::Relu6))?;
         let extent = Extent {
             channels: values.dim(1)?,
             ..x.extent
@@ -102,7 +102,7 @@ impl Head {
     /// Embeds features, `[batch, channels]`; `early` are those of an early block, where the head takes them.
     fn forward(&self, features: &Tensor, early: Option<&Tensor>) -> candle_core::Result<Tensor> {
         match self {
-            Self::Linear(projection) => projection.forward(features, Then::Nothing),
+            Self::Linear(projection) => projection.forward(features, Epilogue::None),
             Self::SoftmaxMlp {
                 classifier,
                 temperature,
@@ -111,7 +111,7 @@ impl Head {
                 fc2,
                 ..
             } => {
-                let logits = classifier.forward(features, Then::Nothing)?;
+                let logits = classifier.forward(features, Epilogue::None)?;
                 // In float32: of a thousand probabilities most are too small for half precision.
                 let logits = (logits.to_dtype(DType::F32)? / *temperature)?;
                 let classes = softmax(&logits, 1)?.to_dtype(features.dtype())?;
@@ -119,9 +119,9 @@ impl Head {
                     Some(early) => Tensor::cat(&[early, features], 1)?,
                     None => features.clone(),
                 };
-                let hidden = fc1.forward(&inputs, Then::Nothing)?.relu()?;
-                let embedded = projection.forward(&classes, Then::Nothing)?;
-                fc2.forward(&hidden, Then::Add(&embedded))
+                let hidden = fc1.forward(&inputs, Epilogue::None)?.relu()?;
+                let embedded = projection.forward(&classes, Epilogue::None)?;
+                fc2.forward(&hidden, Epilogue::Add(&embedded))
             }
         }
     }

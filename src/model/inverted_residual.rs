@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::model::convolution::{Depthwise, FeatureMap};
 use crate::model::cpu;
-use crate::model::linear::{Linear, Then};
+use crate::model::linear::{Linear, Epilogue};
 use crate::weights::{BlockConfig, Weights};
 use cliplet_kernels::{self as kernels, Activation, Extent};
 
@@ -41,7 +41,7 @@ impl InvertedResidual {
             return in_one_pass(&block, x, pooled);
         }
         let values = match &self.expand {
-            Some(expand) => expand.forward(&x.values, Then::Activate(Activation::Relu6))?,
+            Some(expand) => expand.forward(&x.values, Epilogue::Activation(Activation::Relu6))?,
             None => x.values.clone(),
         };
         let extent = Extent {
@@ -56,8 +56,8 @@ impl InvertedResidual {
         let means = pooled.then(|| wide.mean()).transpose()?;
         let convolved = self.depthwise.forward(&wide)?;
         let epilogue = match self.residual {
-            true => Then::Add(&x.values),
-            false => Then::Nothing,
+            true => Epilogue::Add(&x.values),
+            false => Epilogue::None,
         };
         let values = self.project.forward(&convolved.values, epilogue)?;
         let extent = Extent {

@@ -22,12 +22,12 @@ pub enum Linear {
     Device { weight: Tensor, bias: Option<Tensor> },
 }
 
-/// What is done with the output of a [`Linear`].
-pub enum Then<'a> {
+/// An operation fused with a [`Linear`], on its output.
+pub enum Epilogue<'a> {
     /// Nothing.
-    Nothing,
+    None,
     /// The activation is applied.
-    Activate(Activation),
+    Activation(Activation),
     /// This tensor, of the output's shape, is added.
     Add(&'a Tensor),
 }
@@ -97,8 +97,8 @@ impl Linear {
     }
 
     /// Maps `x`, `[rows, inputs]`, to `[rows, outputs]`.
-    pub fn forward(&self, x: &Tensor, then: Then) -> candle_core::Result<Tensor> {
-        let activation = if let Then::Activate(activation) = then {
+    pub fn forward(&self, x: &Tensor, epilogue: Epilogue) -> candle_core::Result<Tensor> {
+        let activation = if let Epilogue::Activation(activation) = epilogue {
             Some(activation)
         } else {
             None
@@ -110,8 +110,8 @@ impl Linear {
                     bias: bias.as_deref(),
                     activation,
                 };
-                return match then {
-                    Then::Add(residual) => x.apply_op2_no_bwd(residual, &product),
+                return match epilogue {
+                    Epilogue::Add(residual) => x.apply_op2_no_bwd(residual, &product),
                     _ => x.apply_op1_no_bwd(&product),
                 };
             }
@@ -140,7 +140,7 @@ impl Linear {
                 }
             }
         };
-        if let Then::Add(residual) = then {
+        if let Epilogue::Add(residual) = epilogue {
             y + residual
         } else {
             Ok(y)

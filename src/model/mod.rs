@@ -15,7 +15,7 @@ mod image_tower;
 mod inverted_residual;
 mod linear;
 mod prompts;
-mod rectangles;
+mod dense_attention;
 mod text;
 mod vit;
 

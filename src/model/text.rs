@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use crate::error::{Error, Result};
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
-use crate::model::linear::{Linear, Then};
+use crate::model::linear::{Epilogue, Linear};
 use crate::model::prompts::Prompts;
 use crate::weights::{Placement, Pooling, Rows, Stored, TextConfig, Weights};
 use cliplet_kernels::Segment;
@@ -101,7 +101,7 @@ impl Text {
         let pooled = self.tower.forward(x, &attention, prefix.as_deref(), &pooled)?;
         Ok(self
             .projection
-            .forward(&self.final_norm.forward(&pooled)?, Then::Nothing)?)
+            .forward(&self.final_norm.forward(&pooled)?, Epilogue::None)?)
     }
 
     fn attention(&self, segments: Vec<Segment>) -> candle_core::Result<Attention> {

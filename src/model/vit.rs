@@ -5,7 +5,7 @@ use candle_core::{IndexOp, Tensor};
 use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
-use crate::model::linear::{Linear, Then};
+use crate::model::linear::{Linear, Epilogue};
 use crate::weights::{Placement, VitConfig, Weights};
 use cliplet_kernels::Segment;
 
@@ -60,7 +60,7 @@ impl Vit {
         let class = Tensor::from_vec(class, batch, &self.placement.device)?;
         let pooled = self.tower.forward(x, &attention, None, &class)?;
         self.projection
-            .forward(&self.post_norm.forward(&pooled)?, Then::Nothing)
+            .forward(&self.post_norm.forward(&pooled)?, Epilogue::None)
     }
 
     /// Class token and patches with their positions, normalized: `[batch * tokens, width]`.
@@ -78,7 +78,7 @@ impl Vit {
             .reshape(((), width))?;
         let patches =
             self.patches
-                .forward(&patches, Then::Add(&positions))?
+                .forward(&patches, Epilogue::Add(&positions))?
                 .reshape((batch, grid * grid, width))?;
         let class = self.class.expand((batch, 1, width))?.contiguous()?;
         let x = Tensor::cat(&[&class, &patches], 1)?;

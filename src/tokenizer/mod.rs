@@ -7,9 +7,9 @@
 //! nothing after the end token counts) and are cut so that the end token stays last.
 
 mod file;
-mod of_model;
+mod model_tokenizer;
 
-pub use of_model::ModelTokenizer;
+pub use model_tokenizer::ModelTokenizer;
 
 use crate::{Error, Result};
 

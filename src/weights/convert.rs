@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::weights::fold::{self, ChannelScales};
 use crate::weights::gguf::write::GgufWriter;
-use crate::weights::layout::{Part, slots};
+use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::snapshot::Snapshot;
 use crate::weights::{OnProgress, report};
@@ -17,14 +17,14 @@ use crate::weights::{OnProgress, report};
 /// Gives its size in bytes; progress counts the snapshot's.
 pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Result<u64> {
     let mut snapshot = Snapshot::open(from)?;
-    let parts: Vec<(Part, Encoding, usize)> = slots(&snapshot.texts.config)
+    let parts: Vec<(TensorSpec, Encoding, usize)> = weight_specs(&snapshot.texts.config)
         .into_iter()
-        .flat_map(|slot| {
-            let (encoding, cols) = (quant.encoding(&slot), slot.cols);
-            slot.parts.into_iter().map(move |part| (part, encoding, cols))
+        .flat_map(|spec| {
+            let (encoding, cols) = (quant.encoding(&spec), spec.cols);
+            spec.parts.into_iter().map(move |part| (part, encoding, cols))
         })
         .collect();
-    let announced: Vec<(Part, Encoding)> = parts.iter().map(|(p, e, _)| (p.clone(), *e)).collect();
+    let declared: Vec<(TensorSpec, Encoding)> = parts.iter().map(|(p, e, _)| (p.clone(), *e)).collect();
     let total = parts.iter().map(|(part, ..)| part.values() as u64 * 4).sum();
 
     let temporary = Temporary::beside(to)?;
@@ -34,7 +34,7 @@ pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Re
     };
     let file = File::create(&temporary.path).map_err(io)?;
     let mut writer =
-        GgufWriter::new(BufWriter::new(file), snapshot.texts.metadata(quant), &announced).map_err(io)?;
+        GgufWriter::new(BufWriter::new(file), snapshot.texts.metadata(quant), &declared).map_err(io)?;
     let mut done = 0;
     let mut scales: HashMap<String, ChannelScales> = HashMap::new();
     for (part, encoding, cols) in &parts {

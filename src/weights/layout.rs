@@ -34,7 +34,7 @@ impl Kind {
 
 /// One published tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct TensorSpec {
     /// Its published name, such as `visual_projection.weight`.
     pub name: String,
     /// Its published shape, outermost dimension first.
@@ -43,32 +43,32 @@ pub struct Part {
 
 /// One weight of the model: one published tensor, or several joined along their rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct WeightSpec {
     /// The name the model asks for: the published one, or `…qkv_proj.weight` for joined parts.
     pub name: String,
     /// How it is used.
     pub kind: Kind,
     /// What it is made of, in order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TensorSpec>,
     /// Inputs of a matrix, width of a table's rows; a vector has one row of everything.
     pub cols: usize,
 }
 
-impl Part {
+impl TensorSpec {
     /// Number of values.
     pub fn values(&self) -> usize {
         self.shape.iter().product()
     }
 }
 
-impl Slot {
+impl WeightSpec {
     fn new(name: String, kind: Kind, shape: &[usize]) -> Self {
         let cols = match kind {
             Kind::Vector | Kind::Statistic => shape.iter().product(),
             Kind::Matrix | Kind::Projection | Kind::Table | Kind::Filter => shape[1..].iter().product(),
         };
         Self {
-            parts: vec![Part {
+            parts: vec![TensorSpec {
                 name: name.clone(),
                 shape: shape.to_vec(),
             }],
@@ -80,13 +80,13 @@ impl Slot {
 
     /// Rows of all parts together.
     pub fn rows(&self) -> usize {
-        self.parts.iter().map(Part::values).sum::<usize>() / self.cols
+        self.parts.iter().map(TensorSpec::values).sum::<usize>() / self.cols
     }
 }
 
 /// All weights of a CLIP, in the order they are written.
-pub fn slots(config: &ClipConfig) -> Vec<Slot> {
-    let mut out = vec![Slot::new("logit_scale".into(), Kind::Vector, &[])];
+pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
+    let mut out = vec![WeightSpec::new("logit_scale".into(), Kind::Vector, &[])];
     match &config.vision {
         VisionConfig::Vit(vision) => {
             projection(
@@ -121,8 +121,8 @@ pub fn slots(config: &ClipConfig) -> Vec<Slot> {
 }
 
 /// Adds a linear map into the joint space.
-fn projection(name: &str, projection_dim: usize, width: usize, out: &mut Vec<Slot>) {
-    out.push(Slot::new(
+fn projection(name: &str, projection_dim: usize, width: usize, out: &mut Vec<WeightSpec>) {
+    out.push(WeightSpec::new(
         format!("{name}.weight"),
         Kind::Matrix,
         &[projection_dim, width],
@@ -130,10 +130,10 @@ fn projection(name: &str, projection_dim: usize, width: usize, out: &mut Vec<Slo
 }
 
 /// Adds what is before and behind the blocks of a vision transformer.
-fn vit_ends(config: &VitConfig, out: &mut Vec<Slot>) {
+fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
     let (width, patch) = (config.tower.width, config.patch_size);
     let mut add = |name: &str, kind, shape: &[usize]| {
-        out.push(Slot::new(format!("vision_model.{name}"), kind, shape));
+        out.push(WeightSpec::new(format!("vision_model.{name}"), kind, shape));
     };
     add("embeddings.class_embedding", Kind::Vector, &[width]);
     add(
@@ -153,10 +153,10 @@ fn vit_ends(config: &VitConfig, out: &mut Vec<Slot>) {
 }
 
 /// Adds what is before and behind the blocks of the text tower.
-fn text_ends(config: &TextConfig, out: &mut Vec<Slot>) {
+fn text_ends(config: &TextConfig, out: &mut Vec<WeightSpec>) {
     let width = config.tower.width;
     let mut add = |name: &str, kind, shape: &[usize]| {
-        out.push(Slot::new(format!("text_model.{name}"), kind, shape));
+        out.push(WeightSpec::new(format!("text_model.{name}"), kind, shape));
     };
     add(
         "embeddings.position_embedding.weight",
@@ -172,17 +172,17 @@ fn text_ends(config: &TextConfig, out: &mut Vec<Slot>) {
     );
 }
 
-fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
+fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<WeightSpec>) {
     let (width, mlp) = (tower.width, tower.mlp_width);
     for layer in 0..tower.layers {
         let block = format!("{model}.encoder.layers.{layer}");
         for norm in ["layer_norm1", "layer_norm2"] {
-            out.push(Slot::new(
+            out.push(WeightSpec::new(
                 format!("{block}.{norm}.weight"),
                 Kind::Vector,
                 &[width],
             ));
-            out.push(Slot::new(format!("{block}.{norm}.bias"), Kind::Vector, &[width]));
+            out.push(WeightSpec::new(format!("{block}.{norm}.bias"), Kind::Vector, &[width]));
         }
         // One product projects to queries, keys and values; of the last block, most queries are not wanted.
         let together: &[&str] = if layer + 1 < tower.layers {
@@ -202,12 +202,12 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
             ("mlp.fc1", mlp, width),
             ("mlp.fc2", width, mlp),
         ] {
-            out.push(Slot::new(
+            out.push(WeightSpec::new(
                 format!("{block}.{linear}.bias"),
                 Kind::Vector,
                 &[outputs],
             ));
-            out.push(Slot::new(
+            out.push(WeightSpec::new(
                 format!("{block}.{linear}.weight"),
                 Kind::Matrix,
                 &[outputs, inputs],
@@ -217,8 +217,8 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<Slot>) {
 }
 
 /// What projects to `joined`: queries, keys, values, by their letters.
-fn attention_projection(block: &str, joined: &str, what: &str, kind: Kind, width: usize) -> Slot {
-    let part = |letter: char| Part {
+fn attention_projection(block: &str, joined: &str, what: &str, kind: Kind, width: usize) -> WeightSpec {
+    let part = |letter: char| TensorSpec {
         name: format!("{block}.self_attn.{letter}_proj.{what}"),
         shape: if kind == Kind::Vector {
             vec![width]
@@ -226,7 +226,7 @@ fn attention_projection(block: &str, joined: &str, what: &str, kind: Kind, width
             vec![width, width]
         },
     };
-    Slot {
+    WeightSpec {
         name: format!("{block}.self_attn.{joined}_proj.{what}"),
         kind,
         parts: joined.chars().map(part).collect(),
@@ -244,15 +244,15 @@ mod tests {
 
     #[test]
     fn vit_b_32_has_its_398_tensors_and_151_million_parameters() {
-        let slots = slots(&ClipConfig::from_json("{}").unwrap());
-        let parts: Vec<&Part> = slots.iter().flat_map(|s| &s.parts).collect();
+        let weight_specs = weight_specs(&ClipConfig::from_json("{}").unwrap());
+        let parts: Vec<&TensorSpec> = weight_specs.iter().flat_map(|s| &s.parts).collect();
         assert_eq!(parts.len(), 398);
         assert_eq!(parts.iter().map(|p| p.values()).sum::<usize>(), 151_277_313);
         let shape = |name: &str| {
-            let slot = slots
+            let spec = weight_specs
                 .iter()
                 .find(|s| s.name == format!("vision_model.encoder.layers.{name}_proj.weight"));
-            slot.map(|slot| (slot.rows(), slot.cols))
+            spec.map(|spec| (spec.rows(), spec.cols))
         };
         assert_eq!(shape("10.self_attn.qkv"), Some((3 * 768, 768)));
         assert_eq!(shape("11.self_attn.qkv"), None);

@@ -15,8 +15,8 @@ mod quantize;
 mod safetensors;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot;
+mod snapshot_metadata;
 mod store;
-mod texts;
 mod values;
 
 use std::ops::ControlFlow;
@@ -31,13 +31,13 @@ pub use config::{
 #[cfg(not(target_family = "wasm"))]
 pub use convert::convert;
 pub use gguf::stream::GgufStream;
-pub use layout::{Kind, Part, Slot, slots};
+pub use layout::{Kind, TensorSpec, WeightSpec, weight_specs};
 pub use quantize::Quant;
 pub use safetensors::stream::SafetensorsStream;
 #[cfg(not(target_family = "wasm"))]
 pub use snapshot::Snapshot;
+pub use snapshot_metadata::SnapshotMetadata;
 pub use store::{Assembler, Placement, Rows, Stored, Weights};
-pub use texts::SnapshotTexts;
 pub use values::Values;
 
 /// How far a long operation is, in bytes.

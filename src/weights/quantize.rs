@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::weights::layout::{Kind, Slot};
+use crate::weights::layout::{Kind, WeightSpec};
 use crate::weights::values::Values;
 use cliplet_kernels::Q4_GROUP;
 
@@ -56,12 +56,12 @@ impl Quant {
 
     /// How a weight is stored: vectors in full, filters in half precision, and 8 bits where 4 would cost too much or
     /// where rows do not divide into groups.
-    pub fn encoding(self, slot: &Slot) -> Encoding {
-        match (self, slot.kind) {
+    pub fn encoding(self, spec: &WeightSpec) -> Encoding {
+        match (self, spec.kind) {
             (_, Kind::Vector | Kind::Statistic) => Encoding::F32,
             (_, Kind::Filter) => Encoding::F16,
             (Self::F16, _) => Encoding::F16,
-            (Self::Q4, _) if slot.cols.is_multiple_of(Q4_GROUP) && !is_sensitive(&slot.name) => Encoding::Q4,
+            (Self::Q4, _) if spec.cols.is_multiple_of(Q4_GROUP) && !is_sensitive(&spec.name) => Encoding::Q4,
             (Self::Q8 | Self::Q4, _) => Encoding::Q8,
         }
     }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::weights::layout::{Part, slots};
+use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::safetensors::file::SafetensorsFile;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
-use crate::weights::{ModelFile, OnProgress, SnapshotTexts, report};
+use crate::weights::{ModelFile, OnProgress, SnapshotMetadata, report};
 
 /// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
 const MAX_TEXT_FILE: u64 = 64 << 20;
@@ -20,7 +20,7 @@ const MAX_TEXT_FILE: u64 = 64 << 20;
 pub struct Snapshot {
     name: String,
     /// Everything but the weights.
-    pub texts: SnapshotTexts,
+    pub texts: SnapshotMetadata,
     shards: Vec<SafetensorsFile>,
     shard_of: HashMap<String, usize>,
 }
@@ -38,7 +38,7 @@ impl Snapshot {
         };
         let directory = dir.canonicalize().ok();
         let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
-        let texts = SnapshotTexts::new(
+        let texts = SnapshotMetadata::new(
             directory.unwrap_or("clip"),
             require_text(&dir.join("config.json"))?,
             require_text(&dir.join("tokenizer.json"))?,
@@ -74,11 +74,11 @@ impl Snapshot {
 
     /// Reads all weights, converted to the placement's type.
     pub fn load(&mut self, placement: Placement, progress: OnProgress) -> Result<ModelFile> {
-        let parts: Vec<Part> = slots(&self.texts.config)
+        let parts: Vec<TensorSpec> = weight_specs(&self.texts.config)
             .into_iter()
-            .flat_map(|slot| slot.parts)
+            .flat_map(|spec| spec.parts)
             .collect();
-        let total = parts.iter().map(Part::values).sum::<usize>() as u64 * 4;
+        let total = parts.iter().map(TensorSpec::values).sum::<usize>() as u64 * 4;
         let quantization = placement.dtype.as_str();
         let mut assembler = Assembler::new(&self.texts.config, placement);
         let mut done = 0;
@@ -101,7 +101,7 @@ impl Snapshot {
     }
 
     /// Values of one published tensor, whose shape must be the configuration's.
-    pub fn read(&mut self, part: &Part) -> Result<Vec<f32>> {
+    pub fn read(&mut self, part: &TensorSpec) -> Result<Vec<f32>> {
         let malformed = |file: &str, reason: String| Error::Model {
             file: file.into(),
             reason,

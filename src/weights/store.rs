@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::weights::config::ClipConfig;
-use crate::weights::layout::{Kind, Part, Slot, slots};
+use crate::weights::layout::{Kind, TensorSpec, WeightSpec, weight_specs};
 use crate::weights::values::Values;
 use cliplet_kernels::{Bits, PackedMatrix, PackedMatrixBuilder};
 
@@ -29,12 +29,12 @@ impl Placement {
         self.device.is_cpu() && self.dtype == DType::F32
     }
 
-    fn tensor(&self, values: Vec<f32>, slot: &Slot) -> Result<Tensor> {
-        let mut shape = slot.parts[0].shape.clone();
+    fn tensor(&self, values: Vec<f32>, spec: &WeightSpec) -> Result<Tensor> {
+        let mut shape = spec.parts[0].shape.clone();
         if let Some(first) = shape.first_mut() {
-            *first *= slot.parts.len();
+            *first *= spec.parts.len();
         }
-        if slot.kind == Kind::Statistic {
+        if spec.kind == Kind::Statistic {
             return Ok(Tensor::from_vec(values, shape, &Device::Cpu)?);
         }
         Ok(Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype)?)
@@ -112,14 +112,14 @@ impl Weights {
 pub struct Assembler {
     config: ClipConfig,
     placement: Placement,
-    /// Slot and position in it of every published name.
+    /// WeightSpec and position in it of every published name.
     places: HashMap<String, (usize, usize)>,
-    slots: Vec<Slot>,
+    specs: Vec<WeightSpec>,
     building: Vec<Building>,
     stored: HashMap<String, Stored>,
 }
 
-/// A slot whose parts are still arriving.
+/// A spec whose parts are still arriving.
 #[derive(Default)]
 struct Building {
     form: Form,
@@ -140,27 +140,27 @@ enum Form {
 
 impl Form {
     /// Joins the values of the next part; `packs` where quantized ones are to stay so.
-    fn join(&mut self, slot: &Slot, values: Values, packs: bool) -> Result<()> {
-        let packed = packs && slot.kind != Kind::Table;
-        if !packed && values.strays() {
+    fn join(&mut self, spec: &WeightSpec, values: Values, packs: bool) -> Result<()> {
+        let packed = packs && spec.kind != Kind::Table;
+        if !packed && values.has_invalid_codes() {
             return Err(stray());
         }
         let values = if packs {
             values
         } else {
-            Values::Dense(values.into_dense(slot.cols))
+            Values::Dense(values.into_dense(spec.cols))
         };
         match (&mut *self, values) {
             (Self::Empty, Values::Dense(values)) => *self = Self::Dense(values),
-            (Self::Empty, values) if slot.kind == Kind::Table => *self = Self::Rows(values.into_owned()),
+            (Self::Empty, values) if spec.kind == Kind::Table => *self = Self::Rows(values.into_owned()),
             (Self::Empty, values) => {
                 let bits = if matches!(values, Values::Q8 { .. }) {
                     Bits::Q8
                 } else {
                     Bits::Q4
                 };
-                *self = Self::Packed(PackedMatrix::builder(slot.rows(), slot.cols, bits)?);
-                return self.join(slot, values, packs);
+                *self = Self::Packed(PackedMatrix::builder(spec.rows(), spec.cols, bits)?);
+                return self.join(spec, values, packs);
             }
             (Self::Dense(joined), Values::Dense(values)) => joined.extend_from_slice(&values),
             (Self::Packed(builder), Values::Q8 { codes, scales }) => {
@@ -183,7 +183,7 @@ impl Form {
             _ => {
                 return Err(malformed(format!(
                     "the parts of {} are quantized differently",
-                    slot.name
+                    spec.name
                 )));
             }
         }
@@ -194,39 +194,39 @@ impl Form {
 impl Assembler {
     /// An assembler of the weights that `config` asks for.
     pub fn new(config: &ClipConfig, placement: Placement) -> Self {
-        let slots = slots(config);
-        let place = |i: usize, slot: &Slot| -> Vec<(String, (usize, usize))> {
-            slot.parts
+        let specs = weight_specs(config);
+        let place = |i: usize, spec: &WeightSpec| -> Vec<(String, (usize, usize))> {
+            spec.parts
                 .iter()
                 .enumerate()
                 .map(|(j, part)| (part.name.clone(), (i, j)))
                 .collect()
         };
-        let places = slots
+        let places = specs
             .iter()
             .enumerate()
-            .flat_map(|(i, slot)| place(i, slot))
+            .flat_map(|(i, spec)| place(i, spec))
             .collect();
-        let building = slots.iter().map(|_| Building::default()).collect();
+        let building = specs.iter().map(|_| Building::default()).collect();
         Self {
             config: config.clone(),
             placement,
             places,
-            slots,
+            specs,
             building,
             stored: HashMap::new(),
         }
     }
 
     /// The published tensor `name` and how it is used, if the model has one of that name.
-    pub fn part(&self, name: &str) -> Option<(&Part, Kind)> {
-        let &(slot, part) = self.places.get(name)?;
-        Some((&self.slots[slot].parts[part], self.slots[slot].kind))
+    pub fn part(&self, name: &str) -> Option<(&TensorSpec, Kind)> {
+        let &(spec, part) = self.places.get(name)?;
+        Some((&self.specs[spec].parts[part], self.specs[spec].kind))
     }
 
     /// Every published tensor of the model.
-    pub fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.slots.iter().flat_map(|slot| &slot.parts)
+    pub fn parts(&self) -> impl Iterator<Item = &TensorSpec> {
+        self.specs.iter().flat_map(|spec| &spec.parts)
     }
 
     /// Takes the values of one published tensor, as many as its shape has.
@@ -235,21 +235,21 @@ impl Assembler {
             .places
             .get(name)
             .ok_or_else(|| malformed(format!("unexpected tensor {name}")))?;
-        let slot = &self.slots[index];
-        let (count, expected) = (values.count(), slot.parts[part].values());
+        let spec = &self.specs[index];
+        let (count, expected) = (values.count(), spec.parts[part].values());
         if count != expected {
             return Err(malformed(format!(
                 "tensor {name} has {count} values; expected {expected}"
             )));
         }
-        if let Some(fault) = values.fault(slot.cols) {
+        if let Some(fault) = values.validate(spec.cols) {
             return Err(malformed(format!("tensor {name} {fault}")));
         }
         let building = &mut self.building[index];
         if part < building.joined || building.early.contains_key(&part) {
             return Err(malformed(format!("tensor {name} appears twice")));
         }
-        let packs = self.placement.has_kernels() && slot.kind != Kind::Projection;
+        let packs = self.placement.has_kernels() && spec.kind != Kind::Projection;
         if part > building.joined {
             building.early.insert(part, values.into_owned());
             return Ok(());
@@ -258,35 +258,40 @@ impl Assembler {
         while let Some(values) = next {
             building
                 .form
-                .join(slot, values, packs)
+                .join(spec, values, packs)
                 .map_err(|e| malformed(format!("tensor {name}: {e}")))?;
             building.joined += 1;
             next = building.early.remove(&building.joined);
         }
-        if building.joined == slot.parts.len() {
+        if building.joined == spec.parts.len() {
             let stored = match std::mem::take(&mut building.form) {
-                Form::Empty => return Err(malformed(format!("weight {} is empty", slot.name))),
-                Form::Dense(values) => Stored::Dense(self.placement.tensor(values, slot)?),
+                Form::Empty => return Err(malformed(format!("weight {} is empty", spec.name))),
+                Form::Dense(values) => Stored::Dense(self.placement.tensor(values, spec)?),
                 Form::Packed(builder) => Stored::Packed(builder.finish()?),
                 Form::Rows(values) => Stored::Rows(Rows {
                     values,
-                    width: slot.cols,
+                    width: spec.cols,
                 }),
             };
-            self.stored.insert(slot.name.clone(), stored);
+            self.stored.insert(spec.name.clone(), stored);
         }
         Ok(())
     }
 
     /// The weights, once every tensor has come.
     pub fn finish(self) -> Result<Weights> {
-        for (slot, building) in self.slots.iter().zip(&self.building) {
-            let missing = (building.joined..slot.parts.len()).find(|part| !building.early.contains_key(part));
+        for (spec, building) in self.specs.iter().zip(&self.building) {
+            let missing = (building.joined..spec.parts.len()).find(|part| !building.early.contains_key(part));
             if let Some(part) = missing {
-                return Err(malformed(format!("tensor {} is missing", slot.parts[part].name)));
+                return Err(malformed(format!("tensor {} is missing", spec.parts[part].name)));
             }
         }
-        let parameters = self.slots.iter().flat_map(|s| &s.parts).map(Part::values).sum();
+        let parameters = self
+            .specs
+            .iter()
+            .flat_map(|s| &s.parts)
+            .map(TensorSpec::values)
+            .sum();
         Ok(Weights {
             config: self.config,
             placement: self.placement,

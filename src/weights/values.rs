@@ -59,14 +59,14 @@ impl Values<'_> {
     }
 
     /// Whether an 8-bit code is outside its range.
-    pub fn strays(&self) -> bool {
+    pub fn has_invalid_codes(&self) -> bool {
         // Every code is looked at, so that many are at a time.
         matches!(self, Self::Q8 { codes, .. } if codes.iter().fold(false, |found, &code| found | (code == i8::MIN)))
     }
 
     /// What else is wrong with quantized values of rows of `cols`, if anything is: counts that do not
     /// match, or multipliers and scales outside their range.
-    pub fn fault(&self, cols: usize) -> Option<String> {
+    pub fn validate(&self, cols: usize) -> Option<String> {
         let (rows, groups) = (self.count() / cols, cols / Q4_GROUP);
         let scales = match self {
             Self::Dense(_) => return None,
@@ -222,17 +222,17 @@ mod tests {
             codes: codes.to_vec().into(),
             scales: scales.into(),
         };
-        assert_eq!(q8(&[1, -127], &[1.0]).fault(2), None);
-        assert!(!q8(&[1, -127], &[1.0]).strays());
-        assert!(q8(&[1, -128], &[1.0]).strays());
-        assert!(q8(&[1, 2], &[1.0, 1.0]).fault(2).unwrap().contains("2 scales"));
-        assert!(q8(&[1, 2], &[f32::NAN]).fault(2).unwrap().contains("NaN"));
+        assert_eq!(q8(&[1, -127], &[1.0]).validate(2), None);
+        assert!(!q8(&[1, -127], &[1.0]).has_invalid_codes());
+        assert!(q8(&[1, -128], &[1.0]).has_invalid_codes());
+        assert!(q8(&[1, 2], &[1.0, 1.0]).validate(2).unwrap().contains("2 scales"));
+        assert!(q8(&[1, 2], &[f32::NAN]).validate(2).unwrap().contains("NaN"));
         let q4 = |multiplier| Values::Q4 {
             nibbles: vec![0; 16].into(),
             multipliers: vec![multiplier],
             scales: vec![1.0],
         };
-        assert_eq!(q4(15).fault(32), None);
-        assert!(q4(16).fault(32).unwrap().contains("16"));
+        assert_eq!(q4(15).validate(32), None);
+        assert!(q4(16).validate(32).unwrap().contains("16"));
     }
 }

@@ -1,7 +1,7 @@
 //! The text path against Hugging Face's CLIP tokenizer, and against bad input.
 #![cfg(not(target_family = "wasm"))]
 
-mod hostile;
+mod malformed;
 #[path = "../golden/texts.rs"]
 mod texts;
 

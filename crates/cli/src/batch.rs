@@ -21,11 +21,11 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use cliplet::Error;
-use cliplet::classify::{DEFAULT_TEMPLATE, LabelCache, LabelSet, Template, parse_labels};
 use cliplet::clip::Clip;
+use cliplet::zero_shot::{DEFAULT_TEMPLATE, LabelCache, LabelSet, PromptTemplate, parse_labels};
 
 use super::model::Model;
-use super::{Done, Outcome};
+use super::{Outcome, Status};
 use answer::{Answer, Task};
 use journal::{Journal, Marks, Settings};
 use meter::Meter;
@@ -98,7 +98,7 @@ enum Wanted {
 
 impl Batch {
     pub fn run(&self) -> Outcome {
-        let templates = Template::list(&self.template)?;
+        let templates = PromptTemplate::list(&self.template)?;
         let kind = self.from.map_or_else(|| Kind::of(&self.input), Ok)?;
         let to = self.to.map_or_else(|| To::of(self.output.as_deref()), Ok)?;
         self.check(to)?;
@@ -145,7 +145,7 @@ impl Batch {
             let position = chunk.last().map_or(0, |row| row.position);
             let answers = task.answer(&clip, chunk)?;
             if !out.write(&marks, &answers)? {
-                return Ok(Done::Whole);
+                return Ok(Status::Success);
             }
             let failed = answers.iter().filter(|answer| answer.error.is_some()).count();
             meter.count(answers.len() as u64, failed as u64, position);
@@ -157,13 +157,13 @@ impl Batch {
         if self.too_many(&meter) {
             let (failed, most) = (meter.failed(), self.max_errors.unwrap_or_default());
             eprintln!("cliplet: stopped: {failed} rows have failed; --max-errors allows {most}");
-            return Ok(Done::Partly);
+            return Ok(Status::Partial);
         }
         match out {
             Out::Stream(sink) => sink.finish().map(|_| ())?,
             Out::File(journal) => journal.finish(to)?,
         }
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 
     /// Refuses what cannot be written.
@@ -229,7 +229,7 @@ impl Batch {
         }
     }
 
-    fn zero_shot(&self, clip: &Clip, labels: &[String], templates: Vec<Template>) -> Result<Task, Error> {
+    fn zero_shot(&self, clip: &Clip, labels: &[String], templates: Vec<PromptTemplate>) -> Result<Task, Error> {
         let set = LabelSet::new(labels.to_vec(), templates)?;
         let embeddings = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
         Ok(Task::ZeroShot {

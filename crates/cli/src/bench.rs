@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::model::Model;
 use super::output::{Format, json_line, print};
-use super::{Done, Outcome};
+use super::{Outcome, Status};
 
 /// Measure pictures and texts a second, without decoding.
 #[derive(Args)]
@@ -57,7 +57,7 @@ impl Bench {
             self.show(self.measure("image", batch, &clip, |clip| clip.embed_images(&images).map(drop))?)?;
             self.show(self.measure("text", batch, &clip, |clip| clip.embed_texts(&texts).map(drop))?)?;
         }
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 
     /// Prints the rate that the kernel in use reaches where nothing holds it up, to compare other figures with.

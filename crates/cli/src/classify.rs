@@ -4,14 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::classify::{
-    DEFAULT_TEMPLATE, LabelCache, LabelSet, Template, logits, parse_labels, rank, softmax,
-};
+use cliplet::zero_shot::{DEFAULT_TEMPLATE, parse_labels, rank, softmax};
 use serde::Serialize;
 
 use super::model::Model;
 use super::output::{Format, csv_field, json_array, json_line, percent, print};
-use super::{Done, Outcome, pictures};
+use super::{Outcome, Status, images};
 
 /// Rank labels for pictures.
 #[derive(Args)]
@@ -58,22 +56,20 @@ enum Scored {
 
 impl Classify {
     pub fn run(&self) -> Outcome {
-        let templates = Template::list(&self.template)?;
-        let set = LabelSet::new(parse_labels(&self.labels), templates)?;
         let clip = self.model.load()?;
-        let labels = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
-        let mut done = Done::Whole;
+        let classifier = clip
+            .zero_shot(parse_labels(&self.labels))?
+            .templates(&self.template)?;
+        // Labels are embedded before the first image, so that an error of theirs comes first.
+        classifier.label_embeddings()?;
+        let mut done = Status::Success;
         let mut answers = Vec::with_capacity(self.images.len());
-        for (path, embedding) in self
-            .images
-            .iter()
-            .zip(pictures::embed_files(&clip, &self.images)?)
-        {
+        for (path, embedding) in self.images.iter().zip(images::embed_files(&clip, &self.images)?) {
             let result = match embedding {
-                Ok(image) => self.score(&set, logits(&image, &labels, clip.logit_scale())),
+                Ok(image) => self.score(classifier.labels(), classifier.logits(&image)?),
                 Err(error) => {
                     eprintln!("cliplet: {error}");
-                    done = Done::Partly;
+                    done = Status::Partial;
                     Scored::Failed {
                         error: error.to_string(),
                     }
@@ -89,15 +85,15 @@ impl Classify {
     }
 
     /// Labels in the order given, or the best of them first where a number is asked for.
-    fn score(&self, set: &LabelSet, logits: Vec<f32>) -> Scored {
+    fn score(&self, labels: &[String], logits: Vec<f32>) -> Scored {
         let Some(top_k) = self.top_k else {
             return Scored::Ranked {
-                labels: set.labels().to_vec(),
+                labels: labels.to_vec(),
                 probs: softmax(&logits),
                 logits,
             };
         };
-        let ranked = rank(set.labels(), &logits, top_k.min(logits.len() as u64) as usize);
+        let ranked = rank(labels, &logits, top_k.min(logits.len() as u64) as usize);
         Scored::Ranked {
             labels: ranked.iter().map(|r| r.label.clone()).collect(),
             probs: ranked.iter().map(|r| r.score).collect(),

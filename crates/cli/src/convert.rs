@@ -8,7 +8,7 @@ use cliplet::weights::{Quant, convert};
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Repo, RepoType};
 
-use super::{Done, Outcome, progress};
+use super::{Outcome, Status, progress};
 
 const WEIGHTS: &str = "model.safetensors";
 /// Files of a snapshot that a model cannot be without.
@@ -60,7 +60,7 @@ impl Convert {
         let bytes = convert(&directory, &self.output, quant, Some(&progress::moving(&bar)))?;
         bar.finish_and_clear();
         eprintln!("{}: {bytes} bytes", self.output.display());
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 }
 

@@ -13,8 +13,7 @@ use std::sync::Mutex;
 
 use cliplet::Error;
 
-use super::io_error;
-use super::pictures::LARGEST_FILE;
+use cliplet::image::MAX_IMAGE_FILE;
 
 /// Where a picture's bytes are.
 #[derive(Debug, Clone)]
@@ -129,16 +128,16 @@ impl Dataset {
                 let mut file = tars[*tar].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 file.seek(SeekFrom::Start(*offset)).and_then(|_| {
                     (&mut *file)
-                        .take((*size).min(LARGEST_FILE))
+                        .take((*size).min(MAX_IMAGE_FILE))
                         .read_to_end(&mut bytes)
                 })
             }
             (Place::File(path), _) => {
-                File::open(path).and_then(|f| f.take(LARGEST_FILE).read_to_end(&mut bytes))
+                File::open(path).and_then(|f| f.take(MAX_IMAGE_FILE).read_to_end(&mut bytes))
             }
             (Place::Zipped(_) | Place::Tarred { .. }, _) => Ok(0),
         }
-        .map_err(io_error(&sample.name))?;
+        .map_err(Error::io(&sample.name))?;
         Ok(bytes)
     }
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::classify::normalize;
+use cliplet::Embedding;
 use serde::Serialize;
 
 use super::model::Model;
 use super::output::{Format, csv_field, json_line, print};
-use super::{Done, Outcome, pictures};
+use super::{Outcome, Status, images};
 
 /// Embed pictures and texts.
 #[derive(Args)]
@@ -57,21 +57,21 @@ enum Input<'a> {
 impl Embed {
     pub fn run(&self) -> Outcome {
         let clip = self.model.load()?;
-        let mut done = Done::Whole;
+        let mut done = Status::Success;
         let mut image_features = Vec::with_capacity(self.image.len());
-        for embedding in pictures::embed_files(&clip, &self.image)? {
+        let values = |embedding: Embedding| match self.normalize {
+            true => embedding.normalize().into_vec(),
+            false => embedding.into_vec(),
+        };
+        for embedding in images::embed_files(&clip, &self.image)? {
             if let Err(error) = &embedding {
                 eprintln!("cliplet: {error}");
-                done = Done::Partly;
+                done = Status::Partial;
             }
-            image_features.push(embedding.ok());
+            image_features.push(embedding.ok().map(values));
         }
         let texts: Vec<&str> = self.text.iter().map(String::as_str).collect();
-        let mut text_features = clip.embed_texts(&texts)?;
-        if self.normalize {
-            image_features.iter_mut().flatten().for_each(|x| normalize(x));
-            text_features.iter_mut().for_each(|x| normalize(x));
-        }
+        let text_features = clip.embed_texts(&texts)?.into_iter().map(values).collect();
         self.print(&Features {
             image_features,
             text_features,

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::classify::{LabelCache, LabelSet, Template, logits};
-use cliplet::clip::Clip;
+use cliplet::clip::{Clip, IMAGES_IN_MEMORY};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits};
 use rayon::prelude::*;
 
 use super::dataset::{Dataset, Sample};
 use super::model::Model;
 use super::output::Format;
-use super::{Done, Outcome, pictures, progress};
+use super::{Outcome, Status, progress};
 use report::Report;
 
 /// Labels that count as right in the second rate.
@@ -50,7 +50,7 @@ pub struct Eval {
 struct Job {
     name: String,
     data: Dataset,
-    templates: Vec<Template>,
+    templates: Vec<PromptTemplate>,
     labels: LabelSet,
 }
 
@@ -62,7 +62,7 @@ impl Eval {
         let mut cache = LabelCache::new();
         let measured = jobs.iter().map(|job| job.measure(&clip, &mut cache));
         report::print(&measured.collect::<Result<Vec<_>, _>>()?, self.format)?;
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 
     fn job(&self, path: &Path) -> Result<Job, Error> {
@@ -90,10 +90,10 @@ impl Job {
             self.labels.labels(),
         );
         let bar = progress::counting(self.data.samples.len() as u64, "pictures");
-        for some in self.data.samples.chunks(pictures::AT_ONCE) {
+        for some in self.data.samples.chunks(IMAGES_IN_MEMORY) {
             for (sample, embedding) in some.iter().zip(embed(clip, &self.data, some)?) {
                 match embedding {
-                    Ok(image) => report.count(sample.class, &best(&logits(&image, &labels, 1.0))),
+                    Ok(image) => report.count(sample.class, &best(&logits(&image.normalize(), &labels, 1.0))),
                     Err(error) => bar.suspend(|| {
                         eprintln!("cliplet: {error}");
                         report.unreadable(sample.class);
@@ -122,7 +122,7 @@ fn embed(clip: &Clip, data: &Dataset, some: &[Sample]) -> Result<Vec<Result<Vec<
             .preprocess(&bytes)
             .map_err(|error| error.in_file(&sample.name))
     };
-    pictures::embed_readable(clip, some.par_iter().map(read).collect())
+    clip.embed_readable(some.par_iter().map(read).collect())
 }
 
 /// Indices of the best labels, best first; ties go to the earlier label.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::model::Model;
 use super::output::{Format, csv_field, json_line, print};
-use super::{Done, Outcome};
+use super::{Outcome, Status};
 
 /// Tell what a model is.
 #[derive(Args)]
@@ -23,15 +23,15 @@ impl Info {
         let clip = self.model.load()?;
         let line = json_line(clip.info())?;
         let facts: Map<String, Value> =
-            serde_json::from_str(&line).map_err(|error| Error::Input(error.to_string()))?;
+            serde_json::from_str(&line)?;
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
             match self.format {
-                Format::Json | Format::Jsonl => return print(&line).map(|()| Done::Whole),
+                Format::Json | Format::Jsonl => return print(&line).map(|()| Status::Success),
                 Format::Csv => print(&format!("{name},{}\n", csv_field(&value)))?,
                 Format::Table => print(&format!("{name:16} {value}\n"))?,
             }
         }
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 }

@@ -9,10 +9,10 @@ mod dataset;
 mod device;
 mod embed;
 mod eval;
+mod images;
 mod info;
 mod model;
 mod output;
-mod pictures;
 mod progress;
 mod serve;
 
@@ -55,11 +55,11 @@ const FAILURE: u8 = 1;
 const USAGE: u8 = 2;
 
 /// What a subcommand answers.
-type Outcome = Result<Done, Error>;
+type Outcome = Result<Status, Error>;
 
 /// Whether everything asked was done.
 #[derive(Debug, PartialEq, Eq)]
-enum Done {
+enum Status {
     /// All of it.
     Whole,
     /// Some failed; that was said on standard error.
@@ -83,8 +83,8 @@ fn main() -> ExitCode {
         Task::Serve(task) => task.run(),
     };
     match outcome {
-        Ok(Done::Whole) => ExitCode::SUCCESS,
-        Ok(Done::Partly) => ExitCode::from(FAILURE),
+        Ok(Status::Success) => ExitCode::SUCCESS,
+        Ok(Status::Partial) => ExitCode::from(FAILURE),
         Err(error) => {
             eprintln!("cliplet: {error}");
             ExitCode::from(if matches!(error, Error::Input(_)) {
@@ -94,10 +94,4 @@ fn main() -> ExitCode {
             })
         }
     }
-}
-
-/// An error of a file operation.
-fn io_error(file: impl AsRef<std::path::Path>) -> impl FnOnce(std::io::Error) -> Error {
-    let file = file.as_ref().display().to_string();
-    move |source| Error::Io { file, source }
 }

@@ -29,13 +29,12 @@ impl Model {
         let device = self.place.open()?;
         let bar = progress::bytes("Loading");
         let moving = progress::moving(&bar);
-        let options = LoadOptions {
-            device,
-            dtype: self.place.dtype(),
-            progress: Some(&moving),
-        };
+        let options = LoadOptions::default()
+            .device(device)
+            .dtype(self.place.dtype())
+            .progress(Some(&moving));
         let clip = match &self.model {
-            Some(path) => Clip::open(path, &options),
+            Some(path) => Clip::open_with(path, &options),
             None => embedded(&options),
         };
         bar.finish_and_clear();

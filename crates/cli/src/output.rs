@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use cliplet::Error;
 use serde::Serialize;
 
-use super::io_error;
 
 /// How answers are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,7 +24,7 @@ pub enum Format {
 pub fn print(text: &str) -> Result<(), Error> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(io_error("standard output")(error))
+            Err(Error::io("standard output")(error))
         }
         _ => Ok(()),
     }
@@ -33,7 +32,7 @@ pub fn print(text: &str) -> Result<(), Error> {
 
 /// A value as one line of JSON.
 pub fn json_line(value: &impl Serialize) -> Result<String, Error> {
-    let line = serde_json::to_string(value).map_err(|error| Error::Input(error.to_string()))?;
+    let line = serde_json::to_string(value)?;
     Ok(line + "\n")
 }
 

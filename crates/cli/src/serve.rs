@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use cliplet::Error;
-use cliplet::classify::{DEFAULT_TEMPLATE, Template};
+use cliplet::zero_shot::{DEFAULT_TEMPLATE, PromptTemplate};
 use cliplet_server::{Batching, EngineSettings, FetchSettings, Limits, Server, Settings, Task};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use super::model::Model;
 use super::output::print;
-use super::{Done, Outcome, io_error};
+use super::{Outcome, Status};
 
 /// Answer over HTTP.
 #[derive(Args)]
@@ -135,22 +135,22 @@ impl Serve {
         let clip = Arc::new(self.model.load()?);
         let server = Server::new(clip, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(io_error("runtime"))?.block_on(self.serve(server))
+        runtime.map_err(Error::io("runtime"))?.block_on(self.serve(server))
     }
 
     async fn serve(&self, server: Server) -> Outcome {
         let address = (self.host, self.port);
         let name = format!("{}:{}", self.host, self.port);
-        let listener = TcpListener::bind(address).await.map_err(io_error(&name))?;
-        let stop = stop_signal().map_err(io_error("signals"))?;
-        let bound = listener.local_addr().map_err(io_error(&name))?;
+        let listener = TcpListener::bind(address).await.map_err(Error::io(&name))?;
+        let stop = stop_signal().map_err(Error::io("signals"))?;
+        let bound = listener.local_addr().map_err(Error::io(&name))?;
         print(&format!("cliplet serves at http://{bound}/\n"))?;
         if !bound.ip().is_loopback() && self.api_key.is_none() && self.api_key_file.is_none() {
             tracing::warn!("every machine that reaches {bound} may use this server: --api-key wants a key");
         }
         server.serve(listener, stop).await;
         tracing::info!("stopped");
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 
     fn settings(&self) -> Result<Settings, Error> {
@@ -190,7 +190,7 @@ impl Serve {
             },
             urls: urls.allow_url_images.then_some(fetch),
             task: Some(self.task),
-            templates: Template::list(&self.template)?,
+            templates: PromptTemplate::list(&self.template)?,
             key: self.key()?,
             page: self.page()?,
         })
@@ -200,7 +200,7 @@ impl Serve {
         let key = match (&self.api_key, &self.api_key_file) {
             (Some(key), _) => key.clone(),
             (None, Some(file)) => {
-                let text = std::fs::read_to_string(file).map_err(io_error(file))?;
+                let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
                 text.lines().next().unwrap_or_default().trim().to_string()
             }
             (None, None) => return Ok(None),
@@ -244,7 +244,7 @@ impl Serve {
     }
 }
 
-/// Done when the process is told to stop: Ctrl-C, or what a service manager sends.
+/// Status when the process is told to stop: Ctrl-C, or what a service manager sends.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -258,7 +258,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Done when the process is told to stop by Ctrl-C.
+/// Status when the process is told to stop by Ctrl-C.
 #[cfg(not(unix))]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {

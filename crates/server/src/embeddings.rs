@@ -12,7 +12,7 @@ pub(super) use types::{EmbeddingsAnswer, EmbeddingsRequest, schema};
 use super::picture::Naming;
 use super::problem::Problem;
 use super::{Shared, body};
-use cliplet::classify::normalize;
+use cliplet::zero_shot::normalize;
 use types::{Embedding, Input, Usage, Vector};
 
 /// Embeds texts and images to vectors of unit length.

@@ -8,10 +8,11 @@ use moka::future::Cache;
 
 use super::pool::{Panicked, Pool};
 use super::queue::{Batching, Places, Queue, Refusal};
-use cliplet::classify::{LabelCache, LabelSet};
 use cliplet::clip::Clip;
 use cliplet::error::{Error, Result as CoreResult};
 use cliplet::image::{ImageProcessor, PixelValues};
+use cliplet::zero_shot::{LabelCache, LabelSet};
+use cliplet::{Embedding, UnitEmbedding};
 
 /// Memory for the embeddings of label sets, in bytes.
 const LABEL_CACHE_BYTES: u64 = 256 << 20;
@@ -30,19 +31,19 @@ pub struct EngineSettings {
 }
 
 /// Places in the image tower's queue.
-pub type ImagePlaces = Places<PixelValues, Vec<f32>>;
+pub type ImagePlaces = Places<PixelValues, Embedding>;
 
 /// A text's ids.
 pub type Tokens = Vec<u32>;
 
 /// Embeddings of labels, one normalised vector each, shared with the cache.
-pub type LabelEmbeddings = Arc<Vec<Vec<f32>>>;
+pub type LabelEmbeddings = Arc<Vec<UnitEmbedding>>;
 
 /// A model that many callers use at once.
 pub struct Engine {
     clip: Arc<Clip>,
-    images: Queue<PixelValues, Vec<f32>>,
-    texts: Queue<Tokens, Vec<f32>>,
+    images: Queue<PixelValues, Embedding>,
+    texts: Queue<Tokens, Embedding>,
     pool: Pool,
     processor: Arc<ImageProcessor>,
     labels: Cache<Arc<LabelSet>, LabelEmbeddings>,
@@ -129,7 +130,7 @@ impl Engine {
     ///
     /// # Errors
     /// Those of the queue.
-    pub async fn embed_tokens(&self, texts: Vec<Tokens>) -> Result<Vec<Vec<f32>>, Refusal> {
+    pub async fn embed_tokens(&self, texts: Vec<Tokens>) -> Result<Vec<Embedding>, Refusal> {
         self.texts.reserve(texts.len())?.run(texts).await
     }
 

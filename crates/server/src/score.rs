@@ -13,7 +13,7 @@ use super::engine::{LabelEmbeddings, Tokens};
 use super::picture::{Naming, Picture};
 use super::problem::Problem;
 use super::{App, Shared};
-use cliplet::classify::{LabelSet, logits, parse_labels, softmax};
+use cliplet::zero_shot::{LabelSet, logits, parse_labels, softmax};
 use types::Ask;
 
 /// Answers a frame of rows.
@@ -70,7 +70,7 @@ impl App {
     }
 
     /// The probability of each label for a picture.
-    pub(super) fn probabilities(&self, image: &[f32], labels: &LabelEmbeddings) -> Vec<f32> {
+    pub(super) fn probabilities(&self, image: &UnitEmbedding, labels: &LabelEmbeddings) -> Vec<f32> {
         softmax(&logits(image, labels, self.engine.clip().logit_scale()))
     }
 
@@ -94,7 +94,7 @@ impl App {
         pictures: Vec<Picture>,
         texts: Vec<Tokens>,
         naming: Naming<'_>,
-    ) -> Result<(Vec<Vec<f32>>, Vec<Vec<f32>>), Problem> {
+    ) -> Result<(Vec<Embedding>, Vec<Embedding>), Problem> {
         tokio::try_join!(
             async {
                 match pictures.is_empty() {

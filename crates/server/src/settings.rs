@@ -7,7 +7,7 @@ use super::engine::EngineSettings;
 use super::fetch::FetchSettings;
 use super::queue::Batching;
 use super::score::Task;
-use cliplet::classify::Template;
+use cliplet::zero_shot::PromptTemplate;
 
 /// What a server is given beside its model.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Settings {
     /// What `/score` does where a request fits both tasks; zero-shot classification by default.
     pub task: Option<Task>,
     /// Prompt templates that labels go through.
-    pub templates: Vec<Template>,
+    pub templates: Vec<PromptTemplate>,
     /// The bearer key that clients must send, if any.
     pub key: Option<String>,
     /// The folder of the built page, if there is one.
@@ -75,7 +75,7 @@ impl Default for Settings {
             engine: EngineSettings::default(),
             urls: None,
             task: None,
-            templates: vec![Template::default()],
+            templates: vec![PromptTemplate::default()],
             key: None,
             page: None,
         }

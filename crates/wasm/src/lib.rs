@@ -2,14 +2,16 @@
 //!
 //! `www/cliplet/worker.js` is its only caller; what web developers use is the package around that.
 
+use std::ops::Deref;
+
 use js_sys::{Error as JsError, Reflect};
 use wasm_bindgen::prelude::*;
 
-use cliplet::classify::{LabelCache, LabelSet, Template, logits, rank};
 use cliplet::clip::{self, Clip};
-use cliplet::error::Error;
+use cliplet::{Embedding, Error};
 use cliplet::image::PixelValues;
 use cliplet::weights::{self, Quant};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits, rank};
 use cliplet_kernels::LineAligned;
 
 #[cfg(feature = "threads")]
@@ -49,9 +51,9 @@ impl Loader {
     /// A loader for a file called `name` of `total` bytes, where that is known; `kept` is one that has been
     /// loaded before.
     #[wasm_bindgen(constructor)]
-    pub fn new(name: &str, total: Option<f64>, kept: Option<bool>) -> Self {
+    pub fn new(name: &str, total: Option<f64>, verified: Option<bool>) -> Self {
         let loader = clip::Loader::new(total.map(|total| total as u64));
-        Self(loader.named(name).kept(kept == Some(true)))
+        Self(loader.named(name).defer_tokenizer(verified == Some(true)))
     }
 
     /// Takes the next bytes.
@@ -61,14 +63,14 @@ impl Loader {
 
     /// Room in the module's memory for bytes that come next: address and length, never empty. It holds
     /// until the next call of this loader.
-    pub fn room(&mut self) -> JsResult<Vec<usize>> {
-        let room = self.0.room().map_err(thrown)?;
+    pub fn chunk_mut(&mut self) -> JsResult<Vec<usize>> {
+        let room = self.0.chunk_mut().map_err(thrown)?;
         Ok(vec![room.as_mut_ptr().addr(), room.len()])
     }
 
     /// Takes the first `count` bytes of the room that was given last.
-    pub fn filled(&mut self, count: usize) -> JsResult<()> {
-        self.0.filled(count).map_err(thrown)
+    pub fn advance(&mut self, count: usize) -> JsResult<()> {
+        self.0.advance(count).map_err(thrown)
     }
 
     /// The model, once every byte is in.
@@ -164,10 +166,11 @@ impl SnapshotTexts {
         }
     }
 
-    fn checked(self, name: &str, id: Option<&str>) -> JsResult<weights::SnapshotTexts> {
+    fn checked(self, name: &str, id: Option<&str>) -> JsResult<weights::SnapshotMetadata> {
         let card = self.card.as_deref();
-        let texts = weights::SnapshotTexts::new(name, self.config, self.tokenizer, self.preprocessor, card)
-            .map_err(thrown)?;
+        let texts =
+            weights::SnapshotMetadata::new(name, self.config, self.tokenizer, self.preprocessor, card)
+                .map_err(thrown)?;
         Ok(match id {
             Some(id) => texts.from_hub(id),
             None => texts,
@@ -208,8 +211,13 @@ pub struct Engine {
 }
 
 fn label_set(labels: Vec<String>, templates: &[String]) -> JsResult<LabelSet> {
-    let templates = Template::list(templates).map_err(thrown)?;
+    let templates = PromptTemplate::list(templates).map_err(thrown)?;
     LabelSet::new(labels, templates).map_err(thrown)
+}
+
+/// The values of embeddings one after another.
+fn concat(embeddings: &[impl Deref<Target = [f32]>]) -> Vec<f32> {
+    embeddings.iter().flat_map(|embedding| embedding.iter().copied()).collect()
 }
 
 impl Engine {
@@ -222,7 +230,7 @@ impl Engine {
 impl Engine {
     /// What is loaded, as JSON.
     pub fn info(&self) -> JsResult<String> {
-        serde_json::to_string(self.clip.info()).map_err(|error| thrown(Error::Input(error.to_string())))
+        serde_json::to_string(self.clip.info()).map_err(|error| thrown(error.into()))
     }
 
     /// How many prompts of labels have been embedded so far.
@@ -254,14 +262,14 @@ impl Engine {
     #[wasm_bindgen(js_name = embedImages)]
     pub fn embed_images(&self, pictures: Vec<Pixels>) -> JsResult<Vec<f32>> {
         let pictures: Vec<_> = pictures.into_iter().map(|pixels| pixels.0).collect();
-        Ok(self.clip.embed_images(&pictures).map_err(thrown)?.concat())
+        Ok(concat(&self.clip.embed_images(&pictures).map_err(thrown)?))
     }
 
     /// Embeddings of texts one after another, not normalised.
     #[wasm_bindgen(js_name = embedTexts)]
     pub fn embed_texts(&self, texts: Vec<String>) -> JsResult<Vec<f32>> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok(self.clip.embed_texts(&texts).map_err(thrown)?.concat())
+        Ok(concat(&self.clip.embed_texts(&texts).map_err(thrown)?))
     }
 
     /// Unit vectors of `labels` one after another: of each the mean over all templates.
@@ -274,7 +282,7 @@ impl Engine {
             })
             .map_err(thrown)?;
         self.embedded += prompts.computed();
-        Ok(embeddings.concat())
+        Ok(concat(&embeddings))
     }
 
     /// The best `top_k` of `labels`, whose unit vectors lie one after another in `vectors`, for a
@@ -287,9 +295,10 @@ impl Engine {
         top_k: usize,
     ) -> JsResult<String> {
         let dimension = self.clip.info().dimension;
-        let vectors: Vec<Vec<f32>> = vectors.chunks(dimension).map(<[f32]>::to_vec).collect();
-        let logits = logits(image, &vectors, self.clip.logit_scale());
+        let unit = |values: &[f32]| Embedding::from(values.to_vec()).normalize();
+        let vectors: Vec<_> = vectors.chunks(dimension).map(unit).collect();
+        let logits = logits(&unit(image), &vectors, self.clip.logit_scale());
         let ranked = rank(&labels, &logits, top_k);
-        serde_json::to_string(&ranked).map_err(|error| thrown(Error::Input(error.to_string())))
+        serde_json::to_string(&ranked).map_err(|error| thrown(error.into()))
     }
 }

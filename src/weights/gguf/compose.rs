@@ -8,33 +8,33 @@ use super::{
     value_types,
 };
 use crate::weights::floats::FloatType;
-use crate::weights::layout::Part;
+use crate::weights::layout::TensorSpec;
 use crate::weights::quantize::Encoding;
 use crate::weights::values::Values;
 
 /// A stored tensor of which only the bytes are left to come.
-pub struct Announced {
+pub struct TensorDecl {
     name: String,
     dims: Vec<u64>,
     kind: TensorType,
 }
 
-impl Announced {
+impl TensorDecl {
     /// Its size in bytes.
     pub fn bytes(&self) -> u64 {
         self.dims.iter().product::<u64>() * self.kind.size() as u64
     }
 }
 
-/// The tensors that a part is stored as: pieces first, so that its values can be packed at once.
-pub fn announce(part: &Part, encoding: Encoding) -> Vec<Announced> {
+/// The tensors that a part is stored as: components first, so that its values can be packed at once.
+pub fn declare(part: &TensorSpec, encoding: Encoding) -> Vec<TensorDecl> {
     let published = match part.shape.len() {
         0 => vec![1],
         _ => part.shape.iter().rev().map(|dim| *dim as u64).collect(),
     };
     let rows = part.shape.first().map_or(1, |rows| *rows as u64);
     let cols = part.values() as u64 / rows;
-    let tensor = |suffix: &str, kind, dims| Announced {
+    let tensor = |suffix: &str, kind, dims| TensorDecl {
         name: format!("{}{suffix}", part.name),
         dims,
         kind,
@@ -56,8 +56,8 @@ pub fn announce(part: &Part, encoding: Encoding) -> Vec<Announced> {
     }
 }
 
-/// The bytes of the tensors that [`announce`] names, in its order.
-pub fn pieces<'a>(values: &'a Values, encoding: Encoding) -> Vec<Cow<'a, [u8]>> {
+/// The bytes of the tensors that [`declare`] names, in its order.
+pub fn components<'a>(values: &'a Values, encoding: Encoding) -> Vec<Cow<'a, [u8]>> {
     let f32s = |values: &[f32]| Cow::Owned(FloatType::F32.to_bytes(values));
     match values {
         Values::Dense(values) if encoding == Encoding::F16 => {
@@ -73,9 +73,9 @@ pub fn pieces<'a>(values: &'a Values, encoding: Encoding) -> Vec<Cow<'a, [u8]>> 
     }
 }
 
-/// The values whose [`pieces`] these are.
-pub fn from_pieces<'a>(pieces: &[&'a [u8]], encoding: Encoding) -> Option<Values<'a>> {
-    match (encoding, pieces) {
+/// The values whose [`components`] these are.
+pub fn from_components<'a>(components: &[&'a [u8]], encoding: Encoding) -> Option<Values<'a>> {
+    match (encoding, components) {
         (Encoding::F32, [bytes]) => Some(Values::Dense(FloatType::F32.to_f32(bytes))),
         (Encoding::F16, [bytes]) => Some(Values::Dense(FloatType::F16.to_f32(bytes))),
         (Encoding::Q8, [scales, codes]) => Some(Values::Q8 {
@@ -94,7 +94,7 @@ pub fn from_pieces<'a>(pieces: &[&'a [u8]], encoding: Encoding) -> Option<Values
 /// The bytes of a header, its own checksum included, and that checksum.
 pub fn header(
     metadata: &[(&'static str, String)],
-    tensors: &[Announced],
+    tensors: &[TensorDecl],
     checksums: &[u64],
 ) -> (Vec<u8>, u64) {
     let mut out = Vec::new();

@@ -202,7 +202,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn fault<T>(&self, reason: String) -> Parsed<T> {
+    fn malformed<T>(&self, reason: String) -> Parsed<T> {
         Err(Stop::Fault(malformed(format!(
             "{reason} (at byte {})",
             self.position
@@ -212,7 +212,7 @@ impl<'a> Cursor<'a> {
     fn take(&mut self, count: u64) -> Parsed<&'a [u8]> {
         let end = (self.position as u64).saturating_add(count);
         if end > MAX_HEADER as u64 {
-            return self.fault(format!(
+            return self.malformed(format!(
                 "header claims {end} bytes or more; at most {MAX_HEADER} are read"
             ));
         }
@@ -238,7 +238,7 @@ impl<'a> Cursor<'a> {
     fn counts(&mut self) -> Parsed<(u64, u64)> {
         let magic = self.take(4)?;
         if magic != MAGIC {
-            return self.fault(format!(
+            return self.malformed(format!(
                 "not a GGUF file: it starts with {:?}",
                 magic.escape_ascii().to_string()
             ));
@@ -250,7 +250,7 @@ impl<'a> Cursor<'a> {
         }
         let (tensors, metadata) = (self.u64()?, self.u64()?);
         if tensors > MAX_TENSORS || metadata > MAX_METADATA {
-            return self.fault(format!(
+            return self.malformed(format!(
                 "header claims {tensors} tensors and {metadata} metadata; at most {MAX_TENSORS} and \
                  {MAX_METADATA} are read"
             ));
@@ -261,13 +261,13 @@ impl<'a> Cursor<'a> {
     fn name(&mut self, what: &str) -> Parsed<String> {
         let length = self.u64()?;
         if length > MAX_NAME {
-            return self.fault(format!(
+            return self.malformed(format!(
                 "name of a {what} claims {length} bytes; at most {MAX_NAME} are read"
             ));
         }
         match std::str::from_utf8(self.take(length)?) {
             Ok(name) => Ok(name.to_string()),
-            Err(e) => self.fault(format!("name of a {what} is not text: {e}")),
+            Err(e) => self.malformed(format!("name of a {what} is not text: {e}")),
         }
     }
 
@@ -298,7 +298,7 @@ impl<'a> Cursor<'a> {
         let (kind, count) = (self.u32()?, self.u64()?);
         if kind == value_types::STRING {
             if count > MAX_METADATA {
-                return self.fault(format!(
+                return self.malformed(format!(
                     "metadata {key} claims {count} texts; at most {MAX_METADATA} are read"
                 ));
             }
@@ -335,7 +335,7 @@ impl<'a> Cursor<'a> {
         let name = self.name("tensor")?;
         let count = self.u32()?;
         if count > MAX_DIMS {
-            return self.fault(format!(
+            return self.malformed(format!(
                 "tensor {name} has {count} dimensions; at most {MAX_DIMS} are read"
             ));
         }
@@ -357,7 +357,7 @@ impl<'a> Cursor<'a> {
                 offset,
                 bytes,
             }),
-            None => self.fault(format!("dimensions {dims:?} of tensor {name} overflow")),
+            None => self.malformed(format!("dimensions {dims:?} of tensor {name} overflow")),
         }
     }
 }

@@ -11,9 +11,9 @@
 //!
 //! A reader refuses metadata under `cliplet.` and tensors that it does not know, by name.
 
+mod components;
 pub mod compose;
 mod header;
-mod pieces;
 mod plan;
 pub mod stream;
 #[cfg(not(target_family = "wasm"))]

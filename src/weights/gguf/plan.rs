@@ -6,7 +6,7 @@ use super::header::{Header, TensorInfo};
 use super::{FORMAT_VERSION, MULTIPLIER, SCALE, TensorType, align, keys, malformed, unsupported};
 use crate::error::Result;
 use crate::weights::config::ClipConfig;
-use crate::weights::layout::Part;
+use crate::weights::layout::TensorSpec;
 use crate::weights::store::{Assembler, Placement};
 use cliplet_kernels::Q4_GROUP;
 
@@ -170,7 +170,7 @@ fn check_metadata(header: &Header) -> Result<()> {
 }
 
 /// Every published tensor must be there with the pieces that its form has, and no others.
-fn check_complete(part: &Part, by_name: &HashMap<&str, &TensorInfo>) -> Result<()> {
+fn check_complete(part: &TensorSpec, by_name: &HashMap<&str, &TensorInfo>) -> Result<()> {
     let name = &part.name;
     let tensor = by_name
         .get(name.as_str())
@@ -191,7 +191,7 @@ fn role<'a>(
     tensor: &TensorInfo,
     assembler: &'a Assembler,
     by_name: &HashMap<&str, &TensorInfo>,
-) -> Result<(&'a Part, Role)> {
+) -> Result<(&'a TensorSpec, Role)> {
     let name = &tensor.name;
     let (base, suffix) = [SCALE, MULTIPLIER]
         .into_iter()

@@ -9,8 +9,8 @@ use std::collections::{HashMap, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::components::Components;
 use super::header::{Header, HeaderParser};
-use super::pieces::Pieces;
 use super::plan::{Plan, Step, plan};
 use super::{align, malformed};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::weights::layout::Kind;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::{About, ModelFile};
 
-/// The header is looked at in pieces of this many bytes, so that tensors that come in the same
+/// The header is looked at in components of this many bytes, so that tensors that come in the same
 /// chunk are not copied with it.
 const HEADER_PIECE: usize = 64 << 10;
 /// Of a file of known size there is room for a header of such a share, and at most so many bytes, beforehand:
@@ -63,7 +63,7 @@ struct Tensors {
     current: Vec<u8>,
     filled: usize,
     /// What has come of tensors that are not whole, by name.
-    pieces: HashMap<String, Pieces<'static>>,
+    components: HashMap<String, Components<'static>>,
 }
 
 struct Texts {
@@ -95,27 +95,27 @@ impl GgufStream {
         self.received
     }
 
-    /// Room for bytes that come next, to be written there and told of by [`Self::filled`]: they are
+    /// Room for bytes that come next, to be written there and told of by [`Self::advance`]: they are
     /// then not copied again. What is in it has no meaning; it is never empty.
     ///
     /// # Errors
     /// [`Error::Io`] where there is no memory.
-    pub fn room(&mut self) -> Result<&mut [u8]> {
+    pub fn chunk_mut(&mut self) -> Result<&mut [u8]> {
         self.incoming.clear();
         if let State::Tensors(tensors) = &mut self.state
             && let Some(missing) = tensors.missing()
         {
-            return tensors.room(missing);
+            return tensors.chunk_mut(missing);
         }
         self.incoming.resize(HEADER_PIECE, 0);
         Ok(&mut self.incoming)
     }
 
-    /// Takes the first `count` bytes of what [`Self::room`] gave last.
+    /// Takes the first `count` bytes of what [`Self::chunk_mut`] gave last.
     ///
     /// # Errors
     /// Those of [`Self::push`]; [`Error::Input`] where there was no room for so many.
-    pub fn filled(&mut self, count: usize) -> Result<()> {
+    pub fn advance(&mut self, count: usize) -> Result<()> {
         let incoming = std::mem::take(&mut self.incoming);
         if !incoming.is_empty() {
             let bytes = incoming
@@ -159,8 +159,8 @@ impl GgufStream {
                     parser,
                     bytes: header,
                 } => {
-                    let (piece, rest) = bytes.split_at(bytes.len().min(HEADER_PIECE));
-                    header.extend_from_slice(piece);
+                    let (component, rest) = bytes.split_at(bytes.len().min(HEADER_PIECE));
+                    header.extend_from_slice(component);
                     bytes = rest;
                     if let Some(length) = parser.advance(header)? {
                         let early = header.split_off(length);
@@ -233,7 +233,7 @@ impl Tensors {
             ends,
             current: Vec::new(),
             filled: 0,
-            pieces: HashMap::new(),
+            components: HashMap::new(),
         })
     }
 
@@ -258,10 +258,10 @@ impl Tensors {
                 self.complete(Cow::Borrowed(whole))?;
                 continue;
             }
-            let room = self.room(missing)?;
+            let room = self.chunk_mut(missing)?;
             let count = room.len().min(bytes.len());
-            let (piece, rest) = bytes.split_at(count);
-            room[..count].copy_from_slice(piece);
+            let (component, rest) = bytes.split_at(count);
+            room[..count].copy_from_slice(component);
             bytes = rest;
             self.fill(count)?;
         }
@@ -284,7 +284,7 @@ impl Tensors {
     }
 
     /// Room for the next of the `missing` bytes of the tensor at the front.
-    fn room(&mut self, missing: usize) -> Result<&mut [u8]> {
+    fn chunk_mut(&mut self, missing: usize) -> Result<&mut [u8]> {
         let most = self.filled + missing;
         if self.current.len() == self.filled {
             let size = self.filled + missing.min(ROOM);
@@ -362,12 +362,12 @@ impl Tensors {
                 "tensor {tensor} is corrupted: its checksum is {actual:016x}, not {checksum:016x}"
             )));
         }
-        let mut pieces: Pieces = self.pieces.remove(&part).unwrap_or_default();
-        pieces.add(role, bytes);
-        match pieces.values() {
+        let mut components: Components = self.components.remove(&part).unwrap_or_default();
+        components.add(role, bytes);
+        match components.values() {
             Ok(values) => self.assembler.accept(&part, values),
-            Err(pieces) => {
-                self.pieces.insert(part, pieces.into_owned());
+            Err(components) => {
+                self.components.insert(part, components.into_owned());
                 Ok(())
             }
         }

@@ -4,27 +4,27 @@ use std::io::{Seek, SeekFrom, Write};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::compose::{Announced, announce, header, pieces};
+use super::compose::{TensorDecl, components, declare, header};
 use super::{ALIGNMENT, Metadata, align};
-use crate::weights::layout::Part;
+use crate::weights::layout::TensorSpec;
 use crate::weights::quantize::Encoding;
 use crate::weights::values::Values;
 
-/// A file being written to `out`. Every tensor is announced before the first is written.
+/// A file being written to `out`. Every tensor is declared before the first is written.
 pub struct GgufWriter<W> {
     out: W,
     metadata: Metadata,
-    tensors: Vec<Announced>,
+    tensors: Vec<TensorDecl>,
     checksums: Vec<u64>,
     position: u64,
 }
 
 impl<W: Write + Seek> GgufWriter<W> {
     /// A file with this metadata that will hold `parts`, encoded as said, in this order.
-    pub fn new(mut out: W, metadata: Metadata, parts: &[(Part, Encoding)]) -> std::io::Result<Self> {
-        let tensors: Vec<Announced> = parts
+    pub fn new(mut out: W, metadata: Metadata, parts: &[(TensorSpec, Encoding)]) -> std::io::Result<Self> {
+        let tensors: Vec<TensorDecl> = parts
             .iter()
-            .flat_map(|(part, encoding)| announce(part, *encoding))
+            .flat_map(|(part, encoding)| declare(part, *encoding))
             .collect();
         let blank = vec![0; tensors.len()];
         let (header, _) = header(&metadata, &tensors, &blank);
@@ -42,9 +42,9 @@ impl<W: Write + Seek> GgufWriter<W> {
 
     /// Writes the values of the next part.
     pub fn write(&mut self, values: &Values, encoding: Encoding) -> std::io::Result<()> {
-        pieces(values, encoding)
+        components(values, encoding)
             .iter()
-            .try_for_each(|piece| self.tensor(piece))
+            .try_for_each(|component| self.tensor(component))
     }
 
     fn tensor(&mut self, bytes: &[u8]) -> std::io::Result<()> {

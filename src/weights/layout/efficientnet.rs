@@ -1,11 +1,11 @@
 //! The tensors of an EfficientNet-Lite image tower, under the names of the PyPI package
 //! `efficientnet_lite_pytorch`; batch normalizations are stored as they were trained.
 
-use super::{Kind, Slot};
+use super::{Kind, WeightSpec};
 use crate::weights::config::{EfficientNetConfig, HeadConfig};
 
 /// Adds the weights of the tower and of its head, which gives embeddings of `projection_dim`.
-pub(super) fn add(config: &EfficientNetConfig, projection_dim: usize, out: &mut Vec<Slot>) {
+pub(super) fn add(config: &EfficientNetConfig, projection_dim: usize, out: &mut Vec<WeightSpec>) {
     head(config, projection_dim, out);
     let stem = config.stem_channels;
     convolution("", ("_conv_stem", "_bn0"), Kind::Filter, &[stem, 3, 3, 3], out);
@@ -27,21 +27,21 @@ pub(super) fn add(config: &EfficientNetConfig, projection_dim: usize, out: &mut 
 }
 
 /// A convolution and the batch normalization that follows it.
-fn convolution(block: &str, (name, norm): (&str, &str), kind: Kind, shape: &[usize; 4], out: &mut Vec<Slot>) {
+fn convolution(block: &str, (name, norm): (&str, &str), kind: Kind, shape: &[usize; 4], out: &mut Vec<WeightSpec>) {
     for part in ["weight", "bias", "running_mean", "running_var"] {
         let name = format!("vision_model.{block}{norm}.{part}");
-        out.push(Slot::new(name, Kind::Statistic, &shape[..1]));
+        out.push(WeightSpec::new(name, Kind::Statistic, &shape[..1]));
     }
-    out.push(Slot::new(
+    out.push(WeightSpec::new(
         format!("vision_model.{block}{name}.weight"),
         kind,
         shape,
     ));
 }
 
-fn head(config: &EfficientNetConfig, projection_dim: usize, out: &mut Vec<Slot>) {
+fn head(config: &EfficientNetConfig, projection_dim: usize, out: &mut Vec<WeightSpec>) {
     let features = config.head_channels;
-    let mut add = |name: &str, kind, shape: &[usize]| out.push(Slot::new(name.into(), kind, shape));
+    let mut add = |name: &str, kind, shape: &[usize]| out.push(WeightSpec::new(name.into(), kind, shape));
     match config.head {
         HeadConfig::Linear => add(
             "visual_projection.weight",

@@ -17,12 +17,12 @@ use crate::error::{Error, Result};
 use crate::weights::ModelFile;
 use crate::weights::floats::FloatType;
 use crate::weights::fold::{ChannelScales, Role};
-use crate::weights::gguf::compose::{self, Announced};
+use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
-use crate::weights::layout::{Part, Slot, slots};
+use crate::weights::layout::{TensorSpec, WeightSpec, weight_specs};
 use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::store::{Assembler, Placement};
-use crate::weights::texts::SnapshotTexts;
+use crate::weights::snapshot_metadata::SnapshotMetadata;
 use crate::weights::values::Values;
 
 /// What errors call the file until its name is known.
@@ -34,7 +34,7 @@ const RESERVE: usize = 64 << 20;
 
 /// A `.safetensors` file being read, quantized and packed.
 pub struct SafetensorsStream {
-    texts: SnapshotTexts,
+    texts: SnapshotMetadata,
     quant: Quant,
     placement: Placement,
     total: Option<u64>,
@@ -55,7 +55,7 @@ struct Tensors {
     steps: VecDeque<Step>,
     /// Where the file's tensors end.
     end: u64,
-    announced: Vec<Announced>,
+    declared: Vec<TensorDecl>,
     checksums: Vec<u64>,
     /// Bytes of the current tensor that do not make enough rows yet.
     bytes: Vec<u8>,
@@ -75,7 +75,7 @@ struct Tensors {
 struct Step {
     /// The norm whose fold the tensor takes part in.
     fold: Option<(String, Role)>,
-    part: Part,
+    part: TensorSpec,
     cols: usize,
     encoding: Encoding,
     float: FloatType,
@@ -86,7 +86,7 @@ struct Step {
 impl SafetensorsStream {
     /// A reader of the weights of the snapshot with these texts, a file of `total` bytes where that
     /// is known.
-    pub fn new(texts: SnapshotTexts, quant: Quant, total: Option<u64>, placement: Placement) -> Self {
+    pub fn new(texts: SnapshotMetadata, quant: Quant, total: Option<u64>, placement: Placement) -> Self {
         Self {
             texts,
             quant,
@@ -99,8 +99,8 @@ impl SafetensorsStream {
 
     /// Bytes of the file that [`SafetensorsStream::finish`] and what was handed out make together.
     pub fn file_bytes(&self) -> u64 {
-        let slots = slots(&self.texts.config);
-        let tensors: Vec<Announced> = slots.iter().flat_map(|slot| self.announce(slot)).collect();
+        let weight_specs = weight_specs(&self.texts.config);
+        let tensors: Vec<TensorDecl> = weight_specs.iter().flat_map(|spec| self.declare(spec)).collect();
         let blank = vec![0; tensors.len()];
         let (header, _) = compose::header(&self.texts.metadata(self.quant), &tensors, &blank);
         let header = align(header.len() as u64, ALIGNMENT as u64);
@@ -110,10 +110,10 @@ impl SafetensorsStream {
                 .fold(0, |end, tensor| align(end, ALIGNMENT as u64) + tensor.bytes())
     }
 
-    fn announce(&self, slot: &Slot) -> Vec<Announced> {
-        let encoding = self.quant.encoding(slot);
-        let of = |part| compose::announce(part, encoding);
-        slot.parts.iter().flat_map(of).collect()
+    fn declare(&self, spec: &WeightSpec) -> Vec<TensorDecl> {
+        let encoding = self.quant.encoding(spec);
+        let of = |part| compose::declare(part, encoding);
+        spec.parts.iter().flat_map(of).collect()
     }
 
     /// The byte of the file that is wanted next.
@@ -140,8 +140,8 @@ impl SafetensorsStream {
                 State::Header(header) => {
                     let wanted = header_bytes(header)?;
                     let missing = (wanted - header.len() as u64).min(bytes.len() as u64) as usize;
-                    let (piece, rest) = bytes.split_at(missing);
-                    header.extend_from_slice(piece);
+                    let (component, rest) = bytes.split_at(missing);
+                    header.extend_from_slice(component);
                     self.position += missing as u64;
                     bytes = rest;
                     if header.len() as u64 == header_bytes(header)? {
@@ -171,10 +171,10 @@ impl SafetensorsStream {
             )));
         }
         let mut steps = Vec::new();
-        for slot in slots(&self.texts.config) {
-            let encoding = self.quant.encoding(&slot);
-            for part in slot.parts {
-                steps.push(step(&metadata, part, slot.cols, encoding, data)?);
+        for spec in weight_specs(&self.texts.config) {
+            let encoding = self.quant.encoding(&spec);
+            for part in spec.parts {
+                steps.push(step(&metadata, part, spec.cols, encoding, data)?);
             }
         }
         steps.sort_by_key(|step| step.start);
@@ -186,9 +186,9 @@ impl SafetensorsStream {
         }
         Ok(Tensors {
             assembler: Assembler::new(&self.texts.config, self.placement.clone()),
-            announced: steps
+            declared: steps
                 .iter()
-                .flat_map(|step| compose::announce(&step.part, step.encoding))
+                .flat_map(|step| compose::declare(&step.part, step.encoding))
                 .collect(),
             steps: steps.into(),
             end,
@@ -246,9 +246,9 @@ impl SafetensorsStream {
             return Err(cut(&format!("tensor {}", step.part.name)));
         }
         let metadata = self.texts.metadata(self.quant);
-        let (mut header, checksum) = compose::header(&metadata, &tensors.announced, &tensors.checksums);
+        let (mut header, checksum) = compose::header(&metadata, &tensors.declared, &tensors.checksums);
         header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
-        let SnapshotTexts {
+        let SnapshotMetadata {
             tokenizer_json,
             preprocessor_json,
             about,
@@ -284,14 +284,14 @@ impl Tensors {
             let at_once = row * (VALUES_AT_ONCE / step.cols).max(1);
             let missing = (step.end - position) as usize;
             let wanted = (at_once - self.bytes.len()).min(missing);
-            let (piece, rest) = bytes.split_at(bytes.len().min(wanted));
-            self.bytes.extend_from_slice(piece);
-            position += piece.len() as u64;
+            let (component, rest) = bytes.split_at(bytes.len().min(wanted));
+            self.bytes.extend_from_slice(component);
+            position += component.len() as u64;
             bytes = rest;
-            if piece.len() == wanted {
+            if component.len() == wanted {
                 self.quantize()?;
             }
-            if piece.len() == missing {
+            if component.len() == missing {
                 self.complete()?;
             }
         }
@@ -387,12 +387,12 @@ impl Tensors {
 
     /// Packs a tensor.
     fn pack(&mut self, step: Step, values: Values<'static>) -> Result<()> {
-        for piece in compose::pieces(&values, step.encoding) {
-            self.checksums.push(xxh3_64(&piece));
+        for component in compose::components(&values, step.encoding) {
+            self.checksums.push(xxh3_64(&component));
             let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
             self.staged.extend_from_slice(&[0; ALIGNMENT][..gap as usize]);
-            self.staged.extend_from_slice(&piece);
-            self.packed_bytes += gap + piece.len() as u64;
+            self.staged.extend_from_slice(&component);
+            self.packed_bytes += gap + component.len() as u64;
         }
         self.assembler.accept(&step.part.name, values)?;
         Ok(())
@@ -408,18 +408,18 @@ impl Tensors {
         let mut position = None;
         while !packed.is_empty() {
             let step = self.steps.pop_front().ok_or_else(unfit)?;
-            let mut pieces = Vec::new();
-            for announced in compose::announce(&step.part, step.encoding) {
+            let mut components = Vec::new();
+            for declared in compose::declare(&step.part, step.encoding) {
                 let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
-                let end = gap + announced.bytes();
-                let (piece, rest) = packed.split_at_checked(end as usize).ok_or_else(unfit)?;
-                let piece = &piece[gap as usize..];
-                self.checksums.push(xxh3_64(piece));
+                let end = gap + declared.bytes();
+                let (component, rest) = packed.split_at_checked(end as usize).ok_or_else(unfit)?;
+                let component = &component[gap as usize..];
+                self.checksums.push(xxh3_64(component));
                 self.packed_bytes += end;
-                pieces.push(piece);
+                components.push(component);
                 packed = rest;
             }
-            let values = compose::from_pieces(&pieces, step.encoding).ok_or_else(unfit)?;
+            let values = compose::from_components(&components, step.encoding).ok_or_else(unfit)?;
             self.assembler.accept(&step.part.name, values)?;
             position = Some(step.end);
         }
@@ -452,7 +452,7 @@ fn header_bytes(header: &[u8]) -> Result<u64> {
     Ok(8 + length)
 }
 
-fn step(metadata: &Metadata, part: Part, cols: usize, encoding: Encoding, data: u64) -> Result<Step> {
+fn step(metadata: &Metadata, part: TensorSpec, cols: usize, encoding: Encoding, data: u64) -> Result<Step> {
     let Some(TensorInfo {
         dtype,
         shape,

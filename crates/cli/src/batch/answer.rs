@@ -1,8 +1,9 @@
 //! What is answered for a row, in the fields of the server's `/score`.
 
 use cliplet::Error;
-use cliplet::classify::{logits, normalize, rank, softmax};
 use cliplet::clip::Clip;
+use cliplet::zero_shot::{logits, rank, softmax};
+use cliplet::{Embedding, UnitEmbedding};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ pub enum Task {
     /// Labels are ranked for the picture.
     ZeroShot {
         labels: Vec<String>,
-        embeddings: Vec<Vec<f32>>,
+        embeddings: Vec<UnitEmbedding>,
         top_k: Option<usize>,
     },
     /// Picture and text are embedded.
@@ -77,17 +78,18 @@ impl Task {
     fn fill(
         &self,
         mut answer: Answer,
-        mut image: Option<Vec<f32>>,
-        mut text: Option<Vec<f32>>,
+        image: Option<Embedding>,
+        text: Option<Embedding>,
         scale: f32,
     ) -> Answer {
         match self {
-            Self::Embeddings { normalize: unit } => {
-                if *unit {
-                    image.iter_mut().chain(&mut text).for_each(|x| normalize(x));
-                }
-                answer.image_features = image;
-                answer.text_features = text;
+            Self::Embeddings { normalize } => {
+                let values = |embedding: Embedding| match normalize {
+                    true => embedding.normalize().into_vec(),
+                    false => embedding.into_vec(),
+                };
+                answer.image_features = image.map(values);
+                answer.text_features = text.map(values);
             }
             Self::ZeroShot {
                 labels,
@@ -95,7 +97,7 @@ impl Task {
                 top_k,
             } => {
                 if let Some(image) = image {
-                    let logits = logits(&image, embeddings, scale);
+                    let logits = logits(&image.normalize(), embeddings, scale);
                     let (labels, probs) = match top_k {
                         None => (labels.clone(), softmax(&logits)),
                         Some(k) => rank(labels, &logits, *k)

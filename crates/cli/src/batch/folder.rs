@@ -6,7 +6,6 @@ use cliplet::Error;
 
 use super::row::{Content, Picture, Row};
 use super::source::Rows;
-use crate::io_error;
 
 /// Endings of the files that are taken.
 const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
@@ -67,10 +66,10 @@ impl Iterator for Files {
 /// Pictures and folders in a folder, and which they are, last name first.
 fn list(folder: &Path) -> Result<Vec<(PathBuf, bool)>, Error> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io_error(folder))? {
-        let entry = entry.map_err(io_error(folder))?;
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?;
         let path = entry.path();
-        let is_folder = entry.file_type().map_err(io_error(&path))?.is_dir();
+        let is_folder = entry.file_type().map_err(Error::io(&path))?.is_dir();
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         if is_folder || ENDINGS.iter().any(|known| ending == *known) {
             found.push((path, is_folder));

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use super::row::Row;
 use super::sink::{Sink, To};
-use crate::io_error;
 
 /// Hexadecimal digits of a mark.
 const MARK: usize = 16;
@@ -61,16 +60,16 @@ impl Journal {
         let refuse = |reason: &str| Error::Input(format!("{}: {reason}", path.display()));
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).open(&path);
-        let file = file.map_err(io_error(&path))?;
+        let file = file.map_err(Error::io(&path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(refuse("another run is writing it")),
-            Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
+            Err(TryLockError::Error(error)) => return Err(Error::io(&path)(error)),
         }
         if restart {
-            file.set_len(0).map_err(io_error(&path))?;
+            file.set_len(0).map_err(Error::io(&path))?;
         }
-        let kept = Kept::read(&file).map_err(io_error(&path))?;
+        let kept = Kept::read(&file).map_err(Error::io(&path))?;
         if let Some(header) = &kept.header {
             let begun: Option<Settings> = serde_json::from_str(header).ok();
             if begun.as_ref() != Some(settings) {
@@ -80,7 +79,7 @@ impl Journal {
             }
         }
         // What a kill cut short is written anew.
-        file.set_len(kept.length).map_err(io_error(&path))?;
+        file.set_len(kept.length).map_err(Error::io(&path))?;
         let mut journal = Self {
             file: BufWriter::new(file),
             rows: kept.rows,
@@ -89,7 +88,7 @@ impl Journal {
             path,
         };
         if kept.header.is_none() {
-            let header = serde_json::to_string(settings).map_err(|error| Error::Input(error.to_string()))?;
+            let header = serde_json::to_string(settings)?;
             journal.write(&format!("{header}\n"))?;
             journal.flush()?;
         }
@@ -98,7 +97,7 @@ impl Journal {
 
     /// The marks of the rows in it.
     pub fn marks(&self) -> Result<Marks, Error> {
-        let file = File::open(&self.path).map_err(io_error(&self.path))?;
+        let file = File::open(&self.path).map_err(Error::io(&self.path))?;
         let mut lines = BufReader::new(file).lines();
         lines.next();
         Ok(Marks {
@@ -111,39 +110,39 @@ impl Journal {
     /// Adds an answer.
     pub fn push(&mut self, mark: u64, answer: &Answer) -> Result<(), Error> {
         let flag = if answer.error.is_some() { '!' } else { ' ' };
-        let json = serde_json::to_string(answer).map_err(|error| Error::Input(error.to_string()))?;
+        let json = serde_json::to_string(answer)?;
         self.rows += 1;
         self.failed += u64::from(answer.error.is_some());
         self.write(&format!("{mark:0MARK$x}{flag}{json}\n"))
     }
 
     fn write(&mut self, line: &str) -> Result<(), Error> {
-        self.file.write_all(line.as_bytes()).map_err(io_error(&self.path))
+        self.file.write_all(line.as_bytes()).map_err(Error::io(&self.path))
     }
 
     /// Hands what was added to the operating system: a kill no longer loses it.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.file.flush().map_err(io_error(&self.path))
+        self.file.flush().map_err(Error::io(&self.path))
     }
 
     /// Writes the output, puts it in place and removes the journal.
     pub fn finish(mut self, to: To) -> Result<(), Error> {
         self.flush()?;
         let [output, _, writing] = files(&self.output);
-        let file = File::create(&writing).map_err(io_error(&writing))?;
+        let file = File::create(&writing).map_err(Error::io(&writing))?;
         let mut sink = Sink::new(file, to, &writing.display().to_string())?;
-        let lines = BufReader::new(File::open(&self.path).map_err(io_error(&self.path))?).lines();
+        let lines = BufReader::new(File::open(&self.path).map_err(Error::io(&self.path))?).lines();
         for line in lines.skip(1) {
-            let line = line.map_err(io_error(&self.path))?;
+            let line = line.map_err(Error::io(&self.path))?;
             let answer = line.get(MARK + 1..).unwrap_or_default();
             let answer: Answer =
-                serde_json::from_str(answer).map_err(|error| io_error(&self.path)(error.into()))?;
+                serde_json::from_str(answer).map_err(|error| Error::io(&self.path)(error.into()))?;
             sink.write(&answer)?;
         }
         let file = sink.finish()?;
-        file.sync_all().map_err(io_error(&writing))?;
-        std::fs::rename(&writing, &output).map_err(io_error(&output))?;
-        std::fs::remove_file(&self.path).map_err(io_error(&self.path))
+        file.sync_all().map_err(Error::io(&writing))?;
+        std::fs::rename(&writing, &output).map_err(Error::io(&output))?;
+        std::fs::remove_file(&self.path).map_err(Error::io(&self.path))
     }
 }
 
@@ -215,7 +214,7 @@ impl Marks {
             return Ok(false);
         };
         self.left -= 1;
-        let line = lines.next().transpose().map_err(io_error(&self.path))?;
+        let line = lines.next().transpose().map_err(Error::io(&self.path))?;
         match line.and_then(|line| mark(line.as_bytes())) == Some(row.mark(origin)) {
             true => Ok(true),
             false => Err(self.changed(&format!("row {number} of the input is another"))),

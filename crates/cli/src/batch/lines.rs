@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::row::{Content, Picture, Row};
 use super::source::LARGEST_ROW;
-use crate::io_error;
 
 /// A row as JSON. Other fields are not looked at.
 #[derive(Deserialize)]
@@ -96,6 +95,6 @@ impl<R: BufRead> Iterator for Lines<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.row().transpose()?;
-        Some(row.map_err(io_error(&self.name)))
+        Some(row.map_err(Error::io(&self.name)))
     }
 }

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::row::{Content, Picture, Row};
 use super::source::Rows;
-use crate::io_error;
 
 /// Values of a column decoded at a time: each may be a picture.
 const DECODED_AT_ONCE: usize = 16;
@@ -26,7 +25,7 @@ const DECODED_AT_ONCE: usize = 16;
 /// [`Error::Io`] where it cannot be read, [`Error::Input`] where its columns are not those of a batch.
 pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
     let name = path.display().to_string();
-    let file = File::open(path).map_err(io_error(path))?;
+    let file = File::open(path).map_err(Error::io(path))?;
     let reader = SerializedFileReader::new(file).map_err(|error| broken(&name, error))?;
     let metadata = reader.metadata().file_metadata();
     let total = u64::try_from(metadata.num_rows()).unwrap_or_default();

@@ -10,7 +10,6 @@ use cliplet::image::{ImageProcessor, PixelValues};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{io_error, pictures};
 
 /// The longest text that may be a path, in bytes.
 const LONGEST_PATH: usize = 4096;
@@ -155,9 +154,9 @@ fn decode(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn read_file(path: &Path, processor: &ImageProcessor) -> Result<PixelValues, Error> {
-    let metadata = std::fs::metadata(path).map_err(io_error(path))?;
+    let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
     if !metadata.is_file() {
         return Err(unreadable(&path.display().to_string(), "this is not a file"));
     }
-    pictures::read(processor, path)
+    processor.preprocess_input(path.into())
 }

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::table::Table;
-use crate::io_error;
 
 /// Kinds of output.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,10 +74,10 @@ impl<W: Write + Send> Sink<W> {
                 let mut writer = csv::Writer::from_writer(to_write);
                 writer
                     .write_record(COLUMNS)
-                    .map_err(|error| io_error(name)(error.into()))?;
+                    .map_err(|error| Error::io(name)(error.into()))?;
                 Form::Csv(Box::new(writer))
             }
-            To::Parquet => Form::Parquet(Table::new(to_write).map_err(io_error(name))?),
+            To::Parquet => Form::Parquet(Table::new(to_write).map_err(Error::io(name))?),
         };
         Ok(Self {
             name: name.into(),
@@ -95,7 +94,7 @@ impl<W: Write + Send> Sink<W> {
             Form::Csv(writer) => writer.write_record(fields(answer)).map_err(Into::into),
             Form::Parquet(table) => table.push(answer.clone()),
         };
-        done.map_err(io_error(&self.name))
+        done.map_err(Error::io(&self.name))
     }
 
     /// Lets the reader see what was written; Parquet shows itself at the end only.
@@ -105,7 +104,7 @@ impl<W: Write + Send> Sink<W> {
             Form::Csv(writer) => writer.flush(),
             Form::Parquet(_) => Ok(()),
         };
-        done.map_err(io_error(&self.name))
+        done.map_err(Error::io(&self.name))
     }
 
     /// Writes what is left and gives back what was written to.
@@ -115,7 +114,7 @@ impl<W: Write + Send> Sink<W> {
             Form::Csv(writer) => writer.into_inner().map_err(|error| error.into_error()),
             Form::Parquet(table) => table.finish(),
         };
-        done.map_err(io_error(&self.name))
+        done.map_err(Error::io(&self.name))
     }
 }
 

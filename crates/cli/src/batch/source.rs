@@ -9,7 +9,6 @@ use cliplet::Error;
 
 use super::row::Row;
 use super::{columns, folder, lines, parquet};
-use crate::io_error;
 
 /// The largest row that is taken in one piece, in bytes.
 pub const LARGEST_ROW: u64 = 256 << 20;
@@ -102,8 +101,8 @@ impl Source {
         let (reader, total): (Box<dyn Read + Send>, _) = if live {
             (Box::new(std::io::stdin()), None)
         } else {
-            let file = File::open(path).map_err(io_error(path))?;
-            let length = file.metadata().map_err(io_error(path))?.len();
+            let file = File::open(path).map_err(Error::io(path))?;
+            let length = file.metadata().map_err(Error::io(path))?.len();
             (Box::new(file), Some(length))
         };
         let name = if live {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use cliplet::Error;
 
 use super::{Classes, Place, hidden};
-use crate::io_error;
 
 /// The pictures of class folders.
 pub fn list(path: &Path) -> Result<Classes, Error> {
@@ -42,8 +41,8 @@ pub fn tars(path: &Path) -> Result<Vec<PathBuf>, Error> {
 /// What lies in a directory, hidden files left out.
 fn entries(path: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(io_error(path))? {
-        let entry = entry.map_err(io_error(path))?;
+    for entry in std::fs::read_dir(path).map_err(Error::io(path))? {
+        let entry = entry.map_err(Error::io(path))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if !hidden(&name) {
             found.push((entry.path(), name));

@@ -10,7 +10,6 @@ use std::sync::Mutex;
 use cliplet::Error;
 
 use super::{Classes, Pictures, Place, hidden};
-use crate::io_error;
 
 /// Endings of the files of a sample that are its picture.
 const PICTURES: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
@@ -35,9 +34,9 @@ pub enum Listed {
 /// [`Error::Io`], and [`Error::Input`] for a compressed one.
 pub fn is_tar(path: &Path) -> Result<bool, Error> {
     let mut start = Vec::new();
-    let file = File::open(path).map_err(io_error(path))?;
+    let file = File::open(path).map_err(Error::io(path))?;
     let most = (MAGIC.0 + MAGIC.1.len()) as u64;
-    file.take(most).read_to_end(&mut start).map_err(io_error(path))?;
+    file.take(most).read_to_end(&mut start).map_err(Error::io(path))?;
     if start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd") {
         return Err(Error::Input(format!(
             "{}: compressed tars are not read; unpack it to a .tar first",
@@ -60,11 +59,11 @@ pub fn list(paths: &[PathBuf]) -> Result<(Listed, Vec<Mutex<File>>), Error> {
     let mut numbers = HashMap::new();
     let mut opened = Vec::new();
     for (tar, path) in paths.iter().enumerate() {
-        let file = File::open(path).map_err(io_error(path))?;
-        let length = file.metadata().map_err(io_error(path))?.len();
+        let file = File::open(path).map_err(Error::io(path))?;
+        let length = file.metadata().map_err(Error::io(path))?.len();
         let mut archive = tar::Archive::new(&file);
-        for entry in archive.entries_with_seek().map_err(io_error(path))? {
-            let mut entry = entry.map_err(io_error(path))?;
+        for entry in archive.entries_with_seek().map_err(Error::io(path))? {
+            let mut entry = entry.map_err(Error::io(path))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let name = name.trim_start_matches("./").to_string();
             if !entry.header().entry_type().is_file() || name.split('/').any(hidden) {
@@ -101,7 +100,7 @@ fn number(file: &mut impl Read, path: &Path, name: &str) -> Result<usize, Error>
     let path = format!("{}: {name}", path.display());
     file.take(LONGEST_NUMBER)
         .read_to_string(&mut text)
-        .map_err(io_error(&path))?;
+        .map_err(Error::io(&path))?;
     let text = text.trim();
     match text.parse() {
         Ok(number) if number < MOST_CLASSES => Ok(number),

@@ -10,8 +10,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::{Classes, Place, hidden};
-use crate::io_error;
-use crate::pictures::LARGEST_FILE;
+use cliplet::image::MAX_IMAGE_FILE;
 
 /// An open zip.
 pub type Opened = Mutex<ZipArchive<BufReader<File>>>;
@@ -22,7 +21,7 @@ pub fn list(path: &Path) -> Result<(Classes, Opened), Error> {
         let kinds = "neither a directory of class folders nor a readable zip or tar of them";
         Error::Input(format!("{}: {kinds}: {error}", path.display()))
     };
-    let file = File::open(path).map_err(io_error(path))?;
+    let file = File::open(path).map_err(Error::io(path))?;
     let zip = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
     let mut classes = Classes::new();
     let names = zip.file_names().collect::<Result<Vec<_>, _>>().map_err(broken)?;
@@ -54,5 +53,5 @@ pub fn list(path: &Path) -> Result<(Classes, Opened), Error> {
 pub fn read(zip: &Opened, index: usize, bytes: &mut Vec<u8>) -> Result<usize, IoError> {
     let mut zip = zip.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let entry = zip.by_index(index).map_err(IoError::other)?;
-    entry.take(LARGEST_FILE).read_to_end(bytes)
+    entry.take(MAX_IMAGE_FILE).read_to_end(bytes)
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cliplet::Error;
-use cliplet::classify::parse_labels;
+use cliplet::zero_shot::parse_labels;
 use serde::Deserialize;
 
 use super::beside;
 use crate::dataset::Dataset;
-use crate::io_error;
 
 /// The file in which a data set brings its labels, one a line, as CLIP_benchmark's sets do.
 const FILE: &str = "classnames.txt";
@@ -51,7 +50,7 @@ pub fn labels(file: Option<&Path>, path: &Path, data: &mut Dataset) -> Result<Ve
         return Ok(named.map(|label| (label.clone(), vec![label])).collect());
     };
     let wrong = |reason: String| Error::Input(format!("{}: {reason}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(io_error(file))?;
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
     let given = if file.extension().is_some_and(|e| e == "txt") {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         Given::InOrder(lines.map(|line| Names::Several(vec![line.into()])).collect())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cliplet::Error;
-use cliplet::classify::Template;
+use cliplet::zero_shot::PromptTemplate;
 use serde::Serialize;
 
 use crate::output::{self, Format, csv_field, json_array, json_line, percent};
@@ -75,7 +75,7 @@ fn rate(part: usize, whole: usize) -> f64 {
 
 impl Report {
     /// Counts nothing yet.
-    pub fn new(dataset: &str, templates: &[Template], folders: &[String], labels: &[String]) -> Self {
+    pub fn new(dataset: &str, templates: &[PromptTemplate], folders: &[String], labels: &[String]) -> Self {
         let named = folders.iter().zip(labels);
         let class = |(folder, label): (&String, &String)| Class {
             folder: folder.clone(),

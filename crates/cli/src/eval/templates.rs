@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use cliplet::Error;
-use cliplet::classify::Template;
+use cliplet::zero_shot::PromptTemplate;
 
 use super::beside;
-use crate::io_error;
 
 /// The file in which a data set brings its templates, one a line, as CLIP_benchmark's sets do.
 const FILE: &str = "zeroshot_classification_templates.txt";
@@ -88,9 +87,9 @@ const SETS: &[Set] = &[
 /// # Errors
 /// [`Error::Io`] where a file cannot be read, [`Error::Input`] where a template has no place for the
 /// label.
-pub fn templates(given: &[String], named: Option<&str>, data: &Path) -> Result<Vec<Template>, Error> {
+pub fn templates(given: &[String], named: Option<&str>, data: &Path) -> Result<Vec<PromptTemplate>, Error> {
     if !given.is_empty() {
-        return Template::list(given);
+        return PromptTemplate::list(given);
     }
     if let Some(name) = named {
         return match SETS.iter().find(|set| set.name == name) {
@@ -101,12 +100,12 @@ pub fn templates(given: &[String], named: Option<&str>, data: &Path) -> Result<V
     match (beside(data, FILE), published(data)) {
         (Some(file), _) => read(&file),
         (None, Some(set)) => set.list(),
-        (None, None) => Ok(vec![Template::default()]),
+        (None, None) => Ok(vec![PromptTemplate::default()]),
     }
 }
 
 impl Set {
-    fn list(&self) -> Result<Vec<Template>, Error> {
+    fn list(&self) -> Result<Vec<PromptTemplate>, Error> {
         list(self.templates)
     }
 }
@@ -123,18 +122,18 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
     name.split(|c: char| !c.is_alphanumeric())
 }
 
-fn read(file: &Path) -> Result<Vec<Template>, Error> {
-    let text = std::fs::read_to_string(file).map_err(io_error(file))?;
+fn read(file: &Path) -> Result<Vec<PromptTemplate>, Error> {
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
     list(&text).map_err(|error| Error::Input(format!("{}: {error}", file.display())))
 }
 
 /// Templates, one a line.
-fn list(text: &str) -> Result<Vec<Template>, Error> {
+fn list(text: &str) -> Result<Vec<PromptTemplate>, Error> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let templates: Vec<String> = lines.map(|line| line.replace(PLACEHOLDER, "{}")).collect();
     match templates.is_empty() {
         true => Err(Error::Input("there is no template in it".into())),
-        false => Template::list(&templates),
+        false => PromptTemplate::list(&templates),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /score`: Azure ML's shapes, with the core's numbers.
 
-use cliplet::classify::{LabelCache, LabelSet, Template, logits, softmax};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits, softmax};
 use cliplet_server::{Settings, Task};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn frame(data: Value) -> Value {
 /// What the core gives for a picture and labels.
 fn probs(file: &[u8], labels: &[&str], template: &str) -> Vec<f32> {
     let labels = labels.iter().map(|label| label.to_string()).collect();
-    let set = LabelSet::new(labels, vec![Template::new(template).unwrap()]).unwrap();
+    let set = LabelSet::new(labels, vec![PromptTemplate::new(template).unwrap()]).unwrap();
     let clip = clip();
     let labels = LabelCache::new()
         .embeddings(&set, |texts| clip.embed_texts(texts))
@@ -96,7 +96,7 @@ async fn the_server_decides_where_both_tasks_fit() {
 
 #[tokio::test]
 async fn templates_are_the_servers() {
-    let templates = vec![Template::new("{}").unwrap()];
+    let templates = vec![PromptTemplate::new("{}").unwrap()];
     let server = serve(Settings {
         templates,
         ..Settings::default()

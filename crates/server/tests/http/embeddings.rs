@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cliplet::classify::normalize;
+use cliplet::zero_shot::normalize;
 use cliplet_server::Settings;
 use serde_json::{Value, json};
 

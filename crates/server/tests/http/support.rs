@@ -19,7 +19,7 @@ pub fn clip() -> Arc<Clip> {
     static CLIP: OnceLock<Arc<Clip>> = OnceLock::new();
     let load = || {
         let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("models/cliplet-small.gguf");
-        Arc::new(Clip::open(&file, &LoadOptions::default()).unwrap())
+        Arc::new(Clip::open(&file).unwrap())
     };
     CLIP.get_or_init(load).clone()
 }

@@ -205,6 +205,6 @@ mod tests {
             Input::new(&[0, 1]).segment("x"),
             Err(JpegError::Damaged(_))
         ));
-        assert_eq!(Input::new(&[0, 0, 5]).skipped_segment().unwrap(), []);
+        assert_eq!(Input::new(&[0, 0, 5]).skipped_segment().unwrap(), [0u8; 0]);
     }
 }

@@ -10,7 +10,7 @@ use crate::weights::quantize::Quant;
 
 /// Texts of a Hugging Face snapshot, its configuration checked.
 #[derive(Clone, Debug)]
-pub struct SnapshotTexts {
+pub struct SnapshotMetadata {
     /// The checked configuration.
     pub config: ClipConfig,
     /// `config.json` as it is.
@@ -23,7 +23,7 @@ pub struct SnapshotTexts {
     pub about: About,
 }
 
-impl SnapshotTexts {
+impl SnapshotMetadata {
     /// Puts the texts together. `name` is used where `config_json` tells no hub id; `card` is the
     /// snapshot's `README.md`, which may tell the licence.
     pub fn new(
@@ -120,7 +120,7 @@ mod tests {
     fn only_a_hub_id_counts_as_origin() {
         let of = |path: &str| {
             let config = format!(r#"{{"_name_or_path": "{path}"}}"#);
-            let texts = SnapshotTexts::new("here", config, String::new(), None, None).unwrap();
+            let texts = SnapshotMetadata::new("here", config, String::new(), None, None).unwrap();
             (texts.about.name, texts.about.origin)
         };
         let id = "openai/clip-vit-base-patch32";

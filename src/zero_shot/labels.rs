@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::scores::normalize;
+use crate::embedding::{Embedding, UnitEmbedding};
 use crate::error::{Error, Result};
 
 /// The template used when none is given.
@@ -13,9 +13,9 @@ const PLACEHOLDER: &str = "{}";
 
 /// A prompt template: text with `{}` where the label goes, such as `a photo of a {}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Template(String);
+pub struct PromptTemplate(String);
 
-impl Template {
+impl PromptTemplate {
     /// Takes a template.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Template {
     }
 }
 
-impl Default for Template {
+impl Default for PromptTemplate {
     fn default() -> Self {
         Self(DEFAULT_TEMPLATE.to_string())
     }
@@ -75,7 +75,7 @@ pub struct LabelSet {
     labels: Vec<String>,
     /// The names whose prompts make up each label's embedding.
     names: Vec<Vec<String>>,
-    templates: Vec<Template>,
+    templates: Vec<PromptTemplate>,
 }
 
 impl LabelSet {
@@ -83,7 +83,7 @@ impl LabelSet {
     ///
     /// # Errors
     /// [`Error::Input`] where there is no label or no template.
-    pub fn new(labels: Vec<String>, templates: Vec<Template>) -> Result<Self> {
+    pub fn new(labels: Vec<String>, templates: Vec<PromptTemplate>) -> Result<Self> {
         let named = labels
             .into_iter()
             .map(|label| (label.clone(), vec![label]))
@@ -95,7 +95,7 @@ impl LabelSet {
     ///
     /// # Errors
     /// [`Error::Input`] where there is no label, a label without a name, or no template.
-    pub fn with_names(labels: Vec<(String, Vec<String>)>, templates: Vec<Template>) -> Result<Self> {
+    pub fn with_names(labels: Vec<(String, Vec<String>)>, templates: Vec<PromptTemplate>) -> Result<Self> {
         if labels.is_empty() {
             return Err(Error::Input(
                 "there are no labels: give at least one, separated by commas".into(),
@@ -119,6 +119,14 @@ impl LabelSet {
         })
     }
 
+    /// The same labels through other templates.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is no template.
+    pub fn with_templates(self, templates: Vec<PromptTemplate>) -> Result<Self> {
+        Self::with_names(self.labels.into_iter().zip(self.names).collect(), templates)
+    }
+
     /// The labels in the caller's order.
     pub fn labels(&self) -> &[String] {
         &self.labels
@@ -131,12 +139,12 @@ impl LabelSet {
     }
 }
 
-/// Normalised embeddings of prompts, computed once each for as long as the cache lives.
+/// Normalized embeddings of prompts, computed once each for as long as the cache lives.
 ///
 /// One cache belongs to one model.
 #[derive(Debug, Default)]
 pub struct LabelCache {
-    prompts: HashMap<String, Vec<f32>>,
+    prompts: HashMap<String, UnitEmbedding>,
     computed: usize,
 }
 
@@ -151,7 +159,7 @@ impl LabelCache {
         self.computed
     }
 
-    /// One normalised embedding for each label of `set`. `embed` is called at most once, with the
+    /// One embedding for each label of `set`. `embed` is called at most once, with the
     /// prompts that are not in the cache yet.
     ///
     /// # Errors
@@ -159,8 +167,8 @@ impl LabelCache {
     pub fn embeddings(
         &mut self,
         set: &LabelSet,
-        embed: impl FnOnce(&[&str]) -> Result<Vec<Vec<f32>>>,
-    ) -> Result<Vec<Vec<f32>>> {
+        embed: impl FnOnce(&[&str]) -> Result<Vec<Embedding>>,
+    ) -> Result<Vec<UnitEmbedding>> {
         let missing = self.missing(set);
         if !missing.is_empty() {
             let texts: Vec<&str> = missing.iter().map(String::as_str).collect();
@@ -179,31 +187,21 @@ impl LabelCache {
             .collect()
     }
 
-    /// Keeps what prompts were embedded to.
-    pub fn add(&mut self, prompts: Vec<String>, embeddings: Vec<Vec<f32>>) {
+    /// Adds the embeddings of prompts.
+    pub fn add(&mut self, prompts: Vec<String>, embeddings: Vec<Embedding>) {
         self.computed += prompts.len();
-        for (prompt, mut embedding) in prompts.into_iter().zip(embeddings) {
-            normalize(&mut embedding);
-            self.prompts.insert(prompt, embedding);
-        }
+        let units = embeddings.into_iter().map(Embedding::normalize);
+        self.prompts.extend(prompts.into_iter().zip(units));
     }
 
-    /// One normalised embedding for each label of `set`, of whose prompts none is [missing](Self::missing).
-    pub fn ensembles(&self, set: &LabelSet) -> Vec<Vec<f32>> {
+    /// One embedding for each label of `set`, of whose prompts none is [missing](Self::missing).
+    pub fn ensembles(&self, set: &LabelSet) -> Vec<UnitEmbedding> {
         (0..set.labels.len())
-            .map(|label| self.ensemble(set.prompts(label)))
+            .map(|label| {
+                let prompts = set.prompts(label);
+                UnitEmbedding::mean(prompts.filter_map(|prompt| self.prompts.get(&prompt)))
+            })
             .collect()
-    }
-
-    /// The normalised mean of cached embeddings.
-    fn ensemble(&self, prompts: impl Iterator<Item = String>) -> Vec<f32> {
-        let mut sum = Vec::new();
-        for embedding in prompts.filter_map(|prompt| self.prompts.get(&prompt)) {
-            sum.resize(embedding.len(), 0.0);
-            sum.iter_mut().zip(embedding).for_each(|(sum, x)| *sum += x);
-        }
-        normalize(&mut sum);
-        sum
     }
 }
 
@@ -212,15 +210,16 @@ mod tests {
     use super::*;
 
     /// Embeds a text as its length and its number of spaces.
-    fn toy(texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        Ok(texts
-            .iter()
-            .map(|t| vec![t.len() as f32, t.matches(' ').count() as f32])
-            .collect())
+    fn toy(texts: &[&str]) -> Result<Vec<Embedding>> {
+        let embed = |text: &&str| vec![text.len() as f32, text.matches(' ').count() as f32].into();
+        Ok(texts.iter().map(embed).collect())
     }
 
     fn set(labels: &[&str], templates: &[&str]) -> LabelSet {
-        let templates = templates.iter().map(|t| Template::new(t).unwrap()).collect();
+        let templates = templates
+            .iter()
+            .map(|t| PromptTemplate::new(t).unwrap())
+            .collect();
         LabelSet::new(labels.iter().map(|l| l.to_string()).collect(), templates).unwrap()
     }
 
@@ -235,9 +234,9 @@ mod tests {
 
     #[test]
     fn a_template_wants_its_placeholder() {
-        assert_eq!(Template::default().prompt("cat"), "a photo of a cat");
+        assert_eq!(PromptTemplate::default().prompt("cat"), "a photo of a cat");
         assert!(
-            Template::new("a photo")
+            PromptTemplate::new("a photo")
                 .unwrap_err()
                 .to_string()
                 .contains("\"a photo\"")
@@ -246,9 +245,9 @@ mod tests {
 
     #[test]
     fn nothing_to_tell_apart_is_an_error() {
-        assert!(LabelSet::new(vec![], vec![Template::default()]).is_err());
+        assert!(LabelSet::new(vec![], vec![PromptTemplate::default()]).is_err());
         assert!(LabelSet::new(vec!["cat".into()], vec![]).is_err());
-        assert!(LabelSet::with_names(vec![("cat".into(), vec![])], vec![Template::default()]).is_err());
+        assert!(LabelSet::with_names(vec![("cat".into(), vec![])], vec![PromptTemplate::default()]).is_err());
     }
 
     #[test]
@@ -267,15 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn an_ensemble_is_the_normalised_mean() {
+    fn an_ensemble_is_the_normalized_mean() {
         let mut cache = LabelCache::new();
         let got = cache.embeddings(&set(&["x"], &["{}", "{} y"]), toy).unwrap();
-        let mut want = vec![0.0, 0.0];
-        for mut e in toy(&["x", "x y"]).unwrap() {
-            normalize(&mut e);
-            want.iter_mut().zip(e).for_each(|(w, x)| *w += x);
-        }
-        normalize(&mut want);
+        let [x, y] = [0, 1].map(|i| toy(&["x", "x y"]).unwrap().swap_remove(i).normalize());
+        let sum: Vec<f32> = x.iter().zip(y.iter()).map(|(x, y)| x + y).collect();
+        let want = Embedding::from(sum).normalize();
         assert_eq!(got[0], want);
     }
 }

@@ -1,4 +1,4 @@
-//! The stored tensors that are pieces of one published tensor, put together as they come.
+//! The stored tensors that are components of one published tensor, put together as they come.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::weights::values::Values;
 
 /// What has come of a published tensor.
 #[derive(Default)]
-pub struct Pieces<'a> {
+pub struct Components<'a> {
     dense: Option<Vec<f32>>,
     codes: Option<Cow<'a, [u8]>>,
     nibbles: Option<Cow<'a, [u8]>>,
@@ -17,7 +17,7 @@ pub struct Pieces<'a> {
     scales: Option<Vec<f32>>,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> Components<'a> {
     /// Adds the bytes of the stored tensor that is `role` of this one.
     pub fn add(&mut self, role: Role, bytes: Cow<'a, [u8]>) {
         match role {
@@ -36,7 +36,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// The values, once all pieces are there; what there is of them before.
+    /// The values, once all components are there; what there is of them before.
     pub fn values(self) -> Result<Values<'a>, Self> {
         match self {
             Self {
@@ -60,14 +60,14 @@ impl<'a> Pieces<'a> {
                 multipliers,
                 scales,
             }),
-            pieces => Err(pieces),
+            components => Err(components),
         }
     }
 
     /// The same, borrowed from nothing.
-    pub fn into_owned(self) -> Pieces<'static> {
+    pub fn into_owned(self) -> Components<'static> {
         let owned = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
-        Pieces {
+        Components {
             codes: self.codes.map(owned),
             nibbles: self.nibbles.map(owned),
             dense: self.dense,

@@ -2,23 +2,17 @@
 
 use serde::Serialize;
 
-/// One label's place in a picture's answer.
+use crate::embedding::UnitEmbedding;
+
+/// One label's place in an image's answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Ranked {
+pub struct RankedLabel {
     /// The label as the caller wrote it.
     pub label: String,
     /// Its probability among the labels: softmax of the logits.
     pub score: f32,
-    /// Cosine of picture and label times the logit scale.
+    /// Cosine of image and label times the logit scale.
     pub logit: f32,
-}
-
-/// Scales `x` to unit length; a zero vector stays as it is.
-pub fn normalize(x: &mut [f32]) {
-    let norm = x.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if norm > 0.0 {
-        x.iter_mut().for_each(|x| *x /= norm);
-    }
 }
 
 /// Probabilities of logits, shifted by their maximum so that none overflows.
@@ -28,22 +22,19 @@ pub fn softmax(logits: &[f32]) -> Vec<f32> {
     probabilities
 }
 
-/// Logits of a picture for normalised label embeddings, in their order.
-///
-/// `image` need not be normalised; `logit_scale` is the model's factor (100 for OpenAI's models).
-pub fn logits(image: &[f32], labels: &[Vec<f32>], logit_scale: f32) -> Vec<f32> {
-    let mut image = image.to_vec();
-    normalize(&mut image);
-    let cosine = |label: &Vec<f32>| image.iter().zip(label).map(|(a, b)| a * b).sum::<f32>();
-    labels.iter().map(|label| logit_scale * cosine(label)).collect()
+/// Logits of an image for the labels, in their order: cosines times `logit_scale`, the model's factor (100 for
+/// OpenAI's models).
+pub fn logits(image: &UnitEmbedding, labels: &[UnitEmbedding], logit_scale: f32) -> Vec<f32> {
+    let logit = |label| logit_scale * image.cosine(label);
+    labels.iter().map(logit).collect()
 }
 
 /// The `top_k` most probable labels, best first; ties keep the caller's order.
-pub fn rank(labels: &[String], logits: &[f32], top_k: usize) -> Vec<Ranked> {
+pub fn rank(labels: &[String], logits: &[f32], top_k: usize) -> Vec<RankedLabel> {
     let scores = softmax(logits);
     let all = labels.iter().zip(logits).zip(scores);
     let mut ranked: Vec<_> = all
-        .map(|((label, &logit), score)| Ranked {
+        .map(|((label, &logit), score)| RankedLabel {
             label: label.clone(),
             score,
             logit,
@@ -57,12 +48,14 @@ pub fn rank(labels: &[String], logits: &[f32], top_k: usize) -> Vec<Ranked> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embedding::Embedding;
     use proptest::prelude::*;
 
     #[test]
     fn the_nearest_label_comes_first() {
         let labels = ["up", "right"].map(String::from);
-        let logits = logits(&[3.0, 1.0], &[vec![0.0, 1.0], vec![1.0, 0.0]], 10.0);
+        let unit = |values: [f32; 2]| Embedding::from(values.to_vec()).normalize();
+        let logits = logits(&unit([3.0, 1.0]), &[unit([0.0, 1.0]), unit([1.0, 0.0])], 10.0);
         let ranked = rank(&labels, &logits, 1);
         assert_eq!(ranked.len(), 1);
         assert_eq!(ranked[0].label, "right");

@@ -25,13 +25,13 @@ fn attend(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Result<T
 }
 
 /// A batch that is a rectangle as it is: images, and texts of one length.
-pub struct Even {
+pub struct Uniform {
     batch: usize,
     /// Minus infinity where a key is not seen, `[tokens, tokens]`.
     mask: Option<Tensor>,
 }
 
-impl Even {
+impl Uniform {
     /// `None` where the segments are of different lengths or have prefixes.
     pub fn new(segments: &[Segment], causal: bool, placement: &Placement) -> Result<Option<Self>> {
         let tokens = segments.first().map_or(0, |s| s.tokens.len());
@@ -88,8 +88,8 @@ impl Even {
 }
 
 /// The batch padded to its longest segment, by row indices, for backends whose matrix products
-/// want rectangles.
-pub struct Gather {
+/// want dense_attention.
+pub struct Padded {
     batch: usize,
     queries: Tensor,
     keys: Tensor,
@@ -101,7 +101,7 @@ pub struct Gather {
     tokens: Tensor,
 }
 
-impl Gather {
+impl Padded {
     /// Any segments, none of them empty.
     pub fn new(segments: &[Segment], causal: bool, placement: &Placement) -> Result<Self> {
         let Placement { device, dtype } = placement;

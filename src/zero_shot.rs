@@ -4,11 +4,12 @@
 //! A label becomes a prompt through a template, a prompt an embedding, and a picture's score for a
 //! label is the cosine of their embeddings times the model's logit scale. Several templates make an
 //! ensemble: a label's embedding is the mean of its normalised prompt embeddings, normalised again.
-//! What embeds the prompts is the caller's: this module is the same under every face and testable
-//! without a model.
+//! [`ZeroShotClassifier`] does all of it with a [`Clip`](crate::Clip); the parts are for who embeds elsewhere.
 
+mod classifier;
 mod labels;
 mod scores;
 
-pub use labels::{DEFAULT_TEMPLATE, LabelCache, LabelSet, Template, parse_labels};
-pub use scores::{Ranked, logits, normalize, rank, softmax};
+pub use classifier::ZeroShotClassifier;
+pub use labels::{DEFAULT_TEMPLATE, LabelCache, LabelSet, PromptTemplate, parse_labels};
+pub use scores::{RankedLabel, logits, rank, softmax};

@@ -1,0 +1,122 @@
+//! Models that arrive in chunks: one of our GGUF files, or the weights of a Hugging Face snapshot.
+
+use super::{Clip, LoadOptions};
+use crate::error::{Error, Result};
+use crate::weights::{GgufStream, Quant, SafetensorsStream, SnapshotMetadata};
+
+/// A [`Clip`] from one of our GGUF files that arrives in chunks.
+pub struct Loader {
+    stream: GgufStream,
+    name: String,
+    defer_tokenizer: bool,
+}
+
+impl Loader {
+    /// A loader onto the CPU of a file of `total_bytes`, where that is known.
+    pub fn new(total_bytes: Option<u64>) -> Self {
+        Self::with_options(total_bytes, &LoadOptions::default())
+    }
+
+    /// A loader with options; who pushes the chunks reports the progress.
+    pub fn with_options(total_bytes: Option<u64>, options: &LoadOptions) -> Self {
+        Self {
+            stream: GgufStream::new(total_bytes, options.placement()),
+            name: "model.gguf".into(),
+            defer_tokenizer: false,
+        }
+    }
+
+    /// Defers reading the tokenizer until the first text comes: for a file that has been loaded before, so that
+    /// its tokenizer is known to be sound.
+    pub fn defer_tokenizer(mut self, defer: bool) -> Self {
+        self.defer_tokenizer = defer;
+        self
+    }
+
+    /// Lets errors name the file.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// Memory for the bytes that come next, never empty. Bytes that are written there and confirmed by
+    /// [`Self::advance`] are not copied again.
+    pub fn chunk_mut(&mut self) -> Result<&mut [u8]> {
+        self.stream.chunk_mut().map_err(|e| e.in_file(&self.name))
+    }
+
+    /// Takes the first `count` bytes of what [`Self::chunk_mut`] gave last.
+    pub fn advance(&mut self, count: usize) -> Result<()> {
+        self.stream.advance(count).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// Bytes taken so far.
+    pub fn bytes_done(&self) -> u64 {
+        self.stream.received()
+    }
+
+    /// The model, once the whole file has been pushed.
+    pub fn finish(self) -> Result<Clip> {
+        self.stream
+            .finish()
+            .and_then(if self.defer_tokenizer { Clip::with_deferred_tokenizer } else { Clip::new })
+            .map_err(|e| e.in_file(&self.name))
+    }
+}
+
+/// A [`Clip`] from the `.safetensors` file of a Hugging Face snapshot that arrives in chunks: it is
+/// quantized on the way, and comes out as one of our files beside.
+pub struct SnapshotLoader {
+    stream: SafetensorsStream,
+    name: String,
+}
+
+impl SnapshotLoader {
+    /// A loader onto the CPU of weights of `total_bytes`, where that is known.
+    pub fn new(texts: SnapshotMetadata, quant: Quant, total_bytes: Option<u64>) -> Self {
+        let placement = LoadOptions::default().placement();
+        Self {
+            name: texts.about.name.clone(),
+            stream: SafetensorsStream::new(texts, quant, total_bytes, placement),
+        }
+    }
+
+    /// Size in bytes that our file will have, known from the beginning.
+    pub fn file_bytes(&self) -> u64 {
+        self.stream.file_bytes()
+    }
+
+    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// The byte of the weights that is wanted next.
+    pub fn position(&self) -> u64 {
+        self.stream.position()
+    }
+
+    /// What has been packed since the last call: the next part of our file, after its header.
+    pub fn take_packed(&mut self) -> Vec<u8> {
+        self.stream.take_packed()
+    }
+
+    /// Takes a part that an earlier loader of the same weights gave, instead of what it was made of.
+    pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
+        self.stream.restore(packed).map_err(|e| e.in_file(&self.name))
+    }
+
+    /// The model, and the header that makes one of our files of the packed parts.
+    pub fn finish(self) -> Result<(Clip, Vec<u8>)> {
+        let finish = || {
+            let (file, header) = self.stream.finish()?;
+            Ok((Clip::new(file)?, header))
+        };
+        finish().map_err(|e: Error| e.in_file(&self.name))
+    }
+}
