@@ -6,7 +6,9 @@ use cliplet::{Clip, Result, zero_shot};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let labels = arguments.next().unwrap_or_else(|| "red circle, blue square".into());
+    let labels = arguments
+        .next()
+        .unwrap_or_else(|| "red circle, blue square".into());
     let images: Vec<String> = arguments.collect();
 
     let clip = Clip::open("models/cliplet-small.gguf")?;

@@ -9,15 +9,15 @@ use std::{fs::File, io::Read, path::Path};
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
 use crate::embedding::Embedding;
+use crate::error::{Error, Result};
 use crate::image::{ImageInput, ImageProcessor, PixelValues};
 use crate::model::ClipModel;
 use crate::tokenizer::{ModelTokenizer, Tokenizer};
 use crate::weights::{About, ModelFile, Placement};
-use crate::zero_shot::{LabelSet, PromptTemplate, ZeroShotClassifier};
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
+use crate::zero_shot::{LabelSet, PromptTemplate, ZeroShotClassifier};
 use cliplet_kernels::{map_on_pool, on_pool, threads};
 
 pub use loader::{Loader, SnapshotLoader};
@@ -193,9 +193,15 @@ impl Clip {
         let mut embedded = Vec::with_capacity(images.len());
         for slice in images.chunks(IMAGES_IN_MEMORY) {
             let pixels = if threads() == 1 {
-                slice.iter().map(|image| self.image_processor.preprocess_input(*image)).collect()
+                slice
+                    .iter()
+                    .map(|image| self.image_processor.preprocess_input(*image))
+                    .collect()
             } else {
-                slice.par_iter().map(|image| self.image_processor.preprocess_input(*image)).collect()
+                slice
+                    .par_iter()
+                    .map(|image| self.image_processor.preprocess_input(*image))
+                    .collect()
             };
             embedded.extend(self.embed_readable(pixels)?);
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use cliplet::clip::{Clip, LoadOptions};
 use cliplet::device::DeviceName;
-use reference::{Reference, least_cosine};
+use reference::{Reference, least_cosine, tensor};
 
 /// Types and the relative error that each may have.
 const TYPES: [(DType, f32); 3] = [(DType::F32, 1e-4), (DType::F16, 2e-3), (DType::BF16, 2e-2)];
@@ -48,11 +48,7 @@ fn relative_error(got: &Tensor, expected: &Tensor) -> f32 {
 fn on_every_device(dir: &Path, check: impl Fn(&str, f32, &Clip)) {
     for (name, device) in devices() {
         for (dtype, tolerance) in TYPES {
-            let options = LoadOptions {
-                device: device.clone(),
-                dtype: Some(dtype),
-                ..LoadOptions::default()
-            };
+            let options = LoadOptions::default().device(device.clone()).dtype(dtype);
             let clip = Clip::open_with(dir, &options).unwrap();
             check(&format!("{name} {dtype:?}"), tolerance, &clip);
         }
@@ -117,7 +113,7 @@ fn batches_of_every_shape_agree_with_the_kernels() {
         let pixels = pixels.narrow(0, 0, count).unwrap();
         clip.model().embed_pixels(&pixels).unwrap()
     };
-    let texts = |clip: &Clip, batch| Tensor::new(clip.embed_texts(batch).unwrap(), &Device::Cpu).unwrap();
+    let texts = |clip: &Clip, batch| tensor(&clip.embed_texts(batch).unwrap());
     on_every_device(&dir, |name, tolerance, clip| {
         let check = |what: &str, got, expected| {
             let error = relative_error(&got, &expected);
@@ -138,13 +134,9 @@ fn a_quantized_file_is_run_in_floating_point_beside_the_kernels() {
     let file = fixture("tiny-q8.gguf");
     let kernels = Clip::open(&file).unwrap();
     let texts = ["a photo of a cat", "", "a much longer text about a dog"];
-    let rows = |clip: &Clip| Tensor::new(clip.embed_texts(&texts).unwrap(), &Device::Cpu).unwrap();
+    let rows = |clip: &Clip| tensor(&clip.embed_texts(&texts).unwrap());
     for (name, device) in devices() {
-        let options = LoadOptions {
-            device,
-            dtype: Some(DType::F16),
-            ..LoadOptions::default()
-        };
+        let options = LoadOptions::default().device(device).dtype(DType::F16);
         let clip = Clip::open_with(&file, &options).unwrap();
         let cosine = least_cosine(&rows(&clip), &rows(&kernels));
         assert!(cosine > 0.999, "{name}: {cosine}");

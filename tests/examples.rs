@@ -23,7 +23,10 @@ fn output(name: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn classify_names_the_best_label() {
-    let answer = output("classify", &["red circle, blue square", "docs/circle.png", "Cargo.toml"]);
+    let answer = output(
+        "classify",
+        &["red circle, blue square", "docs/circle.png", "Cargo.toml"],
+    );
     assert!(answer.contains("docs/circle.png: red circle"), "{answer}");
     assert!(!answer.contains("Cargo.toml"), "{answer}");
 }

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use cliplet::clip::SnapshotLoader;
-use cliplet::weights::{ClipConfig, Quant, SnapshotMetadata, specs};
+use cliplet::weights::{ClipConfig, Quant, SnapshotMetadata, weight_specs};
 use cliplet_kernels::CountingAllocator;
 
 #[global_allocator]

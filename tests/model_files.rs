@@ -352,7 +352,7 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
 
     // Of a file that was kept it is read when it is wanted, and refused then.
     let kept = |bytes| {
-        let mut loader = Loader::new(None).kept(true);
+        let mut loader = Loader::new(None).defer_tokenizer(true);
         loader.push(bytes).unwrap();
         loader.finish().unwrap()
     };
@@ -368,12 +368,12 @@ fn loading_can_be_cancelled() {
     let path = folder.path().join("tiny.gguf");
     std::fs::write(&path, file()).unwrap();
     let stop = |_| ControlFlow::Break(());
-    let options = LoadOptions {
-        progress: Some(&stop),
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions::default().progress(Some(&stop));
     assert!(matches!(Clip::open_with(&path, &options), Err(Error::Cancelled)));
-    assert!(matches!(Clip::open_with(&tiny(), &options), Err(Error::Cancelled)));
+    assert!(matches!(
+        Clip::open_with(&tiny(), &options),
+        Err(Error::Cancelled)
+    ));
 
     let converted = folder.path().join("converted.gguf");
     assert!(matches!(

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::safetensors::load;
 use candle_core::{Device, Tensor};
-use cliplet::clip::{Clip, LoadOptions};
-use reference::Reference;
+use cliplet::Clip;
+use reference::{Reference, tensor};
 
 const TOLERANCE: f32 = 1e-4;
 
@@ -157,7 +157,7 @@ fn texts_and_images_go_through_the_tokenizer_and_in_any_company() {
     for (i, text) in texts.iter().enumerate() {
         let alone = clip.embed_texts(&[text]).unwrap();
         for embedding in [&together[i], &alone[0]] {
-            let row = |v: &Vec<f32>| Tensor::new(v.as_slice(), &Device::Cpu).unwrap();
+            let row = |v: &[f32]| Tensor::new(v, &Device::Cpu).unwrap();
             assert!(
                 relative_error(&row(embedding), &row(&expected[i])) < TOLERANCE,
                 "{text:?}"
@@ -226,8 +226,7 @@ fn the_trained_model_gives_its_published_logits() {
     let texts = clip
         .embed_texts(&["a photo of a cat", "a photo of a dog"])
         .unwrap();
-    let tensor = |rows: Vec<Vec<f32>>| Tensor::new(rows, &Device::Cpu).unwrap();
-    let got = logits(&clip, &tensor(image), &tensor(texts));
+    let got = logits(&clip, &tensor(&image), &tensor(&texts));
     assert!(
         relative_error(
             &got,

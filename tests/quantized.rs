@@ -6,7 +6,7 @@ mod reference;
 
 use std::path::Path;
 
-use cliplet::clip::{Clip, LoadOptions};
+use cliplet::Clip;
 use cliplet::weights::{Quant, convert};
 use reference::{Reference, least_cosine};
 

@@ -4,8 +4,8 @@
 
 mod support;
 
+use cliplet::Clip;
 use cliplet::Result;
-use cliplet::clip::{Clip, LoadOptions};
 use cliplet::weights::ClipConfig;
 use proptest::prelude::*;
 use support::{CountingAllocator, tiny};
@@ -95,17 +95,11 @@ fn an_index_cannot_lead_out_of_its_snapshot() {
             format!(r#"{{"weight_map": {{"logit_scale": "{shard}"}}}}"#),
         )
         .unwrap();
-        let error = Clip::open(folder.path())
-            .err()
-            .unwrap()
-            .to_string();
+        let error = Clip::open(folder.path()).err().unwrap().to_string();
         assert!(error.contains("is not a file name"), "{error}");
     }
     std::fs::remove_file(&index).unwrap();
-    let error = Clip::open(folder.path())
-        .err()
-        .unwrap()
-        .to_string();
+    let error = Clip::open(folder.path()).err().unwrap().to_string();
     assert!(error.contains("holds no model.safetensors"), "{error}");
 }
 

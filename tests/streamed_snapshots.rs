@@ -6,7 +6,8 @@ mod support;
 
 use std::fs::read_to_string;
 
-use cliplet::clip::{Clip, LoadOptions, Loader, SnapshotLoader};
+use cliplet::Embedding;
+use cliplet::clip::{Clip, Loader, SnapshotLoader};
 use cliplet::weights::{Quant, SnapshotMetadata, convert};
 use cliplet::{Error, Result};
 use proptest::prelude::*;
@@ -50,7 +51,7 @@ fn whole(loader: SnapshotLoader, parts: &[Vec<u8>]) -> (Clip, Vec<u8>) {
     (clip, file)
 }
 
-fn embedded(clip: &Clip) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+fn embedded(clip: &Clip) -> (Vec<Embedding>, Vec<Embedding>) {
     let picture = clip
         .image_processor()
         .preprocess_rgba(9, 7, &[120; 9 * 7 * 4])

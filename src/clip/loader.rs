@@ -64,7 +64,11 @@ impl Loader {
     pub fn finish(self) -> Result<Clip> {
         self.stream
             .finish()
-            .and_then(if self.defer_tokenizer { Clip::with_deferred_tokenizer } else { Clip::new })
+            .and_then(if self.defer_tokenizer {
+                Clip::with_deferred_tokenizer
+            } else {
+                Clip::new
+            })
             .map_err(|e| e.in_file(&self.name))
     }
 }

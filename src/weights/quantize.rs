@@ -212,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn relative_error(values: &[f32], quantized: Values, cols: usize) -> f32 {
-        assert_eq!(quantized.fault(cols), None);
+        assert_eq!(quantized.validate(cols), None);
         let got = quantized.into_dense(cols);
         let difference: f32 = values.iter().zip(&got).map(|(a, b)| (a - b).powi(2)).sum();
         (difference / values.iter().map(|v| v * v).sum::<f32>()).sqrt()
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn zeros_stay_zeros() {
         for quantized in [quantize_q8(&[0.0; 64], 32), quantize_q4(&[0.0; 64], 32)] {
-            assert_eq!(quantized.fault(32), None);
+            assert_eq!(quantized.validate(32), None);
             assert_eq!(quantized.into_dense(32), [0.0; 64]);
         }
     }
@@ -255,7 +255,7 @@ mod tests {
         #[test]
         fn a_4_bit_row_is_within_its_range(row in proptest::collection::vec(-1e3f32..1e3, 64)) {
             let quantized = quantize_q4(&row, 64);
-            prop_assert_eq!(quantized.fault(64), None);
+            prop_assert_eq!(quantized.validate(64), None);
             let most = largest(&row);
             prop_assert!(quantized.into_dense(64).iter().all(|v| v.abs() <= 1.2 * most));
         }

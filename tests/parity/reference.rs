@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
-use cliplet::clip::Clip;
+use cliplet::{Clip, Embedding};
 
 /// What `make_golden.py` and the checkpoint maker write as `reference.safetensors`.
 pub struct Reference(HashMap<String, Tensor>);
@@ -33,4 +33,14 @@ pub fn least_cosine(a: &Tensor, b: &Tensor) -> f32 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
     a.iter().zip(&b).map(cosine).fold(1.0, f32::min)
+}
+
+/// Embeddings as the rows of a matrix.
+#[allow(
+    dead_code,
+    reason = "not every test that includes this file compares embeddings"
+)]
+pub fn tensor(embeddings: &[Embedding]) -> Tensor {
+    let rows: Vec<&[f32]> = embeddings.iter().map(|embedding| &**embedding).collect();
+    Tensor::from_vec(rows.concat(), (rows.len(), rows[0].len()), &Device::Cpu).unwrap()
 }

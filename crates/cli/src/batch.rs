@@ -229,7 +229,12 @@ impl Batch {
         }
     }
 
-    fn zero_shot(&self, clip: &Clip, labels: &[String], templates: Vec<PromptTemplate>) -> Result<Task, Error> {
+    fn zero_shot(
+        &self,
+        clip: &Clip,
+        labels: &[String],
+        templates: Vec<PromptTemplate>,
+    ) -> Result<Task, Error> {
         let set = LabelSet::new(labels.to_vec(), templates)?;
         let embeddings = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
         Ok(Task::ZeroShot {

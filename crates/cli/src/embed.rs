@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cliplet::Error;
 use cliplet::Embedding;
+use cliplet::Error;
 use serde::Serialize;
 
 use super::model::Model;

@@ -7,9 +7,9 @@ mod templates;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use cliplet::Error;
 use cliplet::clip::{Clip, IMAGES_IN_MEMORY};
 use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits};
+use cliplet::{Embedding, Error};
 use rayon::prelude::*;
 
 use super::dataset::{Dataset, Sample};
@@ -115,7 +115,7 @@ fn beside(data: &Path, file: &str) -> Option<PathBuf> {
 }
 
 /// Embeds some pictures; each gives its embedding or what was wrong with it.
-fn embed(clip: &Clip, data: &Dataset, some: &[Sample]) -> Result<Vec<Result<Vec<f32>, Error>>, Error> {
+fn embed(clip: &Clip, data: &Dataset, some: &[Sample]) -> Result<Vec<Result<Embedding, Error>>, Error> {
     let read = |sample: &Sample| {
         let bytes = data.read(sample)?;
         clip.image_processor()

@@ -1,7 +1,6 @@
 //! `cliplet info`: what a model is.
 
 use clap::Args;
-use cliplet::Error;
 use serde_json::{Map, Value};
 
 use super::model::Model;
@@ -22,8 +21,7 @@ impl Info {
     pub fn run(&self) -> Outcome {
         let clip = self.model.load()?;
         let line = json_line(clip.info())?;
-        let facts: Map<String, Value> =
-            serde_json::from_str(&line)?;
+        let facts: Map<String, Value> = serde_json::from_str(&line)?;
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_null()) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
             match self.format {

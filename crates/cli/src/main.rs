@@ -57,13 +57,13 @@ const USAGE: u8 = 2;
 /// What a subcommand answers.
 type Outcome = Result<Status, Error>;
 
-/// Whether everything asked was done.
+/// The result of a subcommand that ran to its end.
 #[derive(Debug, PartialEq, Eq)]
 enum Status {
     /// All of it.
-    Whole,
+    Success,
     /// Some failed; that was said on standard error.
-    Partly,
+    Partial,
 }
 
 /// Weights and activations begin at cache lines.

@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use cliplet::Error;
 use serde::Serialize;
 
-
 /// How answers are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {

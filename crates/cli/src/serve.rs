@@ -135,7 +135,9 @@ impl Serve {
         let clip = Arc::new(self.model.load()?);
         let server = Server::new(clip, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(Error::io("runtime"))?.block_on(self.serve(server))
+        runtime
+            .map_err(Error::io("runtime"))?
+            .block_on(self.serve(server))
     }
 
     async fn serve(&self, server: Server) -> Outcome {

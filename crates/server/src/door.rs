@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::{Server, Settings};
-    use cliplet::clip::{Clip, LoadOptions};
+    use cliplet::Clip;
 
     async fn falls_over() -> &'static str {
         panic!("a secret detail")

@@ -12,7 +12,6 @@ pub(super) use types::{EmbeddingsAnswer, EmbeddingsRequest, schema};
 use super::picture::Naming;
 use super::problem::Problem;
 use super::{Shared, body};
-use cliplet::zero_shot::normalize;
 use types::{Embedding, Input, Usage, Vector};
 
 /// Embeds texts and images to vectors of unit length.
@@ -60,8 +59,8 @@ pub(super) async fn embeddings(
     let images = picture_places.into_iter().zip(images);
     let all = images.chain(text_places.into_iter().zip(texts));
     let mut data: Vec<_> = all
-        .map(|(index, mut vector)| {
-            normalize(&mut vector);
+        .map(|(index, vector)| {
+            let vector = cliplet::Embedding::from(vector).normalize().into_vec();
             Embedding::new(index, Vector::encoded(vector, encoding))
         })
         .collect();

@@ -31,7 +31,7 @@ pub struct EngineSettings {
 }
 
 /// Places in the image tower's queue.
-pub type ImagePlaces = Places<PixelValues, Embedding>;
+pub type ImagePlaces = Places<PixelValues, Vec<f32>>;
 
 /// A text's ids.
 pub type Tokens = Vec<u32>;
@@ -42,8 +42,8 @@ pub type LabelEmbeddings = Arc<Vec<UnitEmbedding>>;
 /// A model that many callers use at once.
 pub struct Engine {
     clip: Arc<Clip>,
-    images: Queue<PixelValues, Embedding>,
-    texts: Queue<Tokens, Embedding>,
+    images: Queue<PixelValues, Vec<f32>>,
+    texts: Queue<Tokens, Vec<f32>>,
     pool: Pool,
     processor: Arc<ImageProcessor>,
     labels: Cache<Arc<LabelSet>, LabelEmbeddings>,
@@ -60,8 +60,9 @@ impl Engine {
             source,
         };
         let (images, texts) = (clip.clone(), clip.clone());
-        let run_images = move |pixels: Vec<PixelValues>| images.embed_images(&pixels);
-        let run_texts = move |tokens: Vec<Tokens>| texts.embed_tokens(&tokens);
+        let values = |embeddings: Vec<Embedding>| embeddings.into_iter().map(Embedding::into_vec).collect();
+        let run_images = move |pixels: Vec<PixelValues>| images.embed_images(&pixels).map(values);
+        let run_texts = move |tokens: Vec<Tokens>| texts.embed_tokens(&tokens).map(values);
         let processor = clip.image_processor().clone();
         let vector_bytes = 4 * clip.info().dimension as u32;
         Ok(Self {
@@ -130,7 +131,7 @@ impl Engine {
     ///
     /// # Errors
     /// Those of the queue.
-    pub async fn embed_tokens(&self, texts: Vec<Tokens>) -> Result<Vec<Embedding>, Refusal> {
+    pub async fn embed_tokens(&self, texts: Vec<Tokens>) -> Result<Vec<Vec<f32>>, Refusal> {
         self.texts.reserve(texts.len())?.run(texts).await
     }
 
@@ -145,7 +146,7 @@ impl Engine {
             let prompts = cache.missing(&set);
             let tokens = self.tokenize(prompts.clone()).await?;
             let embeddings = self.embed_tokens(tokens).await?;
-            cache.add(prompts, embeddings);
+            cache.add(prompts, embeddings.into_iter().map(Embedding::from).collect());
             Ok(Arc::new(cache.ensembles(&set)))
         };
         let entry = entry

@@ -56,7 +56,7 @@ impl App {
         &self,
         pictures: Vec<Picture>,
         naming: Naming<'_>,
-    ) -> Result<Vec<Embedding>, Problem> {
+    ) -> Result<Vec<Vec<f32>>, Problem> {
         let places: ImagePlaces = self.engine.reserve_images(pictures.len())?;
         let pixels = stream::iter(pictures.into_iter().enumerate())
             .map(|(i, picture)| async move {

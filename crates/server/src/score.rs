@@ -13,6 +13,7 @@ use super::engine::{LabelEmbeddings, Tokens};
 use super::picture::{Naming, Picture};
 use super::problem::Problem;
 use super::{App, Shared};
+use cliplet::Embedding;
 use cliplet::zero_shot::{LabelSet, logits, parse_labels, softmax};
 use types::Ask;
 
@@ -70,8 +71,9 @@ impl App {
     }
 
     /// The probability of each label for a picture.
-    pub(super) fn probabilities(&self, image: &UnitEmbedding, labels: &LabelEmbeddings) -> Vec<f32> {
-        softmax(&logits(image, labels, self.engine.clip().logit_scale()))
+    pub(super) fn probabilities(&self, image: &[f32], labels: &LabelEmbeddings) -> Vec<f32> {
+        let image = Embedding::from(image.to_vec()).normalize();
+        softmax(&logits(&image, labels, self.engine.clip().logit_scale()))
     }
 
     async fn embeddings(&self, images: Vec<String>, texts: Vec<String>) -> Result<Vec<Score>, Problem> {
@@ -94,7 +96,7 @@ impl App {
         pictures: Vec<Picture>,
         texts: Vec<Tokens>,
         naming: Naming<'_>,
-    ) -> Result<(Vec<Embedding>, Vec<Embedding>), Problem> {
+    ) -> Result<(Vec<Vec<f32>>, Vec<Vec<f32>>), Problem> {
         tokio::try_join!(
             async {
                 match pictures.is_empty() {

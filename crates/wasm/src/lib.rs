@@ -8,10 +8,10 @@ use js_sys::{Error as JsError, Reflect};
 use wasm_bindgen::prelude::*;
 
 use cliplet::clip::{self, Clip};
-use cliplet::{Embedding, Error};
 use cliplet::image::PixelValues;
 use cliplet::weights::{self, Quant};
 use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits, rank};
+use cliplet::{Embedding, Error};
 use cliplet_kernels::LineAligned;
 
 #[cfg(feature = "threads")]
@@ -217,7 +217,10 @@ fn label_set(labels: Vec<String>, templates: &[String]) -> JsResult<LabelSet> {
 
 /// The values of embeddings one after another.
 fn concat(embeddings: &[impl Deref<Target = [f32]>]) -> Vec<f32> {
-    embeddings.iter().flat_map(|embedding| embedding.iter().copied()).collect()
+    embeddings
+        .iter()
+        .flat_map(|embedding| embedding.iter().copied())
+        .collect()
 }
 
 impl Engine {

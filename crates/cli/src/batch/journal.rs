@@ -117,7 +117,9 @@ impl Journal {
     }
 
     fn write(&mut self, line: &str) -> Result<(), Error> {
-        self.file.write_all(line.as_bytes()).map_err(Error::io(&self.path))
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(Error::io(&self.path))
     }
 
     /// Hands what was added to the operating system: a kill no longer loses it.

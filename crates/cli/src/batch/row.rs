@@ -10,7 +10,6 @@ use cliplet::image::{ImageProcessor, PixelValues};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-
 /// The longest text that may be a path, in bytes.
 const LONGEST_PATH: usize = 4096;
 /// How base64 of JPEG, PNG, WebP, GIF and BMP files begins.

@@ -1,5 +1,6 @@
 //! `POST /score`: Azure ML's shapes, with the core's numbers.
 
+use cliplet::Embedding;
 use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits, softmax};
 use cliplet_server::{Settings, Task};
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ fn probs(file: &[u8], labels: &[&str], template: &str) -> Vec<f32> {
     let labels = LabelCache::new()
         .embeddings(&set, |texts| clip.embed_texts(texts))
         .unwrap();
-    softmax(&logits(&image_embedding(file), &labels, clip.logit_scale()))
+    let image = Embedding::from(image_embedding(file)).normalize();
+    softmax(&logits(&image, &labels, clip.logit_scale()))
 }
 
 #[tokio::test]

@@ -2,15 +2,13 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cliplet::zero_shot::normalize;
 use cliplet_server::Settings;
 use serde_json::{Value, json};
 
 use super::support::*;
 
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-    normalize(&mut vector);
-    vector
+fn unit(vector: Vec<f32>) -> Vec<f32> {
+    cliplet::Embedding::from(vector).normalize().into_vec()
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cliplet::clip::{Clip, LoadOptions};
+use cliplet::Clip;
 use cliplet_server::{Server, Settings};
 use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::header::HeaderMap;
@@ -131,12 +131,12 @@ pub fn base64(bytes: &[u8]) -> String {
 pub fn image_embedding(file: &[u8]) -> Vec<f32> {
     let clip = clip();
     let pixels = clip.image_processor().preprocess(file).unwrap();
-    clip.embed_images(&[pixels]).unwrap().remove(0)
+    clip.embed_images(&[pixels]).unwrap().remove(0).into_vec()
 }
 
 /// What the core gives for a text.
 pub fn text_embedding(text: &str) -> Vec<f32> {
-    clip().embed_texts(&[text]).unwrap().remove(0)
+    clip().embed_texts(&[text]).unwrap().remove(0).into_vec()
 }
 
 pub fn numbers(values: &Value) -> Vec<f32> {
