@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor, safetensors};
-use cliplet::clip::{Clip, LoadOptions, Loader};
+use cliplet::clip::{Clip, Loader};
 use cliplet::weights::{Quant, convert};
 use cliplet::{Error, Result};
 use proptest::prelude::*;
@@ -122,7 +122,11 @@ fn a_config_that_does_not_fit_the_tensors_is_refused() {
             "\"expand_ratio\": 5",
             "visual_mlp.fc1.weight",
         ),
-        ("\"head_channels\": 48", "\"head_channels\": 47", "vision_model.classifier.weight"),
+        (
+            "\"head_channels\": 48",
+            "\"head_channels\": 47",
+            "vision_model.classifier.weight",
+        ),
         ("\"classes\": 10", "\"classes\": 11", "vision_model.classifier"),
         ("\"hidden\": 24", "\"hidden\": 23", "visual_mlp.fc1"),
         (
@@ -163,7 +167,7 @@ fn changed(name: &str, change: impl Fn(Tensor) -> Option<Tensor>) -> String {
     let tensor = tensors.remove(name).unwrap();
     tensors.extend(change(tensor).map(|tensor| (name.to_string(), tensor)));
     safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
-    refusal(Clip::open(folder.path(), &LoadOptions::default()))
+    refusal(Clip::open(folder.path()))
 }
 
 #[test]
@@ -192,7 +196,7 @@ fn a_snapshot_whose_tensors_do_not_fit_is_refused() {
 
 #[test]
 fn images_of_another_size_are_refused() {
-    let clip = Clip::open(&snapshot(), &LoadOptions::default()).unwrap();
+    let clip = Clip::open(&snapshot()).unwrap();
     let pixels = Tensor::zeros((1, 3, 38, 40), candle_core::DType::F32, &Device::Cpu).unwrap();
     let message = clip.model().embed_pixels(&pixels).unwrap_err().to_string();
     assert!(message.contains("[batch, 3, 38, 38]"), "{message}");

@@ -87,7 +87,7 @@ fn gelu_pooled_at_the_end_token() {
 fn efficientnet_with_a_softmax_and_a_perceptron_on_top() {
     let dir = fixture("tiny-efficientnet");
     check_snapshot(&dir, &dir.join("reference.safetensors"));
-    let clip = Clip::open(&dir, &LoadOptions::default()).unwrap();
+    let clip = Clip::open(&dir).unwrap();
     let info = clip.info();
     assert_eq!(
         (
@@ -116,7 +116,7 @@ fn efficientnet_with_a_linear_head() {
         reference["linear_projection"].clone(),
     );
     candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
-    let clip = Clip::open(folder.path(), &LoadOptions::default()).unwrap();
+    let clip = Clip::open(folder.path()).unwrap();
     let images = clip.model().embed_pixels(&reference["pixel_values"]).unwrap();
     let error = relative_error(&images, &reference["linear_image_embeds"]);
     assert!(error < TOLERANCE, "images differ by {error:e}");

@@ -6,7 +6,7 @@ mod support;
 
 use cliplet::Clip;
 use cliplet::Result;
-use cliplet::weights::ClipConfig;
+use cliplet::weights::{ClipConfig, VisionConfig};
 use proptest::prelude::*;
 use support::{CountingAllocator, tiny};
 
@@ -119,7 +119,10 @@ proptest! {
         let fields = fields.join(", ");
         let json = format!("{{\"text_config\": {{{fields}}}, \"vision_config\": {{{fields}}}}}");
         if let Ok(config) = ClipConfig::from_json(&json) {
-            prop_assert!(config.vision.tokens() <= 1 << 14);
+            let VisionConfig::Vit(vision) = &config.vision else {
+                return Err(TestCaseError::fail("a configuration without a model type is a vision transformer"));
+            };
+            prop_assert!(vision.tokens() <= 1 << 14);
             prop_assert!(config.text.tower.width % config.text.tower.heads == 0);
         }
     }

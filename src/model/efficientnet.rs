@@ -6,7 +6,7 @@ use candle_nn::ops::softmax;
 use crate::error::Result;
 use crate::model::convolution::{FeatureMap, Stem};
 use crate::model::inverted_residual::InvertedResidual;
-use crate::model::linear::{Linear, Epilogue};
+use crate::model::linear::{Epilogue, Linear};
 use crate::weights::{EfficientNetConfig, HeadConfig, Weights};
 use cliplet_kernels::{Activation, Extent, Window};
 
@@ -58,7 +58,9 @@ impl EfficientNet {
             (x, means) = block.forward(&x, self.head.early_block() == Some(i))?;
             early = early.or(means);
         }
-        let values = self.last.forward(&x.values, Epilogue::Activation(Activation::Relu6))?;
+        let values = self
+            .last
+            .forward(&x.values, Epilogue::Activation(Activation::Relu6))?;
         let extent = Extent {
             channels: values.dim(1)?,
             ..x.extent

@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::model::convolution::{Depthwise, FeatureMap};
 use crate::model::cpu;
-use crate::model::linear::{Linear, Epilogue};
+use crate::model::linear::{Epilogue, Linear};
 use crate::weights::{BlockConfig, Weights};
 use cliplet_kernels::{self as kernels, Activation, Extent};
 

@@ -8,6 +8,7 @@ mod batch_norm;
 mod block;
 mod convolution;
 mod cpu;
+mod dense_attention;
 mod efficientnet;
 #[cfg(feature = "flash-attn")]
 mod fused;
@@ -15,7 +16,6 @@ mod image_tower;
 mod inverted_residual;
 mod linear;
 mod prompts;
-mod dense_attention;
 mod text;
 mod vit;
 

@@ -5,7 +5,7 @@ use candle_core::{IndexOp, Tensor};
 use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
-use crate::model::linear::{Linear, Epilogue};
+use crate::model::linear::{Epilogue, Linear};
 use crate::weights::{Placement, VitConfig, Weights};
 use cliplet_kernels::Segment;
 
@@ -76,10 +76,10 @@ impl Vit {
             .positions
             .expand((batch, grid * grid, width))?
             .reshape(((), width))?;
-        let patches =
-            self.patches
-                .forward(&patches, Epilogue::Add(&positions))?
-                .reshape((batch, grid * grid, width))?;
+        let patches = self
+            .patches
+            .forward(&patches, Epilogue::Add(&positions))?
+            .reshape((batch, grid * grid, width))?;
         let class = self.class.expand((batch, 1, width))?.contiguous()?;
         let x = Tensor::cat(&[&class, &patches], 1)?;
         self.pre_norm.forward(&x.reshape(((), width))?)

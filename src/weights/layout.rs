@@ -182,7 +182,11 @@ fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<WeightSpec>) {
                 Kind::Vector,
                 &[width],
             ));
-            out.push(WeightSpec::new(format!("{block}.{norm}.bias"), Kind::Vector, &[width]));
+            out.push(WeightSpec::new(
+                format!("{block}.{norm}.bias"),
+                Kind::Vector,
+                &[width],
+            ));
         }
         // One product projects to queries, keys and values; of the last block, most queries are not wanted.
         let together: &[&str] = if layer + 1 < tower.layers {

@@ -27,7 +27,13 @@ pub(super) fn add(config: &EfficientNetConfig, projection_dim: usize, out: &mut 
 }
 
 /// A convolution and the batch normalization that follows it.
-fn convolution(block: &str, (name, norm): (&str, &str), kind: Kind, shape: &[usize; 4], out: &mut Vec<WeightSpec>) {
+fn convolution(
+    block: &str,
+    (name, norm): (&str, &str),
+    kind: Kind,
+    shape: &[usize; 4],
+    out: &mut Vec<WeightSpec>,
+) {
     for part in ["weight", "bias", "running_mean", "running_var"] {
         let name = format!("vision_model.{block}{norm}.{part}");
         out.push(WeightSpec::new(name, Kind::Statistic, &shape[..1]));

@@ -21,8 +21,8 @@ use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::layout::{TensorSpec, WeightSpec, weight_specs};
 use crate::weights::quantize::{Encoding, Quant};
-use crate::weights::store::{Assembler, Placement};
 use crate::weights::snapshot_metadata::SnapshotMetadata;
+use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
 
 /// What errors call the file until its name is known.
