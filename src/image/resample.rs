@@ -1,7 +1,7 @@
 //! Pillow's antialiased resize, to the last bit, of the part that a crop will show.
 //!
 //! The method is that of Pillow's `Resample.c`: a filter stretched by the scale, its weights
-//! normalised and rounded to 22-bit fixed point, a horizontal pass into bytes, then a vertical one, or
+//! normalized and rounded to 22-bit fixed point, a horizontal pass into bytes, then a vertical one, or
 //! the other way round for tall images. Only the taps of the crop's columns and rows are computed, and
 //! only the source pixels they read.
 
@@ -17,7 +17,7 @@ const BLOCK: usize = 16;
 /// Pillow's filters, by its numbers in `preprocessor_config.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
-    /// 0: the pixel under the centre.
+    /// 0: the pixel under the center.
     Nearest,
     /// 1
     Lanczos,
@@ -86,11 +86,11 @@ fn taps_of_each(filter: Filter, input: usize, output: usize, outputs: Range<usiz
     let scale = input as f64 / output as f64;
     if filter == Filter::Nearest {
         // Pillow adds the scale up, and on edges between pixels the sum's rounding decides.
-        let centres = std::iter::successors(Some(scale * 0.5), |centre| Some(centre + scale));
-        return centres
+        let centers = std::iter::successors(Some(scale * 0.5), |center| Some(center + scale));
+        return centers
             .skip(outputs.start)
             .take(outputs.len())
-            .map(|centre| Taps::single((centre as usize).min(input - 1)))
+            .map(|center| Taps::single((center as usize).min(input - 1)))
             .collect();
     }
     outputs
@@ -98,14 +98,14 @@ fn taps_of_each(filter: Filter, input: usize, output: usize, outputs: Range<usiz
         .collect()
 }
 
-/// The taps around `centre` among `input` pixels.
-fn taps_around(filter: Filter, input: usize, scale: f64, centre: f64) -> Taps {
+/// The taps around `center` among `input` pixels.
+fn taps_around(filter: Filter, input: usize, scale: f64, center: f64) -> Taps {
     let stretch = scale.max(1.0);
     let support = filter.support() * stretch;
-    let first = (centre - support + 0.5).max(0.0) as usize;
-    let end = ((centre + support + 0.5) as usize).min(input);
+    let first = (center - support + 0.5).max(0.0) as usize;
+    let end = ((center + support + 0.5) as usize).min(input);
     let mut weights: Vec<f64> = (first..end)
-        .map(|x| filter.weight((x as f64 - centre + 0.5) * (1.0 / stretch)))
+        .map(|x| filter.weight((x as f64 - center + 0.5) * (1.0 / stretch)))
         .collect();
     let sum: f64 = weights.iter().sum();
     if sum != 0.0 {
