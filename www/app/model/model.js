@@ -35,6 +35,8 @@ export class Model {
   progress = null;
   /** The last problem, until something else is tried. */
   problem = "";
+  /** Set while the dialog about models is open, which shows progress and problems itself. */
+  dialogOpen = false;
   #app;
   #loading = null;
 

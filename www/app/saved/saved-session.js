@@ -32,6 +32,8 @@ export class SavedSession {
   keepOriginals = recall(KEEP_ORIGINALS, false) === true;
   /** False where this browser stores nothing for the page. */
   available = true;
+  /** Set where the page itself loads anew, which asks nobody. */
+  leavingOnPurpose = false;
   #app;
   #store;
   #channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("cliplet-session") : null;
