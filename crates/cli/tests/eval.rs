@@ -186,7 +186,8 @@ fn published_templates_go_by_their_name_or_the_data_sets() {
     let sets = Sets::new();
     let named = figures(&[&sets.path("folders"), "--templates", "imagenet-80"]);
     let eighty: Vec<_> = named["templates"].as_array().unwrap().iter().collect();
-    let page = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("www/app/data/templates.js");
+    let page =
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("www/app/labels/template-lists.js");
     let page = std::fs::read_to_string(page).unwrap();
     let (_, page) = page.split_once("ALL_80").unwrap();
     let of_page: Vec<Value> = page

@@ -14,7 +14,7 @@ fn each_fault_is_told_in_its_row() {
         ("{\"text\": \"\"}".into(), Some("the row has no image or text")),
         (
             format!("{{\"image\": {:?}}}", folder.path("letter.jpg")),
-            Some("letter.jpg: this is not a picture"),
+            Some("letter.jpg: this is not an image"),
         ),
         (
             format!("{{\"image\": {:?}}}", folder.path("none.png")),
@@ -36,7 +36,7 @@ fn each_fault_is_told_in_its_row() {
             "{\"image\": \"data:image/png,abc\"}".into(),
             Some("data URI: it is not in base64"),
         ),
-        ("{\"image\": \"/9j/abcd\"}".into(), Some("picture: ")),
+        ("{\"image\": \"/9j/abcd\"}".into(), Some("image: damaged JPEG")),
         ("\"\\u00\"".into(), Some("not a row in JSON")),
         (format!("{{\"image\": {picture:?}, \"text\": \"a cat\"}}"), None),
     ];

@@ -16,7 +16,7 @@ pub struct ServerFacts {
 impl Default for ServerFacts {
     fn default() -> Self {
         Self {
-            name: env!("CARGO_PKG_NAME"),
+            name: "cliplet",
             version: env!("CARGO_PKG_VERSION"),
             extensions: vec!["binary_tensor_data"],
         }

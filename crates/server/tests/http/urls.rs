@@ -180,7 +180,7 @@ async fn size_time_and_kind_are_limited() {
     for (path, wanted) in [
         ("endless", "over the limit of 1048576"),
         ("silent", "longer than 0.5 s"),
-        ("letter", "not a picture"),
+        ("letter", "not an image"),
         ("none", "404"),
     ] {
         let answer = score(&server, &format!("http://127.0.0.1:{port}/{path}")).await;

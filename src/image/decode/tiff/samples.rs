@@ -246,7 +246,11 @@ impl Samples {
             (12, _) => {
                 let at = index * 3 / 2;
                 let pair = u16::from_be_bytes([row[at], row.get(at + 1).copied().unwrap_or(0)]);
-                let sample = if index.is_multiple_of(2) { pair >> 4 } else { pair & 0xfff };
+                let sample = if index.is_multiple_of(2) {
+                    pair >> 4
+                } else {
+                    pair & 0xfff
+                };
                 sample.min(255) as u8
             }
             (16, Number::Signed) => (self.integer(bytes(2)) as i16).clamp(0, 255) as u8,
