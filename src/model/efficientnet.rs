@@ -21,14 +21,17 @@ pub struct EfficientNet {
 /// What makes embeddings of pooled features.
 enum Head {
     Linear(Linear),
-    SoftmaxMlp {
-        classifier: Linear,
-        temperature: f64,
-        projection: Linear,
-        fc1: Linear,
-        fc2: Linear,
-        early_block: Option<usize>,
-    },
+    SoftmaxMlp(Box<SoftmaxMlp>),
+}
+
+/// Two embeddings whose sum is the image's: of the classes that it may belong to, and of its features.
+struct SoftmaxMlp {
+    classifier: Linear,
+    temperature: f64,
+    projection: Linear,
+    fc1: Linear,
+    fc2: Linear,
+    early_block: Option<usize>,
 }
 
 impl EfficientNet {
@@ -83,21 +86,21 @@ impl Head {
                 temperature,
                 early_block,
                 ..
-            } => Ok(Self::SoftmaxMlp {
+            } => Ok(Self::SoftmaxMlp(Box::new(SoftmaxMlp {
                 classifier: Linear::load(weights, "vision_model.classifier", true)?,
                 temperature: f64::from(temperature),
                 projection,
                 fc1: Linear::load(weights, "visual_mlp.fc1", true)?,
                 fc2: Linear::load(weights, "visual_mlp.fc2", true)?,
                 early_block,
-            }),
+            }))),
         }
     }
 
     fn early_block(&self) -> Option<usize> {
         match self {
             Self::Linear(_) => None,
-            Self::SoftmaxMlp { early_block, .. } => *early_block,
+            Self::SoftmaxMlp(head) => head.early_block,
         }
     }
 
@@ -105,26 +108,23 @@ impl Head {
     fn forward(&self, features: &Tensor, early: Option<&Tensor>) -> candle_core::Result<Tensor> {
         match self {
             Self::Linear(projection) => projection.forward(features, Epilogue::None),
-            Self::SoftmaxMlp {
-                classifier,
-                temperature,
-                projection,
-                fc1,
-                fc2,
-                ..
-            } => {
-                let logits = classifier.forward(features, Epilogue::None)?;
-                // In float32: of a thousand probabilities most are too small for half precision.
-                let logits = (logits.to_dtype(DType::F32)? / *temperature)?;
-                let classes = softmax(&logits, 1)?.to_dtype(features.dtype())?;
-                let inputs = match early {
-                    Some(early) => Tensor::cat(&[early, features], 1)?,
-                    None => features.clone(),
-                };
-                let hidden = fc1.forward(&inputs, Epilogue::None)?.relu()?;
-                let embedded = projection.forward(&classes, Epilogue::None)?;
-                fc2.forward(&hidden, Epilogue::Add(&embedded))
-            }
+            Self::SoftmaxMlp(head) => head.forward(features, early),
         }
+    }
+}
+
+impl SoftmaxMlp {
+    fn forward(&self, features: &Tensor, early: Option<&Tensor>) -> candle_core::Result<Tensor> {
+        let logits = self.classifier.forward(features, Epilogue::None)?;
+        // In float32: of a thousand probabilities most are too small for half precision.
+        let logits = (logits.to_dtype(DType::F32)? / self.temperature)?;
+        let classes = softmax(&logits, 1)?.to_dtype(features.dtype())?;
+        let inputs = match early {
+            Some(early) => Tensor::cat(&[early, features], 1)?,
+            None => features.clone(),
+        };
+        let hidden = self.fc1.forward(&inputs, Epilogue::None)?.relu()?;
+        let embedded = self.projection.forward(&classes, Epilogue::None)?;
+        self.fc2.forward(&hidden, Epilogue::Add(&embedded))
     }
 }

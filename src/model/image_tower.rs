@@ -15,8 +15,8 @@ pub struct ImageTower {
 }
 
 enum Network {
-    Vit(Vit),
-    EfficientNet(EfficientNet),
+    Vit(Box<Vit>),
+    EfficientNet(Box<EfficientNet>),
 }
 
 impl ImageTower {
@@ -27,9 +27,9 @@ impl ImageTower {
             image_size: config.image_size(),
             placement: weights.placement.clone(),
             network: match &config {
-                VisionConfig::Vit(config) => Network::Vit(Vit::load(weights, config)?),
+                VisionConfig::Vit(config) => Network::Vit(Box::new(Vit::load(weights, config)?)),
                 VisionConfig::EfficientNet(config) => {
-                    Network::EfficientNet(EfficientNet::load(weights, config)?)
+                    Network::EfficientNet(Box::new(EfficientNet::load(weights, config)?))
                 }
             },
         })

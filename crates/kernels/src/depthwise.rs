@@ -17,6 +17,8 @@ use crate::{Error, Result};
 const OUTPUTS: usize = 4;
 /// Rows of input under the largest window.
 const MOST_ROWS: usize = 5;
+/// Columns of input under as many of the largest windows, two apart.
+const MOST_COLUMNS: usize = (OUTPUTS - 1) * 2 + MOST_ROWS;
 
 /// The filters of a depthwise convolution, followed by a bias and ReLU6.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,36 +221,45 @@ impl Row<'_> {
     /// All outputs of the row in a vector of channels.
     #[inline(always)]
     fn channels<V: Lanes, const K: usize>(&self, isa: V::Isa, channel: usize, out: &mut [f32]) {
-        let window = self.filters.window;
-        let inner = window.inner(self.width);
-        let mut at = 0;
-        while at < inner.start {
-            self.clipped::<V, K>(isa, channel, at, out);
-            at += 1;
-        }
-        while at + OUTPUTS <= inner.end {
-            if window.stride() == 1 {
-                self.inner::<V, K, 1>(isa, channel, at, out);
-            } else {
-                self.inner::<V, K, 2>(isa, channel, at, out);
-            }
-            at += OUTPUTS;
-        }
-        while at < window.outputs(self.width) {
-            self.clipped::<V, K>(isa, channel, at, out);
-            at += 1;
+        match self.filters.window.stride() {
+            1 => self.tiles::<V, K, 1>(isa, channel, out),
+            _ => self.tiles::<V, K, 2>(isa, channel, out),
         }
     }
 
-    /// Outputs from `at` on whose windows lie within the row, for stride `S`.
+    /// All outputs of the row in a vector of channels, for stride `S`. The last tile begins early, so that it is as
+    /// wide as the others.
+    #[inline(always)]
+    fn tiles<V: Lanes, const K: usize, const S: usize>(&self, isa: V::Isa, channel: usize, out: &mut [f32]) {
+        let (window, channels) = (self.filters.window, self.filters.channels);
+        let (inner, outputs) = (window.inner(self.width), window.outputs(self.width));
+        let last = outputs.saturating_sub(OUTPUTS);
+        let mut at = 0;
+        loop {
+            let sums = if at >= inner.start && at + OUTPUTS <= inner.end {
+                self.inner::<V, K, S>(isa, channel, at)
+            } else {
+                self.edge::<V, K, S>(isa, channel, at)
+            };
+            let count = OUTPUTS.min(outputs - at);
+            for (i, sum) in sums.into_iter().enumerate().take(count) {
+                relu6(sum).store(&mut out[(at + i) * channels + channel..]);
+            }
+            if at == last {
+                return;
+            }
+            at = last.min(at + OUTPUTS);
+        }
+    }
+
+    /// Sums of the outputs from `at` on, whose windows lie within the row.
     #[inline(always)]
     fn inner<V: Lanes, const K: usize, const S: usize>(
         &self,
         isa: V::Isa,
         channel: usize,
         at: usize,
-        out: &mut [f32],
-    ) {
+    ) -> [V; OUTPUTS] {
         let channels = self.filters.channels;
         let start = at * S - self.filters.window.padding(self.width).0;
         let mut sums = [V::load(isa, &self.filters.bias[channel..]); OUTPUTS];
@@ -266,28 +277,35 @@ impl Row<'_> {
                 }
             }
         }
-        for (i, sum) in sums.into_iter().enumerate() {
-            relu6(sum).store(&mut out[(at + i) * channels + channel..]);
-        }
+        sums
     }
 
-    /// The output `at`, whose window need not lie within the row.
+    /// Sums of the outputs from `at` on, whose windows need not lie within the row.
     #[inline(always)]
-    fn clipped<V: Lanes, const K: usize>(&self, isa: V::Isa, channel: usize, at: usize, out: &mut [f32]) {
-        let channels = self.filters.channels;
-        let (taps, first) = self.filters.window.covered(at, self.width);
-        // A sum for each row, so that few additions wait for one another.
-        let mut sums = [V::splat(isa, 0.0); K];
-        for (ky, (row, sum)) in self.rows.iter().zip(&mut sums).enumerate() {
-            for (i, kx) in taps.clone().enumerate() {
+    fn edge<V: Lanes, const K: usize, const S: usize>(
+        &self,
+        isa: V::Isa,
+        channel: usize,
+        at: usize,
+    ) -> [V; OUTPUTS] {
+        let (channels, before) = (self.filters.channels, self.filters.window.padding(self.width).0);
+        let mut sums = [V::load(isa, &self.filters.bias[channel..]); OUTPUTS];
+        for (ky, row) in self.rows[..K].iter().enumerate() {
+            let mut columns = [V::splat(isa, 0.0); MOST_COLUMNS];
+            for (i, column) in columns.iter_mut().enumerate().take((OUTPUTS - 1) * S + K) {
+                // Before the row, the place wraps around to one that is far behind it.
+                let place = (at * S + i).wrapping_sub(before);
+                if place < self.width {
+                    *column = V::load(isa, &row[place * channels + channel..]);
+                }
+            }
+            for kx in 0..K {
                 let weights = V::load(isa, &self.filters.weights[(ky * K + kx) * channels + channel..]);
-                *sum = V::load(isa, &row[(first + i) * channels + channel..]).mul_add(weights, *sum);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = columns[i * S + kx].mul_add(weights, *sum);
+                }
             }
         }
-        let mut sum = V::load(isa, &self.filters.bias[channel..]);
-        for row in sums {
-            sum += row;
-        }
-        relu6(sum).store(&mut out[at * channels + channel..]);
+        sums
     }
 }

@@ -44,7 +44,7 @@ pub use epilogue::Epilogue;
 pub use error::{Error, Result};
 pub use inverted_residual::InvertedResidual;
 pub use layout::{CodeRange, Q4_GROUP};
-pub use linear::{Pointwise, linear, linear_with};
+pub use linear::{Pointwise, linear, linear_with, pointwise_with};
 pub use norm::layer_norm;
 pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder};
 pub use parallel::{map_on_pool, on_pool, threads};

@@ -67,6 +67,14 @@ pub struct Pointwise<'a> {
     pub bias: &'a [f32],
 }
 
+/// `epilogue(x wᵀ + bias)` for pixels of an image, `[pixels, k]`, as [`InvertedResidual`](crate::InvertedResidual)
+/// computes it: without second codes for outliers, and by one thread.
+pub fn pointwise_with(kernel: &Kernel, x: &[f32], w: Pointwise, epilogue: Epilogue<&[f32]>) -> Vec<f32> {
+    let mut out = vec![0.0; x.len() / w.matrix.k() * w.matrix.n()];
+    linear_into(kernel, x, w, epilogue, &mut out);
+    out
+}
+
 /// [`linear_with`] of the pixels of an image by one thread, into `out`.
 pub(crate) fn linear_into(
     kernel: &Kernel,

@@ -17,6 +17,8 @@ const COLORS: usize = 3;
 const OUTPUTS: usize = 4;
 /// Vectors of channels of each that are.
 const VECTORS: usize = 2;
+/// Columns of input under as many of the largest windows, two apart.
+const MOST_COLUMNS: usize = (OUTPUTS - 1) * 2 + 5;
 
 /// The filters of a convolution of three planes, followed by a bias and ReLU6.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,25 +124,18 @@ pub fn stem_reference(planes: &[f32], (height, width): (usize, usize), filters: 
 }
 
 vectorized! {
-    /// Row `y` of the output.
+    /// One row of the output.
     fn convolve_row<V>(isa; row: &Row, out: &mut [f32]) {
-        let mut channel = 0;
-        while channel + VECTORS * V::COUNT <= row.filters.channels {
-            row.channels::<V, VECTORS>(isa, channel, out);
-            channel += VECTORS * V::COUNT;
-        }
-        while channel + V::Panel::COUNT <= row.filters.channels {
-            row.channels::<V::Panel, 1>(isa.into(), channel, out);
-            channel += V::Panel::COUNT;
-        }
-        while channel < row.filters.channels {
-            row.channels::<f32, 1>(BaselineIsa, channel, out);
-            channel += 1;
+        match (row.filters.window.side(), row.filters.window.stride()) {
+            (3, 1) => row.outputs::<V, 3, 1>(isa, out),
+            (3, _) => row.outputs::<V, 3, 2>(isa, out),
+            (_, 1) => row.outputs::<V, 5, 1>(isa, out),
+            _ => row.outputs::<V, 5, 2>(isa, out),
         }
     }
 }
 
-/// What a row of output is made of.
+/// Input of a row of output.
 struct Row<'a> {
     planes: &'a [f32],
     height: usize,
@@ -150,26 +145,48 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// All outputs of the row in `N` vectors of channels.
+    /// All outputs, for a window of side `K` and stride `S`: pairs of vectors of channels first.
     #[inline(always)]
-    fn channels<V: Lanes, const N: usize>(&self, isa: V::Isa, channel: usize, out: &mut [f32]) {
-        let inner = self.filters.window.inner(self.width);
-        let outputs = self.filters.window.outputs(self.width);
-        let mut at = 0;
-        while at < outputs {
-            if inner.contains(&at) && at + OUTPUTS <= inner.end {
-                self.outputs::<V, N, OUTPUTS>(isa, channel, at, out);
-                at += OUTPUTS;
-            } else {
-                self.outputs::<V, N, 1>(isa, channel, at, out);
-                at += 1;
-            }
+    fn outputs<V: Lanes, const K: usize, const S: usize>(&self, isa: V::Isa, out: &mut [f32]) {
+        let channels = self.filters.channels;
+        let mut channel = 0;
+        while channel + VECTORS * V::COUNT <= channels {
+            self.tiles::<V, K, S, VECTORS>(isa, channel, out);
+            channel += VECTORS * V::COUNT;
+        }
+        while channel + V::Panel::COUNT <= channels {
+            self.tiles::<V::Panel, K, S, 1>(isa.into(), channel, out);
+            channel += V::Panel::COUNT;
+        }
+        while channel < channels {
+            self.tiles::<f32, K, S, 1>(BaselineIsa, channel, out);
+            channel += 1;
         }
     }
 
-    /// `M` outputs from `at` on; the window of a single one need not lie within the row.
+    /// All outputs of the row in `N` vectors of channels. The last tile begins early, so that it is as wide as the
+    /// others.
     #[inline(always)]
-    fn outputs<V: Lanes, const N: usize, const M: usize>(
+    fn tiles<V: Lanes, const K: usize, const S: usize, const N: usize>(
+        &self,
+        isa: V::Isa,
+        channel: usize,
+        out: &mut [f32],
+    ) {
+        let last = self.filters.window.outputs(self.width).saturating_sub(OUTPUTS);
+        let mut at = 0;
+        loop {
+            self.tile::<V, K, S, N>(isa, channel, at, out);
+            if at == last {
+                return;
+            }
+            at = last.min(at + OUTPUTS);
+        }
+    }
+
+    /// Outputs from `at` on, those that there are.
+    #[inline(always)]
+    fn tile<V: Lanes, const K: usize, const S: usize, const N: usize>(
         &self,
         isa: V::Isa,
         channel: usize,
@@ -178,24 +195,26 @@ impl Row<'_> {
     ) {
         let (window, channels) = (self.filters.window, self.filters.channels);
         let (rows, first_row) = window.covered(self.y, self.height);
-        let (columns, first_column) = window.covered(at, self.width);
-        let mut sums = [[V::splat(isa, 0.0); N]; M];
+        let before = window.padding(self.width).0;
+        let mut sums = [[V::splat(isa, 0.0); N]; OUTPUTS];
         for sums in &mut sums {
             for (n, sum) in sums.iter_mut().enumerate() {
                 *sum = V::load(isa, &self.filters.bias[channel + n * V::COUNT..]);
             }
         }
-        let reach = (M - 1) * window.stride() + columns.len();
         for color in 0..COLORS {
             for (i, ky) in rows.clone().enumerate() {
-                let start = (color * self.height + first_row + i) * self.width + first_column;
-                let inputs = &self.planes[start..][..reach];
-                let weights =
-                    &self.filters.weights[(color * window.taps() + ky * window.side()) * channels..];
-                for (i, kx) in columns.clone().enumerate() {
+                let row = &self.planes[(color * self.height + first_row + i) * self.width..][..self.width];
+                let mut columns = [0.0; MOST_COLUMNS];
+                for (i, column) in columns[..(OUTPUTS - 1) * S + K].iter_mut().enumerate() {
+                    // Before the row, the place wraps around to one that is far behind it.
+                    *column = row.get((at * S + i).wrapping_sub(before)).copied().unwrap_or(0.0);
+                }
+                let weights = &self.filters.weights[(color * K + ky) * K * channels..];
+                for kx in 0..K {
                     let weights = &weights[kx * channels + channel..][..N * V::COUNT];
                     for (m, sums) in sums.iter_mut().enumerate() {
-                        let x = V::splat(isa, inputs[m * window.stride() + i]);
+                        let x = V::splat(isa, columns[m * S + kx]);
                         for (n, sum) in sums.iter_mut().enumerate() {
                             *sum = x.mul_add(V::load(isa, &weights[n * V::COUNT..]), *sum);
                         }
@@ -203,7 +222,8 @@ impl Row<'_> {
                 }
             }
         }
-        for (m, sums) in sums.into_iter().enumerate() {
+        let count = OUTPUTS.min(window.outputs(self.width) - at);
+        for (m, sums) in sums.into_iter().enumerate().take(count) {
             for (n, sum) in sums.into_iter().enumerate() {
                 relu6(sum).store(&mut out[(at + m) * channels + channel + n * V::COUNT..]);
             }

@@ -3,7 +3,7 @@
 
 use cliplet_kernels::{
     Activation, Bits, DepthwiseFilters, Epilogue, Extent, InvertedResidual, PackedMatrix, Pointwise,
-    StemFilters, Window, available, depthwise, depthwise_reference, linear_with, stem, stem_reference,
+    StemFilters, Window, available, depthwise, depthwise_reference, pointwise_with, stem, stem_reference,
 };
 
 #[cfg(not(target_family = "wasm"))]
@@ -147,38 +147,40 @@ fn a_block_equals_its_layers() {
         let (wide_bias, bias) = (noise(9, inner), noise(10, outer));
         let (filters, x) = (filters(window, inner), noise(11, input.values()));
         let residual = window.stride() == 1;
+        let wide = Pointwise {
+            matrix: &expand,
+            bias: &wide_bias,
+        };
+        let narrow = Pointwise {
+            matrix: &project,
+            bias: &bias,
+        };
         let block = InvertedResidual {
-            expand: Some(Pointwise {
-                matrix: &expand,
-                bias: &wide_bias,
-            }),
+            expand: Some(wide),
             depthwise: &filters,
-            project: Pointwise {
-                matrix: &project,
-                bias: &bias,
-            },
+            project: narrow,
             residual,
         };
         for kernel in available() {
             let relu6 = Epilogue::Activation(Activation::Relu6);
-            let wide = linear_with(kernel, &x, &expand, Some(&wide_bias), relu6);
+            let expanded = pointwise_with(kernel, &x, wide, relu6);
             let wide_extent = Extent {
                 channels: inner,
                 ..input
             };
-            let convolved = depthwise(&wide, wide_extent, &filters);
+            let convolved = depthwise(&expanded, wide_extent, &filters);
             let last = if residual {
                 Epilogue::Residual(x.as_slice())
             } else {
                 Epilogue::None
             };
-            let want = linear_with(kernel, &convolved, &project, Some(&bias), last);
+            let want = pointwise_with(kernel, &convolved, narrow, last);
             let mut means = vec![0.0; inner];
             let got = block.forward_with(kernel, &x, input, Some(&mut means));
             assert!(got == want, "{}: {window:?} over {input:?}", kernel.name);
             assert!(block.forward_with(kernel, &x, input, None) == want);
             for (channel, mean) in means.iter().enumerate() {
-                let sum: f32 = wide.iter().skip(channel).step_by(inner).sum();
+                let sum: f32 = expanded.iter().skip(channel).step_by(inner).sum();
                 assert!((mean - sum / (height * width) as f32).abs() < 1e-4);
             }
         }
@@ -206,11 +208,10 @@ fn a_block_without_expansion_convolves_its_input() {
         residual: false,
     };
     for kernel in available() {
-        let want = linear_with(
+        let want = pointwise_with(
             kernel,
             &depthwise(&x, input, &filters),
-            &project,
-            Some(&bias),
+            block.project,
             Epilogue::None,
         );
         assert!(
