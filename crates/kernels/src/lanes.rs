@@ -8,6 +8,7 @@
 //! A vector can only be made with a token of its instruction set ([`Lanes::Isa`]), which exists only where the
 //! machine has the instructions. So a value of a vector type is itself the proof that its operations may run.
 
+#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 use super::layout::Code;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
@@ -105,6 +106,7 @@ pub trait Lanes:
     ///
     /// # Panics
     /// If there are fewer.
+    #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
     #[inline(always)]
     fn store_codes(self, out: &mut [Code]) {
         let mut lanes = [0.0; MAX_LANES];

@@ -25,6 +25,8 @@ const MAX_OUTLIERS: usize = 5;
 const RAISE: f32 = std::f32::consts::SQRT_2;
 /// Largest ratio of an outlier to its row's limit, so that second codes fit the range of every kernel.
 const MAX_PEAK: f32 = 48.0;
+/// Smallest range of first codes, in limits: an outlier of [`MAX_PEAK`] limits then has a second code of at most 120.
+const MIN_RANGE: f32 = 0.4;
 /// Values that are compared at a time when candidates are looked for.
 const CHUNK: usize = 32;
 
@@ -60,6 +62,24 @@ pub fn limit(x: &[f32], mean: f32, peak: f32, range: CodeRange) -> f32 {
     } else {
         limit
     }
+}
+
+/// The range that first codes are to cover: from the smallest to the largest of zero and the values whose magnitude is
+/// at most `limit`, and wide enough that second codes of all others fit.
+#[inline(always)]
+pub fn usual_range(x: &[f32], limit: f32) -> (f32, f32) {
+    // By lanes, so that compilers vectorize it.
+    let (mut low, mut high) = ([0.0f32; CHUNK], [0.0f32; CHUNK]);
+    for chunk in x.chunks(CHUNK) {
+        for ((x, low), high) in chunk.iter().zip(&mut low).zip(&mut high) {
+            let x = if x.abs() <= limit { *x } else { 0.0 };
+            *low = if x < *low { x } else { *low };
+            *high = if x > *high { x } else { *high };
+        }
+    }
+    let low = low.into_iter().fold(0.0, f32::min);
+    let high = high.into_iter().fold(0.0, f32::max);
+    (low, high.max(MIN_RANGE * limit))
 }
 
 /// First and second code of an outlier whose integer is `total`; the second is negative below the range.
@@ -155,8 +175,9 @@ mod tests {
         assert_eq!(of(&wave, CodeRange::U8), f32::INFINITY);
         let mut x = wave.clone();
         (x[3], x[500]) = (40.0, -70.0);
-        assert!((4.0..6.0).contains(&of(&x, CodeRange::U7)));
+        assert!((3.5..5.0).contains(&of(&x, CodeRange::U7)));
         assert_eq!(of(&x, CodeRange::S11), f32::INFINITY);
+        assert!(usual_range(&x, 5.0).0 < -0.99 && usual_range(&x, 5.0).1 < 1.01);
         x[..20].fill(30.0);
         assert!((30.0..70.0).contains(&of(&x, CodeRange::S8)));
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
