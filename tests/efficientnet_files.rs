@@ -196,7 +196,7 @@ fn a_snapshot_whose_tensors_do_not_fit_is_refused() {
 
 #[test]
 fn images_of_another_size_are_refused() {
-    let clip = Clip::open(&snapshot()).unwrap();
+    let clip = Clip::open(snapshot()).unwrap();
     let pixels = Tensor::zeros((1, 3, 38, 40), candle_core::DType::F32, &Device::Cpu).unwrap();
     let message = clip.model().embed_pixels(&pixels).unwrap_err().to_string();
     assert!(message.contains("[batch, 3, 38, 38]"), "{message}");

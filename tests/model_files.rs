@@ -371,7 +371,7 @@ fn loading_can_be_cancelled() {
     let options = LoadOptions::default().progress(Some(&stop));
     assert!(matches!(Clip::open_with(&path, &options), Err(Error::Cancelled)));
     assert!(matches!(
-        Clip::open_with(&tiny(), &options),
+        Clip::open_with(tiny(), &options),
         Err(Error::Cancelled)
     ));
 

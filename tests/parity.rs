@@ -143,7 +143,7 @@ fn a_snapshot_in_shards() {
 
 #[test]
 fn texts_and_images_go_through_the_tokenizer_and_in_any_company() {
-    let clip = Clip::open(&fixture("tiny")).unwrap();
+    let clip = Clip::open(fixture("tiny")).unwrap();
     let reference = load(fixture("tiny/reference.safetensors"), &Device::Cpu).unwrap();
     let texts = [
         "a photo of a cat",
@@ -170,7 +170,7 @@ fn texts_and_images_go_through_the_tokenizer_and_in_any_company() {
 
 #[test]
 fn the_snapshot_describes_itself() {
-    let clip = Clip::open(&fixture("tiny")).unwrap();
+    let clip = Clip::open(fixture("tiny")).unwrap();
     let info = clip.info();
     assert_eq!(
         (

@@ -18,7 +18,8 @@ pub struct EfficientNet {
     head: Head,
 }
 
-/// What makes embeddings of pooled features.
+/// Maps pooled features to embeddings.
+#[allow(clippy::large_enum_variant, reason = "a model has one head")]
 enum Head {
     Linear(Linear),
     SoftmaxMlp(Box<SoftmaxMlp>),

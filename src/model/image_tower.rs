@@ -14,6 +14,7 @@ pub struct ImageTower {
     placement: Placement,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a model has one network")]
 enum Network {
     Vit(Box<Vit>),
     EfficientNet(Box<EfficientNet>),
