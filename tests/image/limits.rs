@@ -51,6 +51,40 @@ fn an_image_that_does_not_fit_is_read_smaller_and_looks_the_same() {
 }
 
 #[test]
+fn a_jpeg_that_does_not_fit_is_decoded_at_half_its_size() {
+    let processor = Images::load().processor("24");
+    let pixels = pixmap(800, 600).split_off("P6 800 600 255\n".len());
+    let mut file = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 90)
+        .encode(&pixels, 800, 600, image::ExtendedColorType::Rgb8)
+        .expect("a JPEG");
+    let whole = processor.preprocess(&file).expect("it fits");
+    // Pixels take 1.44 MB, at half the width and height 360 kB, and some rows besides.
+    let reduced = processor
+        .clone()
+        .with_memory_limit(600_000)
+        .preprocess(&file)
+        .expect("half fits");
+    let sum: f64 = whole
+        .data
+        .iter()
+        .zip(&reduced.data)
+        .map(|(a, b)| f64::from((a - b).abs()))
+        .sum();
+    let mean = sum / whole.data.len() as f64;
+    assert!(mean > 0.0 && mean < 0.05, "{mean}");
+    let refused = processor
+        .with_memory_limit(20_000)
+        .preprocess(&file)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("800x600") && refused.contains("an eighth"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_cancelled_decode_stops_in_every_format() {
     let processor = Images::load().processor("24");
     for (name, bytes) in IMAGES {

@@ -150,7 +150,7 @@ fn an_image_cut_short_ends_early() {
             .expect_err(name);
         assert!(matches!(error, Error::Image { .. }), "{name}: {error}");
         assert!(
-            name.ends_with("jpg") || error.to_string().contains("the file ends early"),
+            error.to_string().contains("the file ends early"),
             "{name}: {error}"
         );
     }
