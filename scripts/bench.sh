@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# Measures cliplet beside its peers. Sourced by build.sh.
+
+# bench_python: prints a Python that has what benches/web/peer.py imports.
+bench_python() {
+  [ -z "${PYTHON:-}" ] || { echo "$PYTHON"; return; }
+  echo "$(python_env bench "PyTorch and ONNX make the peer's model files" torch transformers safetensors onnx onnxruntime sympy)/bin/python"
+}
+
+bench() {
+  local maker=../shared/clip-vit-base-patch32/make_checkpoint.py work="$TARGET/bench" python
+  python=$(bench_python)
+  local snapshot=${SNAPSHOT:-$work/snapshot}
+  if [ -z "${SNAPSHOT:-}" ] && [ ! -f "$snapshot/model.safetensors" ]; then
+    [ -f "$maker" ] || die "SNAPSHOT must name a directory with a ViT-B/32 as Hugging Face publishes it"
+    say "Making a checkpoint with random weights"
+    "$python" "$maker" "$snapshot" --seed 11
+  fi
+  say "Making the peer's model files"
+  [ -f "$work/peer/vision.onnx" ] || "$python" -W ignore benches/web/peer.py "$snapshot" "$work/peer"
+  cargo run --release -- convert "$snapshot" -o "$work/model.gguf" --quant q8
+  (cd benches/web && { [ -d node_modules ] || npm ci --silent --ignore-scripts; } &&
+    node bench.mjs ../../dist "$work/model.gguf" "$work/peer" ../RESULTS.md)
+  "$python" -W ignore benches/native/bench.py "$TARGET/release/cliplet" "$snapshot" "$work/native" benches/RESULTS.md
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# Builds the WebAssembly modules and the page into dist/. Sourced by build.sh.
+
+# wasm_env THREADS: sets what cargo needs for a wasm build with or without threads.
+wasm_env() {
+  local flags=(--cfg 'getrandom_backend="wasm_js"' ${WASM_LINKER[@]+"${WASM_LINKER[@]}"})
+  if [ "$1" = threads ]; then
+    flags+=(-C target-feature=+simd128,+atomics,+bulk-memory,+mutable-globals
+      -C link-arg=--shared-memory -C link-arg=--max-memory=4294967296 -C link-arg=--import-memory
+      -C link-arg=--export=__wasm_init_tls -C link-arg=--export=__tls_size
+      -C link-arg=--export=__tls_align -C link-arg=--export=__tls_base)
+    export CARGO_TARGET_DIR="$TARGET/wasm-threads"
+  else
+    flags+=(-C target-feature=+simd128)
+    export CARGO_TARGET_DIR="$TARGET/wasm"
+  fi
+  # -Z build-std wants RUSTC_BOOTSTRAP on a stable compiler; nothing else unstable is used.
+  export RUSTC_BOOTSTRAP=1 RUSTFLAGS="${flags[*]}"
+}
+
+# build_variant NAME THREADS FEATURES: one wasm module and its JavaScript into dist/cliplet/wasm/NAME.
+# The kernels' loads stay where the source has them: LLVM would hoist them all and spill the sums.
+build_variant() (
+  wasm_env "$2"
+  say "Building the $1 variant"
+  cargo rustc --release --package cliplet-wasm --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
+  wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$CARGO_TARGET_DIR/$WASM/release/cliplet_wasm.wasm"
+  # Threads start by our own script, which needs no blob: worker and survives bundlers.
+  find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' | while read -r starter; do
+    printf 'import { startPool } from "../../../../../pool.js";\n\nexport const startWorkers = (...given) => startPool("%s", ...given);\n' "$1" >"$starter"
+  done
+)
+
+build_dist() {
+  mkdir -p dist/cliplet/models
+  build_variant simd single ""
+  build_variant relaxed single relaxed-simd
+  build_variant simd-threads threads threads
+  build_variant relaxed-threads threads threads,relaxed-simd
+  cp -R www/. dist/ && rm -rf dist/tools
+  cp models/*.gguf dist/cliplet/models/ && cp LICENSE dist/cliplet/
+  (cd www/tools && npm install --silent --no-save --no-audit --no-fund)
+  node www/tools/bundle.mjs dist
+  node www/tools/types.mjs dist
+  node www/tools/precache.mjs dist
+  say "Built dist/: plain static files for any host"
+}
