@@ -3,6 +3,7 @@
 
 test_lint() {
   cargo fmt --check
+  (cd www/tools && npm install --silent --no-save --no-audit --no-fund && npm run --silent lint:js)
   cargo clippy --workspace --exclude cliplet-wasm --all-targets --quiet -- -D warnings
 }
 
@@ -13,7 +14,8 @@ wasm_test() (
   wasm_env single
   # A folder of its own: two builds of the standard library in one do not get along.
   export CARGO_TARGET_DIR="$TARGET/wasm-test"
-  wasm-pack test --headless --chrome --chromedriver "$(command -v chromedriver)" --release --mode no-install "$2" \
+  cd "$2"
+  wasm-pack test --headless --chrome --chromedriver "$(command -v chromedriver)" --release --mode no-install \
     -- "${BUILD_STD[@]}" --features "$1" --test "$3" --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
 )
 

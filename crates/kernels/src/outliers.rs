@@ -177,7 +177,9 @@ mod tests {
         (x[3], x[500]) = (40.0, -70.0);
         assert!((3.5..5.0).contains(&of(&x, CodeRange::U7)));
         assert_eq!(of(&x, CodeRange::S11), f32::INFINITY);
-        assert!(usual_range(&x, 5.0).0 < -0.99 && usual_range(&x, 5.0).1 < 1.01);
+        let (low, high) = usual_range(&x, 2.0);
+        assert!((-1.0..-0.99).contains(&low) && (0.99..=1.0).contains(&high));
+        assert_eq!(usual_range(&x, 5.0).1, 5.0 * MIN_RANGE);
         x[..20].fill(30.0);
         assert!((30.0..70.0).contains(&of(&x, CodeRange::S8)));
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {

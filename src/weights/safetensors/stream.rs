@@ -360,7 +360,12 @@ impl Tensors {
             None => self.pack(step, values)?,
         }
         if self.first_vector.is_none() && self.scales.is_empty() {
-            self.packed.append(&mut self.staged);
+            if self.packed.is_empty() {
+                // Without a copy: a large table would be held twice.
+                std::mem::swap(&mut self.packed, &mut self.staged);
+            } else {
+                self.packed.append(&mut self.staged);
+            }
         }
         Ok(())
     }
