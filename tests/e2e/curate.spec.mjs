@@ -154,7 +154,9 @@ test("a video's frames become pictures", async ({ page, site }) => {
   await expect(page.getByText(/\d+ frames of clip\.webm added\./)).toBeVisible();
   expect(await page.locator(".card").count()).toBeGreaterThan(1);
   await expect(page.locator(".card .ranks li:first-child .label").first()).toHaveText("red circle");
-  expect(new Set(await page.locator(".card .ranks li:first-child .label").allTextContents())).toEqual(new Set(["red circle"]));
+  expect(new Set(await page.locator(".card .ranks li:first-child .label").allTextContents())).toEqual(
+    new Set(["red circle"]),
+  );
   await drop(page, [{ name: "broken.mp4", type: "video/mp4", bytes: Buffer.from("no video") }]);
   await expect(page.getByRole("alert")).toContainText("This browser cannot play broken.mp4");
 });

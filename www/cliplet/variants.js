@@ -23,7 +23,13 @@ const RELAXED_DOT = Uint8Array.of(
 );
 
 /** Weights and codes whose products an instruction that saturates gets wrong. */
-const PROBES = [[-127, 255], [127, 255], [127, 128], [-127, 128], [1, 200]];
+const PROBES = [
+  [-127, 255],
+  [127, 255],
+  [127, 128],
+  [-127, 128],
+  [1, 200],
+];
 
 /** @type {boolean | null} */
 let exact = null;
