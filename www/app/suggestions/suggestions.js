@@ -79,6 +79,10 @@ export class Suggestions {
   /** Leaves the engine to somebody who waits for it, and goes on after a while. */
   #giveWay() {
     this.#running?.abort();
+    this.#goOnLater();
+  }
+
+  #goOnLater() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#prepare(), GO_ON_AFTER);
   }
@@ -107,7 +111,8 @@ export class Suggestions {
       this.#running = null;
       this.progress = null;
       this.#app.redraw();
-      if (clip !== this.#clip) this.#prepare();
+      // The queue may have emptied before the interruption was through; then nothing else would go on with the words.
+      if (clip !== this.#clip || running.signal.aborted) this.#goOnLater();
     }
   }
 
