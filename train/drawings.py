@@ -1,4 +1,4 @@
-"""Drawn pictures: shapes with a colour, size, count, texture, place and background.
+"""Drawn pictures: shapes with a color, size, count, texture, place and background.
 
 A picture is a row of seven attribute values; a caption is a row of seven bit masks,
 the values that it allows. So "is this caption true of that picture" is one
@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from english import article, plural
+
 SIZE = 64
-COLOURS = {
+COLORS = {
     "red": (214, 30, 36), "green": (34, 150, 50), "blue": (32, 70, 220), "yellow": (250, 220, 30),
     "orange": (250, 140, 20), "purple": (130, 40, 170), "pink": (250, 140, 190), "brown": (120, 72, 32),
     "black": (16, 16, 18), "white": (250, 250, 250), "grey": (128, 128, 130), "cyan": (40, 210, 220),
@@ -27,19 +29,10 @@ SIZES = ["small", "medium-sized", "large"]
 NUMBERS = ["one", "two", "three", "four", "five"]
 TEXTURES = ["solid", "outlined", "striped", "dotted", "checkered"]
 PLACES = ["centre", "left", "right", "top", "bottom", "top left", "top right", "bottom left", "bottom right"]
-COLOUR, SHAPE, EXTENT, COUNT, TEXTURE, PLACE, GROUND = range(7)
+COLOR, SHAPE, EXTENT, COUNT, TEXTURE, PLACE, GROUND = range(7)
+ATTRIBUTES = {"color": 0, "shape": 1, "extent": 2, "count": 3, "texture": 4, "place": 5, "ground": 6}
 ANY = (1 << 16) - 1
-NAMES = list(COLOURS)
-PLURALS = {"cross": "crosses"}
-SYNONYMS = {"grey": "gray", "ellipse": "oval", "centre": "middle",
-            "diamond": "rhombus", "large": "big", "small": "little", "checkered": "chequered",
-            "dotted": "spotted", "purple": "violet", "cyan": "turquoise", "crescent": "crescent moon",
-            "outlined": "hollow"}
-
-
-def plural(shape):
-    """The shape's plural."""
-    return PLURALS.get(shape, shape + "s")
+NAMES = list(COLORS)
 
 
 def outline(shape, radius):
@@ -97,31 +90,35 @@ def _place(place, radius, side, rng):
 
 
 def _shade(name, rng):
-    base = np.array(COLOURS[name], float)
+    base = np.array(COLORS[name], float)
     return tuple(int(v) for v in np.clip(base + rng.normal(0, 9, 3), 0, 255))
 
 
-def sample(rng):
-    """Random attributes that can be drawn: (7,) integers. PLACE and EXTENT only matter for one shape."""
-    colour, ground = rng.choice(len(NAMES), 2, replace=False)
-    while {NAMES[colour], NAMES[ground]} in ({"red", "orange"}, {"cyan", "blue"}, {"yellow", "orange"}, {"brown", "red"}):
-        ground = rng.choice([i for i in range(len(NAMES)) if i != colour])
+def sample(rng, plain=False):
+    """Random attributes that can be drawn: (7,) integers. PLACE and EXTENT only matter for one shape.
+
+    `plain` asks for a single solid shape in the middle.
+    """
+    color, ground = rng.choice(len(NAMES), 2, replace=False)
+    while {NAMES[color], NAMES[ground]} in ({"red", "orange"}, {"cyan", "blue"}, {"yellow", "orange"}, {"brown", "red"}):
+        ground = rng.choice([i for i in range(len(NAMES)) if i != color])
     if rng.random() < 0.4:
-        ground = NAMES.index("black" if NAMES[colour] == "white" else "white")
+        ground = NAMES.index("black" if NAMES[color] == "white" else "white")
+    if plain:
+        return np.array([color, rng.integers(len(SHAPES)), rng.integers(3), 0, 0, 0, ground])
     count = 0 if rng.random() < 0.6 else rng.integers(1, 5)
     place = rng.integers(len(PLACES)) if count == 0 and rng.random() < 0.6 else 0
     extent = rng.integers(2) if place else rng.integers(3)
     if count:
         extent = 0 if rng.random() < 0.6 or count > 2 else 1
     texture = 0 if rng.random() < 0.55 else rng.integers(1, len(TEXTURES))
-    return np.array([colour, rng.integers(len(SHAPES)), extent, count, texture, place, ground])
+    return np.array([color, rng.integers(len(SHAPES)), extent, count, texture, place, ground])
 
 
-def draw(values, rng):
-    """The picture of a row of attributes, (64, 64, 3) uint8."""
-    zoom = 3
-    side = SIZE * zoom
-    ground, colour = _shade(NAMES[values[GROUND]], rng), _shade(NAMES[values[COLOUR]], rng)
+def draw(values, rng, side=SIZE):
+    """The image of a row of attributes, (side, side, 3) uint8."""
+    pixels, side = side, 192 if side <= 96 else 2 * side
+    ground, color = _shade(NAMES[values[GROUND]], rng), _shade(NAMES[values[COLOR]], rng)
     picture = Image.new("RGB", (side, side), ground)
     shape, count = SHAPES[values[SHAPE]], int(values[COUNT]) + 1
     low, high = [(0.10, 0.15), (0.20, 0.27), (0.33, 0.44)][values[EXTENT]]
@@ -143,11 +140,11 @@ def draw(values, rng):
         turn = math.radians(rng.normal(0, 7))
         points = [(x + a * math.cos(turn) - b * math.sin(turn), y + a * math.sin(turn) + b * math.cos(turn))
                   for a, b in outline(shape, radius)]
-        _fill(picture, points, shape, TEXTURES[values[TEXTURE]], colour, ground, (x, y, radius), rng)
-    return np.asarray(picture.resize((SIZE, SIZE), Image.LANCZOS))
+        _fill(picture, points, shape, TEXTURES[values[TEXTURE]], color, ground, (x, y, radius), rng)
+    return np.asarray(picture.resize((pixels, pixels), Image.LANCZOS))
 
 
-def _fill(picture, points, shape, texture, colour, ground, where, rng):
+def _fill(picture, points, shape, texture, color, ground, where, rng):
     x, y, radius = where
     mask = Image.new("L", picture.size, 0)
     pen = ImageDraw.Draw(mask)
@@ -169,54 +166,39 @@ def _fill(picture, points, shape, texture, colour, ground, where, rng):
         else:
             keep = np.hypot(u % 1 - 0.5, v % 1 - 0.5) > 0.28
         mask = Image.fromarray((np.asarray(mask) * keep).astype(np.uint8))
-    picture.paste(Image.new("RGB", picture.size, colour), mask=mask)
+    picture.paste(Image.new("RGB", picture.size, color), mask=mask)
 
 
-def caption(values, rng):
-    """A random true caption of the picture: (text, its seven masks)."""
-    masks = np.full(7, ANY)
-    colour, shape = NAMES[values[COLOUR]], SHAPES[values[SHAPE]]
-    ground, count = NAMES[values[GROUND]], int(values[COUNT])
+def captions():
+    """Captions of drawn images with what each allows: (texts, masks (N, 7)). The first are every "a COLOR SHAPE"."""
+    made = []
 
-    def word(name):
-        return SYNONYMS[name] if name in SYNONYMS and rng.random() < 0.3 else name
+    def add(text, **said):
+        masks = np.full(7, ANY)
+        for name, value in said.items():
+            masks[ATTRIBUTES[name]] = 1 << value
+        made.append((text, masks))
 
-    def say(attribute, chance):
-        if rng.random() < chance:
-            masks[attribute] = 1 << int(values[attribute])
-            return True
-        return False
-
-    said_colour, said_shape = say(COLOUR, 0.9), say(SHAPE, 0.92)
-    noun = shape if said_shape else "shape"
-    if said_shape:
-        noun = word(shape)
-    adjectives = []
-    if say(EXTENT, 0.3):
-        adjectives.append(word(SIZES[values[EXTENT]]))
-    if shape != "ring" and say(TEXTURE, 0.65 if values[TEXTURE] else 0.15):
-        adjectives.append(word(TEXTURES[values[TEXTURE]]))
-    if said_colour:
-        adjectives.append(word(colour))
-    if count == 0:
-        masks[COUNT] = 1
-        phrase = " ".join([*adjectives, noun])
-        phrase = ("one " if rng.random() < 0.08 else "an " if phrase[0] in "aeio" else "a ") + phrase
-    elif say(COUNT, 0.85):
-        number = NUMBERS[count] if rng.random() < 0.8 else str(count + 1)
-        phrase = " ".join([number, *adjectives, plural(noun)])
-    else:
-        masks[COUNT] = ANY & ~1
-        phrase = " ".join([*(["several"] if rng.random() < 0.4 else []), *adjectives, plural(noun)])
-    if count == 0 and say(PLACE, 0.6 if values[PLACE] else 0.15):
-        place = word(PLACES[values[PLACE]])
-        corner = " " in place and rng.random() < 0.6
-        phrase += f" in the {place} corner" if corner else f" at the {place}" if rng.random() < 0.5 else f" on the {place}"
-    if say(GROUND, 0.3):
-        where = word(ground)
-        phrase += f" on {'an' if where[0] in 'aeio' else 'a'} {where} background"
-    start = ["", "", "", "a photo of ", "a drawing of ", "a picture of ", "an image of "][rng.integers(7)]
-    return start + phrase, masks
+    nouns = [*enumerate(SHAPES)]
+    for c, color in enumerate(NAMES):
+        for s, shape in nouns:
+            add(article(f"{color} {shape}"), color=c, shape=s, count=0)
+    for c, color in enumerate(NAMES):
+        add(f"something {color}", color=c)
+        for s, shape in nouns:
+            add(f"{article(shape)} on {article(color)} background", ground=c, shape=s, count=0)
+            for n, number in enumerate(NUMBERS[1:], 1):
+                add(f"{number} {color} {plural(shape)}", color=c, shape=s, count=n)
+    for s, shape in nouns:
+        add(article(shape), shape=s)
+        for kind, words in (("extent", SIZES), ("texture", TEXTURES)):
+            for i, word in enumerate(words):
+                add(article(f"{word} {shape}"), shape=s, **{kind: i})
+        for i, place in enumerate(PLACES):
+            add(f"{article(shape)} in the {place}", shape=s, place=i, count=0)
+        for n, number in enumerate(NUMBERS[1:], 1):
+            add(f"{number} {plural(shape)}", shape=s, count=n)
+    return [t for t, _ in made], np.stack([m for _, m in made])
 
 
 def truth(values, masks):
@@ -225,17 +207,17 @@ def truth(values, masks):
 
 
 def evaluation_set(folder, per_class=4, seed=7):
-    """Class folders of "a COLOUR SHAPE" pictures, as `drawn.zip` and `drawn-names.json`."""
+    """Class folders of "a COLOR SHAPE" pictures, as `drawn.zip` and `drawn-names.json`."""
     rng = np.random.default_rng(seed)
     folder = Path(folder)
     names = {}
     with zipfile.ZipFile(folder / "drawn.zip", "w") as archive:
-        for c, colour in enumerate(NAMES[:8]):
+        for c, color in enumerate(NAMES[:8]):
             for s, shape in enumerate(SHAPES[:8]):
-                names[f"{colour}-{shape}"] = f"{colour} {shape}"
+                names[f"{color}-{shape}"] = f"{color} {shape}"
                 for i in range(per_class):
                     values = np.array([c, s, 1 + i % 2, 0, 0, 0, NAMES.index(["white", "black", "grey"][i % 3])])
-                    write_png(archive, f"{colour}-{shape}/{i}.png", draw(values, rng))
+                    write_png(archive, f"{color}-{shape}/{i}.png", draw(values, rng))
     (folder / "drawn-names.json").write_text(json.dumps(names, indent=1))
 
 

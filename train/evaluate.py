@@ -1,147 +1,121 @@
-"""Zero-shot figures of a snapshot, measured with `transformers` in float32.
+"""Zero-shot figures of a snapshot in PyTorch, or of a finished file by `cliplet eval`.
 
-It first writes every evaluation set as a zip of class folders beside a names file, in
-the form that `cliplet eval SET.zip --names SET-names.json --template "a photo of a {}"`
-reads, then measures just those files; so both programs judge the same pictures.
+Both measure the very zips, names and templates that `sets.py` writes.
 """
 
 import argparse
 import io
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-import drawings
-import glyphs
-from captions import TRUE, Concepts
+from backbone import Extractor
+from captions import embed_all
+from sets import write_sets
 
-TEMPLATES = {"cifar10": ["a photo of a {}"], "tiny-imagenet-200": ["a photo of a {}"], "pairs": ["a photo of a {}"],
-             "drawn": ["a {}"], "emoji": ["a {}"]}
-PAIRS = [("cat", "dog"), ("automobile", "ship"), ("bird", "airplane"), ("automobile", "truck"), ("horse", "deer"),
-         ("dog", "frog"), ("cat", "automobile"), ("bird", "ship"), ("dog", "bird"), ("cat", "frog"), ("bus", "train"),
-         ("spider", "butterfly"), ("bridge", "building"), ("fruit", "bottle"), ("animal", "vehicle"), ("food", "clothing")]
-SPOKEN = {"automobile": "car"}
-
-
-def write_sets(data, folder):
-    """Writes all sets into `folder`: [(name, zip path, names path)]."""
-    data, folder = Path(data), Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    photos = {s: data / f"{s}-val.zip" for s in ("cifar10", "tiny-imagenet-200")}
-    with zipfile.ZipFile(photos["tiny-imagenet-200"]) as archive:
-        folders = sorted({n.split("/")[0] for n in archive.namelist()})
-    concepts = Concepts(data / "tiny-imagenet-200-classes.json", folders)
-    names = {"cifar10": {c: c for c in concepts.cifar},
-             "tiny-imagenet-200": {f: concepts.names[i][0] for i, f in enumerate(folders)}}
-    sets = []
-    for source, path in photos.items():
-        (folder / f"{source}-names.json").write_text(json.dumps(names[source], indent=1))
-        sets.append((source, path, folder / f"{source}-names.json"))
-    for pair in PAIRS:
-        sets.append(_pair(pair, concepts, folders, photos, folder))
-    drawings.evaluation_set(folder)
-    glyphs.evaluation_set(folder)
-    sets += [(n, folder / f"{n}.zip", folder / f"{n}-names.json") for n in ("drawn", "emoji")]
-    return sets
+PHOTO_TEMPLATES = ["a photo of a {}", "a photo of the {}", "a picture of a {}", "a good photo of a {}", "a close-up photo of a {}"]
+# Other ways of writing the same labels: every one must do about as well.
+WORDINGS = {"bare": ["{}"], "photo": ["a photo of a {}"], "picture": ["a picture of the {}"], "mean of five": PHOTO_TEMPLATES,
+            "plural": ["{}s"], "capitals": ["A PHOTO OF A {}"]}
 
 
-def _pair(pair, concepts, folders, photos, folder):
-    """A zip of two class folders with all validation photos that are the one or the other."""
-    stem = "pair-" + "-".join(pair)
-    coarse = len(concepts.cifar)
-    columns = [len(folders) + next(i for i, k in enumerate(concepts.superclasses) if pair[j] in k.split(", "))
-               for j in range(2)]
-    rows = {("cifar10", c): i for i, c in enumerate(concepts.cifar)}
-    rows |= {("tiny-imagenet-200", f): coarse + i for i, f in enumerate(folders)}
-    with zipfile.ZipFile(folder / f"{stem}.zip", "w") as out:
-        for source, path in photos.items():
-            with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    truths = concepts.truth[rows[source, name.split("/")[0]], columns] == TRUE
-                    if truths.sum() == 1:
-                        out.writestr(f"{pair[int(truths.argmax())]}/{source}-{Path(name).name}", archive.read(name))
-    (folder / f"{stem}-names.json").write_text(json.dumps({p: SPOKEN.get(p, p) for p in pair}))
-    return stem, folder / f"{stem}.zip", folder / f"{stem}-names.json"
+class Snapshot:
+    """A snapshot's two towers in PyTorch: the text tower of `transformers`, the head by its formula."""
 
+    def __init__(self, folder, eight_bits=False):
+        folder = Path(folder)
+        self.config = json.loads((folder / "config.json").read_text())
+        tensors = load_file(folder / "model.safetensors")
+        if eight_bits:
+            tensors = {k: _eight_bits(v) if v.ndim >= 2 else v for k, v in tensors.items()}
+        self.tensors, self.scale = tensors, tensors["logit_scale"].exp().item()
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.text = CLIPTextModelWithProjection(CLIPTextConfig(**self.config["text_config"])).eval()
+        text = {k: v for k, v in tensors.items() if k.startswith("text_")}
+        self.text.load_state_dict(text, strict=False)
 
-class Judge:
-    """A snapshot that classifies pictures among labels."""
-
-    def __init__(self, snapshot):
-        from transformers import CLIPModel, CLIPProcessor
-
-        self.model = CLIPModel.from_pretrained(snapshot).eval()
-        self.processor = CLIPProcessor.from_pretrained(snapshot)
-
-    def eight_bits(self):
-        """Rounds every matrix to 8 bits with one scale an output row, as the q8 file does."""
-        for p in self.model.parameters():
-            if p.ndim >= 2:
-                rows = p.data.flatten(1)
-                scale = rows.abs().amax(1, keepdim=True).clamp(min=1e-12) / 127
-                p.data = ((rows / scale).round() * scale).view_as(p)
-
-    @torch.no_grad()
     def labels(self, labels, templates):
-        """Normalised label embeddings, the mean over templates."""
-        mean = 0
-        for template in templates:
-            texts = [template.replace("{}", label) for label in labels]
-            inputs = self.processor.tokenizer(texts, return_tensors="pt", padding=True)
-            output = self.model(**inputs, pixel_values=torch.zeros(1, 3, 64, 64))
-            mean = mean + output.text_embeds
-        return torch.nn.functional.normalize(mean, dim=1)
+        """Unit label embeddings, the mean over templates."""
+        filled = [[t.replace("{}", label) for label in labels] for t in templates]
+        return F.normalize(sum(embed_all(self.text, self.tokenizer, texts) for texts in filled), dim=1)
 
-    @torch.no_grad()
-    def pictures(self, pictures):
-        """Normalised embeddings of Pillow pictures."""
-        pixels = self.processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
-        features = self.model.visual_projection(self.model.vision_model(pixel_values=pixels).pooler_output)
-        return torch.nn.functional.normalize(features, dim=1)
+    def images(self, features):
+        """Unit embeddings of backbone features (N, 1376)."""
+        t, head = self.tensors, self.config["vision_config"]["head"]
+        features = torch.from_numpy(np.asarray(features, np.float32))
+        logits = F.linear(features[:, -1280:], t["vision_model.classifier.weight"], t["vision_model.classifier.bias"])
+        hidden = F.relu(F.linear(features, t["visual_mlp.fc1.weight"], t["visual_mlp.fc1.bias"]))
+        known = F.linear((logits / head["temperature"]).softmax(1), t["visual_projection.weight"])
+        return F.normalize(known + F.linear(hidden, t["visual_mlp.fc2.weight"], t["visual_mlp.fc2.bias"]), dim=1)
 
 
-def measure(judge, path, names, templates, every=1):
-    """Top-1 and top-5 of a zip of class folders, as fractions."""
-    names = json.loads(Path(names).read_text())
-    folders = list(names)
-    labels = judge.labels([names[f] for f in folders], templates)
-    right = np.zeros(2)
+def _eight_bits(matrix):
+    """A matrix rounded to 8 bits with one scale for each 32 numbers of a row, as the q8 file does."""
+    rows = matrix.flatten(1)
+    blocks = F.pad(rows, (0, -rows.shape[1] % 32)).view(len(rows), -1, 32)
+    scale = blocks.abs().amax(2, keepdim=True).clamp(min=1e-12) / 127
+    rounded = ((blocks / scale).round() * scale).flatten(1)[:, : rows.shape[1]]
+    return rounded.reshape(matrix.shape)
+
+
+def read_set(path):
+    """(images, class folders) of a zip."""
     with zipfile.ZipFile(path) as archive:
-        files = sorted(n for n in archive.namelist() if not n.endswith("/"))[::every]
-        for at in range(0, len(files), 200):
-            some = files[at : at + 200]
-            pictures = [Image.open(io.BytesIO(archive.read(n))).convert("RGB") for n in some]
-            order = (judge.pictures(pictures) @ labels.T).argsort(1, descending=True).numpy()
-            truth = np.array([folders.index(n.split("/")[0]) for n in some])[:, None]
-            right += [(order[:, :1] == truth).sum(), (order[:, :5] == truth).any(1).sum()]
-    return {"images": len(files), "top1": right[0] / len(files), "top5": right[1] / len(files)}
+        files = sorted(n for n in archive.namelist() if not n.endswith("/"))
+        return [Image.open(io.BytesIO(archive.read(n))).convert("RGB") for n in files], [n.split("/")[0] for n in files]
+
+
+def in_pytorch(snapshot, sets):
+    """Prints top-1 and top-5 of every set and wording, and how honest the probabilities are."""
+    extract = Extractor("f32")
+    for name, (path, names, templates) in sets.items():
+        images, folders = read_set(path)
+        embeddings = snapshot.images(extract(images))
+        truth = torch.tensor([list(names).index(f) for f in folders])
+        wordings = {"": templates} | (WORDINGS if name in ("everyday", "other-words", "caltech101-val") else {})
+        for wording, these in wordings.items():
+            cosines = embeddings @ snapshot.labels(list(names.values()), these).T
+            order = cosines.argsort(1, descending=True)
+            top1 = (order[:, 0] == truth).float()
+            top5 = (order[:, :5] == truth[:, None]).any(1).float().mean()
+            sure = (snapshot.scale * cosines).softmax(1).amax(1)
+            print(f"{name} {wording or templates}: {len(truth)} images, top1 {top1.mean():.3f} ({int(top1.sum())}), top5 {top5:.3f}, "
+                  f"mean probability of the best {sure.mean():.3f}, its cosine {cosines.amax(1).mean():.3f}", flush=True)
+
+
+def by_command(command, model, sets, folder):
+    """Prints what `cliplet eval` measures of every set."""
+    for name, (path, _, templates) in sets.items():
+        options = [o for t in templates for o in ("--template", t)]
+        answer = subprocess.run([command, "eval", str(path), "--model", str(model), "--names", f"{folder}/{name}-names.json",
+                                 "--format", "json", *options], capture_output=True, text=True, check=True)
+        figures = json.loads(answer.stdout)
+        print(f"{name}: {figures['images']} images, top1 {figures['top1']:.3f}, top5 {figures['top5']:.3f}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("snapshot")
+    parser.add_argument("model", help="a snapshot folder, or a GGUF file with --command")
     parser.add_argument("--data", required=True, help="folder of the photo zips")
     parser.add_argument("--sets", required=True, help="folder that the evaluation sets are written to")
-    parser.add_argument("--eight-bits", action="store_true", help="with the weights rounded to 8 bits")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--command", help="the cliplet program, to measure a finished file")
+    parser.add_argument("--eight-bits", action="store_true", help="with the snapshot's weights rounded to 8 bits")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    judge = Judge(args.snapshot)
-    if args.eight_bits:
-        judge.eight_bits()
-    figures = {}
-    for name, path, names in write_sets(args.data, args.sets):
-        kind = "pairs" if name.startswith("pair-") else name
-        figures[name] = measure(judge, path, names, TEMPLATES[kind])
-        print(f"{name}: " + " ".join(f"{k} {v:.3f}" if v <= 1 else f"{k} {v}" for k, v in figures[name].items()))
-    pairs = [f["top1"] for name, f in figures.items() if name.startswith("pair-")]
-    figures["pairs, mean"] = {"top1": float(np.mean(pairs)), "worst": float(min(pairs))}
-    print(f"pairs: mean top1 {np.mean(pairs):.3f}, worst {min(pairs):.3f}")
-    (Path(args.sets) / "figures.json").write_text(json.dumps(figures, indent=1))
+    torch.set_num_threads(1)
+    sets = write_sets(args.data, args.sets)
+    if args.command:
+        by_command(args.command, args.model, sets, args.sets)
+    else:
+        in_pytorch(Snapshot(args.model, args.eight_bits), sets)
 
 
 if __name__ == "__main__":

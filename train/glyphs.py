@@ -1,28 +1,29 @@
-"""Emoji and symbols: glyphs of Debian's font packages with their Unicode names.
+"""Emoji and symbols: glyphs of free fonts and icon sets with their Unicode names.
 
-Every glyph is rendered once as colour and coverage (RGBA, 64 x 64). In training it is
-put on a plain, shaded or photographic background, in its own colours or as a flat
-drawing. One font, Symbola, is never trained on: it measures whether the model knows
-the thing or the font.
+Every glyph is rendered once as color and coverage (RGBA). For training it is put on a
+plain, shaded or noisy background, in its own colors, in one ink or as a line drawing.
+One font, Symbola, is never trained on: it measures whether the model knows the thing
+or the font.
 """
 
 import argparse
+import io
 import json
 import unicodedata
 import zipfile
 from pathlib import Path
 
+import emoji
 import numpy as np
-import torch
-import torch.nn.functional as F
 from fontTools.ttLib import TTFont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from drawings import write_png
 
-SIZE = 64
+SIDE = 128
 ROOT = Path("/usr/share/fonts")
-TRAIN_FONTS = {
+# Fonts of Debian's packages and the size that each is rendered at.
+FONTS = {
     "truetype/noto/NotoColorEmoji.ttf": 109,
     "truetype/noto/NotoSansSymbols2-Regular.ttf": 120,
     "opentype/unifont/unifont_upper.otf": 128,
@@ -30,11 +31,12 @@ TRAIN_FONTS = {
     "truetype/dejavu/DejaVuSans.ttf": 120,
     "truetype/freefont/FreeSerif.ttf": 120,
 }
+# npm packages: Noto's monochrome emoji, and icon sets as SVG.
+NPM_FONT = "@fontsource/noto-emoji"
+NPM_ICONS = ("@iconify-json/openmoji", "@iconify-json/fluent-emoji-high-contrast", "@iconify-json/fluent-emoji-flat",
+             "@iconify-json/twemoji")
 HELD_OUT_FONT = ("truetype/ancient-scripts/Symbola_hint.ttf", 120)
-COLOUR_FONT = "truetype/noto/NotoColorEmoji.ttf"
-TEMPLATES = ["{}", "{}", "{}", "{a}", "{a}", "{a}", "an emoji of {a}", "the {} emoji", "a {} emoji", "a symbol of {a}",
-             "a drawing of {a}", "a picture of {a}", "a photo of {a}", "an icon of {a}", "the {} symbol",
-             "a {} icon", "a photo of a {}", "a black and white drawing of {a}", "an emoji of a {}"]
+COLOR_FONT = "truetype/noto/NotoColorEmoji.ttf"
 SKIP = ("regional indicator", "emoji modifier", "emoji component", "cjk", "katakana", "negative squared", "squared ",
         "keycap", "input symbol", "fitzpatrick", "-thirty", "ideograph", "with leftwards arrow above",
         "with rightwards arrow above", "small square", "medium square", "open circle arrows", "circled latin")
@@ -82,129 +84,151 @@ def spoken(codepoint):
     return [clean.strip()]
 
 
-def say(name, rng):
-    """A random caption of a glyph's name."""
-    article = "an " if name[0] in "aeiou" else "a "
-    plain = name.endswith("s") and not name.endswith(("ss", "us")) and " " not in name
-    return TEMPLATES[rng.integers(len(TEMPLATES))].replace("{a}", name if plain else article + name).replace("{}", name)
+def cldr_name(codepoint):
+    """The name that emoji keyboards show, "" where there is none."""
+    entry = emoji.EMOJI_DATA.get(chr(codepoint)) or emoji.EMOJI_DATA.get(chr(codepoint) + "\ufe0f") or {"en": ""}
+    return entry["en"].strip(":").replace("_", " ").replace("’", "'").lower()
+
+
+def all_names(codepoint):
+    """Every name to say of a code point: Unicode's, plainest first, then CLDR's."""
+    return list(dict.fromkeys([*spoken(codepoint), *filter(None, [cldr_name(codepoint)])]))
+
+
+def _fit(canvas):
+    """The drawn part of an RGBA image, scaled into the middle of SIDE x SIDE; None where there is next to none."""
+    box = canvas.getchannel("A").getbbox()
+    if box is None or min(box[2] - box[0], box[3] - box[1]) < canvas.width // 36:
+        return None
+    glyph = canvas.crop(box)
+    scale = SIDE * 58 / 64 / max(glyph.size)
+    glyph = glyph.resize([max(1, round(v * scale)) for v in glyph.size], Image.LANCZOS)
+    out = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
+    out.paste(glyph, ((SIDE - glyph.width) // 2, (SIDE - glyph.height) // 2))
+    return out
 
 
 def render(font_path, size, codepoint):
-    """The glyph in the middle of a 64 x 64 RGBA array, or None where the font draws nothing."""
+    """A font's glyph as RGBA, or None where the font draws nothing."""
     font = ImageFont.truetype(str(font_path), size)
     canvas = Image.new("RGBA", (size * 3, size * 3), (0, 0, 0, 0))
     ImageDraw.Draw(canvas).text((size, size // 2), chr(codepoint), font=font, fill=(0, 0, 0, 255), embedded_color=True)
-    box = canvas.getchannel("A").getbbox()
-    if box is None or min(box[2] - box[0], box[3] - box[1]) < size // 12:
-        return None
-    glyph = canvas.crop(box)
-    scale = 58 / max(glyph.size)
-    glyph = glyph.resize([max(1, round(v * scale)) for v in glyph.size], Image.LANCZOS)
-    out = Image.new("RGBA", (SIZE, SIZE), (0, 0, 0, 0))
-    out.paste(glyph, ((SIZE - glyph.width) // 2, (SIZE - glyph.height) // 2))
-    return np.asarray(out)
+    return _fit(canvas)
+
+
+def render_icon(icon, width, height):
+    """An Iconify icon as RGBA."""
+    import resvg_py
+
+    svg = (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+           f'viewBox="0 0 {icon.get("width", width)} {icon.get("height", height)}">{icon["body"]}</svg>')
+    png = resvg_py.svg_to_bytes(svg_string=svg.replace("currentColor", "#000"), width=2 * SIDE, height=2 * SIDE)
+    return _fit(Image.open(io.BytesIO(bytes(png))).convert("RGBA"))
 
 
 def codepoints():
-    """Code points of the colour emoji font that have a telling name."""
-    return [c for c in sorted(TTFont(ROOT / COLOUR_FONT).getBestCmap()) if c > 0x2100 and spoken(c)]
+    """Code points of the color emoji font that have a telling name."""
+    return [c for c in sorted(TTFont(ROOT / COLOR_FONT).getBestCmap()) if c > 0x2100 and spoken(c)]
 
 
-class Glyphs:
-    """All training glyphs: `rgba` (N, 64, 64, 4), `point` (N,) index into `names`, `coloured` (N,)."""
-
-    def __init__(self, cache_dir):
-        path = Path(cache_dir) / "glyphs.npz"
-        if not path.exists():
-            _render_all(path)
-        stored = np.load(path)
-        self.rgba, self.point, self.coloured = stored["rgba"], stored["point"], stored["coloured"]
-        self.names = [spoken(c) for c in stored["codepoints"].tolist()]
-        self.pictures = torch.from_numpy(self.rgba).permute(0, 3, 1, 2)
-        self.of = [np.flatnonzero(self.point == p) for p in range(len(self.names))]
-        fonts = np.array([len(of) for of in self.of])
-        self.known = np.flatnonzero(fonts)
-        # What several fonts draw shows how the thing differs from one font's way of drawing it.
-        weight = np.where(fonts > 1, fonts, 0.3)[self.known]
-        self.chance = weight / weight.sum()
-
-    def batch(self, count, photos, rng, torch_rng, size=SIZE):
-        """`count` composed pictures: (images (count, 3, size, size) in 0..1, points (count,)).
-
-        `photos` are some pictures (count, 3, S, S) that may serve as backgrounds.
-        """
-        point = rng.choice(self.known, size=count, p=self.chance)
-        pick = np.array([rng.choice(self.of[p]) for p in point])
-        glyphs = self.pictures[torch.from_numpy(pick)].float() / 255
-        flat = torch.from_numpy((rng.random(count) < 0.45) | ~self.coloured[pick])
-        sketch = torch.from_numpy(rng.random(count) < 0.5)
-
-        def uniform(low, high, *shape):
-            return torch.rand(*shape, generator=torch_rng) * (high - low) + low
-
-        ground = uniform(0, 1, count, 3, 1, 1)
-        plain = torch.rand(count, generator=torch_rng)
-        ground = torch.where((plain < 0.45).view(-1, 1, 1, 1), torch.ones(1), ground)
-        ground = torch.where((plain > 0.88).view(-1, 1, 1, 1), torch.zeros(1), ground)
-        slope = torch.linspace(-1, 1, SIZE).view(1, 1, 1, SIZE) * uniform(-0.2, 0.2, count, 3, 1, 1)
-        shaded = torch.rand(count, generator=torch_rng) < 0.4
-        background = ground + slope * shaded.view(-1, 1, 1, 1)
-        pictured = (torch.rand(count, generator=torch_rng) < 0.12).view(-1, 1, 1, 1)
-        background = torch.where(pictured, photos, background.expand(-1, -1, SIZE, SIZE)).clamp(0, 1)
-
-        light = (background.mean((1, 2, 3)) > 0.5).float().view(-1, 1, 1, 1)
-        ink = uniform(0, 0.45, count, 3, 1, 1)
-        ink = torch.where(light > 0, ink, 1 - ink)
-        ink = torch.where((torch.rand(count, generator=torch_rng) < 0.5).view(-1, 1, 1, 1), 1 - light, ink)
-        colour, cover = glyphs[:, :3], glyphs[:, 3:]
-        drawn = _line_drawing(colour, cover)
-        own = torch.from_numpy(self.coloured[pick])
-        cover = torch.where((flat & own & sketch).view(-1, 1, 1, 1), drawn, cover)
-        shade = ink + (1 - ink) * colour.mean(1, keepdim=True) * light
-        toned = torch.where((own & ~sketch).view(-1, 1, 1, 1), shade, ink.expand(-1, -1, SIZE, SIZE))
-        colour = torch.where(flat.view(-1, 1, 1, 1), toned, colour)
-
-        scale, turn = uniform(0.95, 1.7, count), uniform(-0.2, 0.2, count)
-        stretch = uniform(0.9, 1.1, count)
-        reach = (scale - 0.95).clamp(min=0)
-        theta = torch.zeros(count, 2, 3)
-        theta[:, 0, 0], theta[:, 0, 1] = scale * turn.cos() * stretch, -scale * turn.sin()
-        theta[:, 1, 0], theta[:, 1, 1] = scale * turn.sin(), scale * turn.cos() / stretch
-        theta[:, :, 2] = uniform(-1, 1, count, 2) * reach[:, None]
-        grid = F.affine_grid(theta, (count, 4, size, size), align_corners=False)
-        layer = torch.cat([colour * cover, cover], 1)
-        layer = F.grid_sample(layer, grid, mode="bilinear", align_corners=False)
-        if size != SIZE:
-            background = F.interpolate(background, size=(size, size), mode="bilinear", antialias=True)
-        return (background * (1 - layer[:, 3:]) + layer[:, :3]).clamp(0, 1), point
-
-
-def _line_drawing(colour, cover):
-    """Coverage of an ink drawing of a coloured glyph: its outline and the edges within."""
-    picture = colour * cover + (1 - cover)
-    stacked = torch.cat([picture, cover], 1)
-    high = F.max_pool2d(stacked, 3, 1, 1)
-    low = -F.max_pool2d(-stacked, 3, 1, 1)
-    edge = (high - low).amax(1, keepdim=True)
-    return ((edge - 0.15) * 4).clamp(0, 1)
-
-
-def _render_all(path):
-    points = codepoints()
-    rgba, point, coloured = [], [], []
-    for font, size in TRAIN_FONTS.items():
+def _sources(npm):
+    """Yields (style name, colored, {codepoint: function that renders it}) of every training source."""
+    for font, size in FONTS.items():
         if not (ROOT / font).is_file():
             raise FileNotFoundError(f"font {ROOT / font} is missing: see train/README.md for the packages")
         has = TTFont(ROOT / font).getBestCmap()
-        for i, codepoint in enumerate(points):
-            glyph = render(ROOT / font, size, codepoint) if codepoint in has else None
+        yield font, font == COLOR_FONT, {c: lambda c, f=ROOT / font, s=size: render(f, s, c) for c in has}
+    mono = {}
+    for path in sorted((npm / NPM_FONT / "files").glob("noto-emoji-*-400-normal.woff2")):
+        font = TTFont(path)
+        font.flavor = None
+        plain = path.with_suffix(".ttf")
+        font.save(plain)
+        mono |= {c: lambda c, f=plain: render(f, 120, c) for c in font.getBestCmap()}
+    yield NPM_FONT, False, mono
+    for package in NPM_ICONS:
+        icons = json.loads((npm / package / "icons.json").read_text())
+        chars = json.loads((npm / package / "chars.json").read_text())
+        sides = icons.get("width", 16), icons.get("height", 16)
+        of = {}
+        for code, name in chars.items():
+            points = [int(p, 16) for p in code.split("-") if p != "fe0f"]
+            if len(points) == 1 and name in icons["icons"]:
+                of[points[0]] = lambda c, i=icons["icons"][name], s=sides: render_icon(i, *s)
+        yield package, "high-contrast" not in package, of
+
+
+class Glyphs:
+    """All training glyphs: `rgba` (N, SIDE, SIDE, 4), `point` (N,) index into `names`, `colored` (N,)."""
+
+    def __init__(self, npm, cache):
+        if not cache.exists():
+            _render_all(npm, cache)
+        stored = np.load(cache)
+        self.rgba, self.point, self.colored = stored["rgba"], stored["point"], stored["colored"]
+        self.codepoints = stored["codepoints"].tolist()
+
+    def compose(self, i, rng, side):
+        """Glyph `i` on a random background, a Pillow image of `side` pixels."""
+        glyph = Image.fromarray(self.rgba[i])
+        scale = 1 / rng.uniform(0.95, 1.6)
+        size = max(8, round(SIDE * scale * rng.uniform(0.9, 1.1))), max(8, round(SIDE * scale))
+        glyph = glyph.rotate(rng.uniform(-12, 12), Image.BICUBIC).resize(size, Image.LANCZOS)
+        layer = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
+        layer.paste(glyph, tuple(round(rng.uniform(*sorted((0, SIDE - s)))) for s in size))
+        color, cover = np.asarray(layer, np.float32)[..., :3] / 255, np.asarray(layer, np.float32)[..., 3:] / 255
+
+        ground = _ground(rng)
+        light = ground.mean() > 0.5
+        ink = rng.uniform(0, 0.4, 3) if rng.random() < 0.5 else np.zeros(3)
+        ink = ink if light else 1 - ink
+        way = rng.random()
+        if not self.colored[i] or way < 0.2:
+            if self.colored[i]:
+                color = ink + (1 - ink) * color.mean(2, keepdims=True) * light
+            else:
+                color = np.broadcast_to(ink, color.shape)
+        elif way < 0.5:
+            cover, color = _line_drawing(color, cover), np.broadcast_to(ink, color.shape)
+        pixels = ground * (1 - cover) + color * cover
+        image = Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
+        return image.resize((side, side), Image.LANCZOS)
+
+
+def _ground(rng):
+    """A plain, shaded or noisy background (SIDE, SIDE, 3), white and black among the plain ones."""
+    kind = rng.random()
+    plain = np.ones(3) if kind < 0.45 else np.zeros(3) if kind < 0.57 else rng.random(3)
+    ground = np.broadcast_to(plain, (SIDE, SIDE, 3)).astype(np.float32)
+    if rng.random() < 0.3:
+        ground = ground + np.linspace(-1, 1, SIDE, dtype=np.float32)[:, None, None] * rng.uniform(-0.2, 0.2, 3)
+    return ground.clip(0, 1)
+
+
+def _line_drawing(color, cover):
+    """Coverage of an ink drawing of a colored glyph: its outline and the edges within."""
+    stacked = np.concatenate([color * cover + (1 - cover), cover], 2)
+    edge = np.zeros(cover.shape[:2], np.float32)
+    for channel in np.moveaxis(stacked, 2, 0):
+        image = Image.fromarray((channel * 255).astype(np.uint8))
+        high, low = image.filter(ImageFilter.MaxFilter(5)), image.filter(ImageFilter.MinFilter(5))
+        edge = np.maximum(edge, np.asarray(high, np.float32) - np.asarray(low, np.float32))
+    return ((edge / 255 - 0.15) * 4).clip(0, 1)[..., None]
+
+
+def _render_all(npm, cache):
+    points = codepoints()
+    index = {c: i for i, c in enumerate(points)}
+    rgba, point, colored = [], [], []
+    for _, color, of in _sources(npm):
+        for codepoint in sorted(index.keys() & of.keys()):
+            glyph = of[codepoint](codepoint)
             if glyph is not None:
-                rgba.append(glyph)
-                point.append(i)
-                coloured.append(font == COLOUR_FONT)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, rgba=np.stack(rgba), point=np.array(point), coloured=np.array(coloured),
-             codepoints=np.array(points))
+                rgba.append(np.asarray(glyph))
+                point.append(index[codepoint])
+                colored.append(color)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, rgba=np.stack(rgba), point=np.array(point), colored=np.array(colored), codepoints=np.array(points))
 
 
 def evaluation_set(folder):
@@ -221,7 +245,7 @@ def evaluation_set(folder):
         for name in EVALUATION:
             if by_name.get(name) not in has:
                 raise ValueError(f"the held-out font has no {name!r}")
-            glyph = render(font, size, by_name[name]).astype(np.float32)
+            glyph = np.asarray(render(font, size, by_name[name]).resize((64, 64), Image.LANCZOS), np.float32)
             cover = glyph[..., 3:] / 255
             key = name.replace(" ", "-")
             names[key] = name

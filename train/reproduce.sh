@@ -1,19 +1,21 @@
 #!/bin/sh
-# Trains, exports and measures the small model.  usage: reproduce.sh DATA WORK [HOURS]
-# DATA holds the photo zips and the class names; WORK gets caches, checkpoints and the snapshot.
-# Run again with more HOURS to go on from where an earlier run was.
+# Makes the included model.  usage: reproduce.sh DATA WORK
+# DATA holds the photo zips and class names; WORK gets caches, checkpoints, evaluation sets and the snapshot.
+# What an earlier run left in WORK is taken up again.
 set -eu
-if [ $# -lt 2 ]; then
+if [ $# -ne 2 ]; then
     sed -n '2,4s/^# //p' "$0" >&2
     exit 2
 fi
 data=$(cd "$1" && pwd)
 mkdir -p "$2"
 work=$(cd "$2" && pwd)
-hours=${3:-3}
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
-[ -f "$work/teacher.done" ] || { "$python" teacher.py --data "$data" --work "$work" && touch "$work/teacher.done"; }
-"$python" train.py --data "$data" --work "$work" --hours "$hours"
-"$python" export.py "$work/final.pt" "$work/tokenizer.json" "$work/snapshot"
-"$python" evaluate.py "$work/snapshot" --data "$data" --sets "$work/eval"
+npm install --silent --ignore-scripts --prefix "$work" @fontsource/noto-emoji@5.3.2 @iconify-json/openmoji@1.2.29 \
+    @iconify-json/fluent-emoji-high-contrast@1.2.6 @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/twemoji@1.2.5
+"$python" targets.py --work "$work"
+"$python" features.py --data "$data" --work "$work" --npm "$work/node_modules"
+[ -f "$work/text.pt" ] || "$python" distill.py --work "$work"
+"$python" fit.py --work "$work"
+"$python" evaluate.py "$work/snapshot" --data "$data" --sets "$work/sets"

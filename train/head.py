@@ -1,0 +1,62 @@
+"""The head: from the backbone's features into the joint space.
+
+It adds two ways. The classifier's probabilities weigh a vector for each of ImageNet's
+classes (ConSE, Norouzi et al. 2014): that knows photos and nothing else. A small
+network on the features themselves adds what the classes do not say: small and blurred
+photos, drawings, colors, symbols.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from backbone import CLASSES, EARLY, POOLED, load_backbone
+from targets import WIDTH
+
+HIDDEN = 448
+TEMPERATURE = 1.0
+
+
+class Head(nn.Module):
+    """Features (N, 1376) to embeddings (N, WIDTH), not yet of unit length."""
+
+    def __init__(self, prototypes, mean, deviation):
+        super().__init__()
+        self.classifier = load_backbone()._fc.requires_grad_(False)
+        self.projection = nn.Parameter(prototypes.clone())
+        self.fc1, self.fc2 = nn.Linear(EARLY + POOLED, HIDDEN), nn.Linear(HIDDEN, WIDTH)
+        nn.init.zeros_(self.fc2.weight), nn.init.zeros_(self.fc2.bias)
+        self.register_buffer("mean", mean), self.register_buffer("deviation", deviation)
+        self.dropout = nn.Dropout(0.2)
+
+    def probabilities(self, features):
+        """(N, 1000) of the classifier."""
+        return (self.classifier(features[:, EARLY:]) / TEMPERATURE).softmax(1)
+
+    def forward(self, features):
+        hidden = F.relu(self.fc1(self.dropout((features - self.mean) / self.deviation)))
+        return self.probabilities(features) @ self.projection + self.fc2(hidden)
+
+    @torch.no_grad()
+    def tensors(self):
+        """The snapshot's tensors: the standardization of the features is folded into fc1."""
+        weight = self.fc1.weight / self.deviation
+        return {
+            "vision_model.classifier.weight": self.classifier.weight, "vision_model.classifier.bias": self.classifier.bias,
+            "visual_projection.weight": self.projection.T,
+            "visual_mlp.fc1.weight": weight, "visual_mlp.fc1.bias": self.fc1.bias - weight @ self.mean,
+            "visual_mlp.fc2.weight": self.fc2.weight, "visual_mlp.fc2.bias": self.fc2.bias,
+        }
+
+
+def class_texts():
+    """For each class the texts whose mean embedding is its vector at the start: name, synonyms, name with its kind."""
+    import imagenet
+    import wordnet
+
+    known = wordnet.nouns()
+    texts = []
+    for names, number in zip(imagenet.names(), imagenet.synsets()):
+        kind = known[known[number].hypernyms[0]].words[0]
+        texts.append([names[0], *names, f"{names[0]}, {kind}", f"{names[0]}, {kind}"])
+    return texts
