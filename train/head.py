@@ -23,19 +23,25 @@ class Head(nn.Module):
     def __init__(self, prototypes, mean, deviation):
         super().__init__()
         self.classifier = load_backbone()._fc.requires_grad_(False)
-        self.projection = nn.Parameter(prototypes.clone())
+        self.register_buffer("projection", prototypes)
         self.fc1, self.fc2 = nn.Linear(EARLY + POOLED, HIDDEN), nn.Linear(HIDDEN, WIDTH)
         nn.init.zeros_(self.fc2.weight), nn.init.zeros_(self.fc2.bias)
         self.register_buffer("mean", mean), self.register_buffer("deviation", deviation)
         self.dropout = nn.Dropout(0.2)
 
+    @torch.no_grad()
     def probabilities(self, features):
-        """(N, 1000) of the classifier."""
+        """(N, 1000) of the classifier, which is not trained."""
         return (self.classifier(features[:, EARLY:]) / TEMPERATURE).softmax(1)
 
-    def forward(self, features):
-        hidden = F.relu(self.fc1(self.dropout((features - self.mean) / self.deviation)))
-        return self.probabilities(features) @ self.projection + self.fc2(hidden)
+    def network(self, features):
+        """What the features add to the classes: (N, WIDTH)."""
+        return self.fc2(F.relu(self.fc1(self.dropout((features - self.mean) / self.deviation))))
+
+    def forward(self, features, probabilities=None):
+        """(N, WIDTH); `probabilities` are those of the features where they are known already."""
+        probabilities = self.probabilities(features) if probabilities is None else probabilities
+        return probabilities @ self.projection + self.network(features)
 
     @torch.no_grad()
     def tensors(self):
