@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import vocabulary
+from english import plural
 from minilm import MiniLM
 from phrases import TEMPLATES, fill
 from targets import Targets
@@ -43,8 +44,16 @@ def start(targets, work, rng):
 
 
 def captions(phrases, rng):
-    """Each phrase bare, half of the time, or in a template."""
-    return [p if len(p.split()) > 4 or rng.random() < 0.5 else fill(TEMPLATES[rng.integers(len(TEMPLATES))], p) for p in phrases]
+    """Each phrase bare, in the plural or in a template; long ones as they are."""
+    def say(phrase):
+        way = rng.random()
+        if len(phrase.split()) > 3 or way < 0.4:
+            return phrase
+        if way < 0.6:
+            return plural(phrase)
+        return fill(TEMPLATES[rng.integers(len(TEMPLATES))], phrase)
+
+    return [say(p) for p in phrases]
 
 
 def batches(targets, rng):
