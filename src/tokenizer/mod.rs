@@ -64,6 +64,18 @@ impl Tokenizer {
         Ok([&[self.bos], ids, &[self.eos]].concat())
     }
 
+    /// Whether [`encode`](Self::encode) drops the end of `text` because it is longer than the context.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn is_truncated(&self, text: &str) -> Result<bool> {
+        let encoding = self
+            .inner
+            .encode_fast(text, false)
+            .map_err(|error| broken(error.to_string()))?;
+        Ok(encoding.get_ids().len() > self.context_length - 2)
+    }
+
     /// One more than the largest id that [`encode`](Self::encode) can give: a model whose token
     /// embedding has fewer rows does not go with this tokenizer.
     pub fn vocab_size(&self) -> usize {

@@ -22,8 +22,9 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use cliplet::Error;
 use cliplet::clip::Clip;
-use cliplet::zero_shot::{DEFAULT_TEMPLATE, LabelCache, LabelSet, PromptTemplate, parse_labels};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, parse_labels};
 
+use super::labels::{self, LabelOptions, TemplateOptions};
 use super::model::Model;
 use super::{Outcome, Status};
 use answer::{Answer, Task};
@@ -59,12 +60,10 @@ pub struct Batch {
     /// What to do; auto ranks labels where --labels or the first row, having picture and text, gives them.
     #[arg(long, value_enum, default_value_t = Wanted::Auto)]
     task: Wanted,
-    /// Labels, separated by commas or line breaks; the first row's text otherwise.
-    #[arg(long, value_name = "LABELS")]
-    labels: Option<String>,
-    /// Prompt template with {} for the label; several make an ensemble.
-    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
-    template: Vec<String>,
+    #[command(flatten)]
+    labels: LabelOptions,
+    #[command(flatten)]
+    templates: TemplateOptions,
     /// Give only the N most probable labels, best first.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top_k: Option<u32>,
@@ -98,7 +97,7 @@ enum Wanted {
 
 impl Batch {
     pub fn run(&self) -> Outcome {
-        let templates = PromptTemplate::list(&self.template)?;
+        let templates = self.templates.read()?;
         let kind = self.from.map_or_else(|| Kind::of(&self.input), Ok)?;
         let to = self.to.map_or_else(|| To::of(self.output.as_deref()), Ok)?;
         self.check(to)?;
@@ -110,13 +109,13 @@ impl Batch {
             source = source.put_back(first);
         }
         let task = match &labels {
-            Some(labels) => self.zero_shot(&clip, labels, templates)?,
+            Some(labels) => self.zero_shot(&clip, labels, &templates)?,
             None => Task::Embeddings {
                 normalize: self.normalize,
             },
         };
         let total = source.total;
-        let (mut out, done) = self.out(&clip, labels, to)?;
+        let (mut out, done) = self.out(&clip, labels, &templates, to)?;
         let mut meter = match &out {
             Out::File(journal) => Meter::new(total, journal.rows, journal.failed),
             Out::Stream(_) => Meter::new(total, 0, 0),
@@ -192,15 +191,19 @@ impl Batch {
 
     /// The labels of a zero-shot run; none where rows are to be embedded.
     fn labels(&self, first: Option<&Result<Row, Error>>) -> Result<Option<Vec<String>>, Error> {
-        match (self.task, &self.labels) {
-            (Wanted::Embeddings, None) => return Ok(None),
-            (Wanted::Embeddings, Some(_)) => {
+        match (self.task, self.labels.given()) {
+            (Wanted::Embeddings, false) => return Ok(None),
+            (Wanted::Embeddings, true) => {
                 return Err(Error::Input(
                     "--labels are for --task zero-shot, not embeddings".into(),
                 ));
             }
-            (_, Some(labels)) => return Ok(Some(parse_labels(labels))),
-            (Wanted::Auto | Wanted::ZeroShot, None) => {}
+            (_, true) => {
+                let labels = self.labels.read()?;
+                labels::warn(&labels.warnings);
+                return Ok(Some(labels.list));
+            }
+            (Wanted::Auto | Wanted::ZeroShot, false) => {}
         }
         let content = match first {
             Some(Ok(Row {
@@ -208,13 +211,14 @@ impl Batch {
             })) => content,
             Some(Ok(Row {
                 content: Err(reason), ..
-            })) => {
+            })) if !self.input.is_dir() => {
                 return Err(Error::Input(format!(
                     "the first row does not tell what to do ({reason}): give --labels, or --task embeddings"
                 )));
             }
-            // Nothing to do, or an error that comes up again with the rows.
-            None | Some(Err(_)) => &Content::default(),
+            // Nothing to do, or an error that comes up again with the rows: a folder within a folder that cannot be
+            // listed, say.
+            None | Some(_) => &Content::default(),
         };
         match content {
             Content {
@@ -229,13 +233,9 @@ impl Batch {
         }
     }
 
-    fn zero_shot(
-        &self,
-        clip: &Clip,
-        labels: &[String],
-        templates: Vec<PromptTemplate>,
-    ) -> Result<Task, Error> {
-        let set = LabelSet::new(labels.to_vec(), templates)?;
+    fn zero_shot(&self, clip: &Clip, labels: &[String], templates: &[PromptTemplate]) -> Result<Task, Error> {
+        let set = LabelSet::new(labels.to_vec(), templates.to_vec())?;
+        labels::warn(&labels::truncated(clip, labels, templates)?);
         let embeddings = LabelCache::new().embeddings(&set, |texts| clip.embed_texts(texts))?;
         Ok(Task::ZeroShot {
             labels: labels.to_vec(),
@@ -245,13 +245,20 @@ impl Batch {
     }
 
     /// Where answers go, and the rows that are done already.
-    fn out(&self, clip: &Clip, labels: Option<Vec<String>>, to: To) -> Result<(Out, Marks), Error> {
+    fn out(
+        &self,
+        clip: &Clip,
+        labels: Option<Vec<String>>,
+        templates: &[PromptTemplate],
+        to: To,
+    ) -> Result<(Out, Marks), Error> {
         let Some(output) = &self.output else {
             let sink = Sink::new(std::io::stdout(), to, "standard output")?;
             return Ok((Out::Stream(sink), Marks::default()));
         };
         let info = clip.info();
         let zero_shot = labels.is_some();
+        let templates = templates.iter().filter(|_| zero_shot);
         let settings = Settings {
             model: (
                 info.name.clone(),
@@ -261,7 +268,7 @@ impl Batch {
             ),
             device: self.model.place.device().to_string(),
             dtype: self.model.place.dtype().map(|dtype| dtype.as_str().to_string()),
-            templates: self.template.iter().filter(|_| zero_shot).cloned().collect(),
+            templates: templates.map(|template| template.as_str().to_string()).collect(),
             top_k: self.top_k.filter(|_| zero_shot).map(|k| k as usize),
             normalize: self.normalize && !zero_shot,
             labels,

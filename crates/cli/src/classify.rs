@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::zero_shot::{DEFAULT_TEMPLATE, parse_labels, rank, softmax};
+use cliplet::zero_shot::{PromptTemplate, rank, softmax};
 use serde::Serialize;
 
+use super::labels::{self, LabelOptions, TemplateOptions};
 use super::model::Model;
 use super::output::{Format, csv_field, json_array, json_line, percent, print};
 use super::{Outcome, Status, images};
@@ -16,12 +17,10 @@ use super::{Outcome, Status, images};
 pub struct Classify {
     #[command(flatten)]
     model: Model,
-    /// Labels, separated by commas or line breaks.
-    #[arg(long, value_name = "LABELS")]
-    labels: String,
-    /// Prompt template with {} for the label; several make an ensemble.
-    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
-    template: Vec<String>,
+    #[command(flatten)]
+    labels: LabelOptions,
+    #[command(flatten)]
+    templates: TemplateOptions,
     /// Give only the N most probable labels, best first.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     top_k: Option<u64>,
@@ -39,6 +38,9 @@ struct Answer {
     image: String,
     #[serde(flatten)]
     result: Scored,
+    /// Warnings about labels and prompts; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -56,15 +58,23 @@ enum Scored {
 
 impl Classify {
     pub fn run(&self) -> Outcome {
+        if !self.labels.given() {
+            return Err(Error::Input(
+                "there are no labels: give --labels, --label or --labels-file".into(),
+            ));
+        }
+        let (labels, templates) = (self.labels.read()?, self.templates.read()?);
         let clip = self.model.load()?;
-        let classifier = clip
-            .zero_shot(parse_labels(&self.labels))?
-            .templates(&self.template)?;
+        let mut warnings = labels.warnings;
+        warnings.extend(labels::truncated(&clip, &labels.list, &templates)?);
+        labels::warn(&warnings);
+        let texts = templates.iter().map(PromptTemplate::as_str);
+        let classifier = clip.zero_shot(labels.list)?.templates(texts)?;
         // Labels are embedded before the first image, so that an error of theirs comes first.
         classifier.label_embeddings()?;
         let mut done = Status::Success;
-        let mut answers = Vec::with_capacity(self.images.len());
-        for (path, embedding) in self.images.iter().zip(images::embed_files(&clip, &self.images)?) {
+        let mut answers = Vec::new();
+        images::embed_files(&clip, &self.images, |path, embedding| {
             let result = match embedding {
                 Ok(image) => self.score(classifier.labels(), classifier.logits(&image)?),
                 Err(error) => {
@@ -75,11 +85,17 @@ impl Classify {
                     }
                 }
             };
-            answers.push(Answer {
+            let answer = Answer {
                 image: path.display().to_string(),
                 result,
-            });
-        }
+                warnings: warnings.clone(),
+            };
+            if self.format == Format::Jsonl {
+                return print(&json_line(&answer)?);
+            }
+            answers.push(answer);
+            Ok(())
+        })?;
         self.print(&answers)?;
         Ok(done)
     }
@@ -104,7 +120,8 @@ impl Classify {
     fn print(&self, answers: &[Answer]) -> Result<(), Error> {
         match self.format {
             Format::Json => print(&json_array(answers)?),
-            Format::Jsonl => answers.iter().try_for_each(|answer| print(&json_line(answer)?)),
+            // Every line was printed as soon as it was computed.
+            Format::Jsonl => Ok(()),
             Format::Csv => print(&csv(answers)),
             Format::Table => print(&table(answers)),
         }
@@ -113,7 +130,7 @@ impl Classify {
 
 fn csv(answers: &[Answer]) -> String {
     let mut text = "image,label,prob,logit,error\n".to_string();
-    for Answer { image, result } in answers {
+    for Answer { image, result, .. } in answers {
         let image = csv_field(image);
         match result {
             Scored::Ranked {
@@ -133,7 +150,7 @@ fn csv(answers: &[Answer]) -> String {
 
 fn table(answers: &[Answer]) -> String {
     let mut text = String::new();
-    for Answer { image, result } in answers {
+    for Answer { image, result, .. } in answers {
         let Scored::Ranked { labels, probs, .. } = result else {
             continue;
         };

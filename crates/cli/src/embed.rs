@@ -63,13 +63,14 @@ impl Embed {
             true => embedding.normalize().into_vec(),
             false => embedding.into_vec(),
         };
-        for embedding in images::embed_files(&clip, &self.image)? {
+        images::embed_files(&clip, &self.image, |_, embedding| {
             if let Err(error) = &embedding {
                 eprintln!("cliplet: {error}");
                 done = Status::Partial;
             }
             image_features.push(embedding.ok().map(values));
-        }
+            Ok(())
+        })?;
         let texts: Vec<&str> = self.text.iter().map(String::as_str).collect();
         let text_features = clip.embed_texts(&texts)?.into_iter().map(values).collect();
         self.print(&Features {

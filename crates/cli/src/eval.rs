@@ -2,7 +2,6 @@
 
 mod names;
 mod report;
-mod templates;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ use rayon::prelude::*;
 use super::dataset::{Dataset, Sample};
 use super::model::Model;
 use super::output::Format;
-use super::{Outcome, Status, progress};
+use super::{Outcome, Status, progress, templates};
 use report::Report;
 
 /// Labels that count as right in the second rate.
@@ -108,7 +107,7 @@ impl Job {
 }
 
 /// A file that comes with the data set at `data`: in its directory, or in the one above.
-fn beside(data: &Path, file: &str) -> Option<PathBuf> {
+pub fn beside(data: &Path, file: &str) -> Option<PathBuf> {
     let directory = if data.is_dir() { Some(data) } else { data.parent() };
     let places = directory.into_iter().flat_map(|d| d.ancestors().take(2));
     places.map(|place| place.join(file)).find(|file| file.is_file())

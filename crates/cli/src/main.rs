@@ -11,10 +11,12 @@ mod embed;
 mod eval;
 mod images;
 mod info;
+mod labels;
 mod model;
 mod output;
 mod progress;
 mod serve;
+mod templates;
 
 use std::process::ExitCode;
 

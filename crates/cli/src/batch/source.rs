@@ -81,7 +81,11 @@ impl Source {
                 ));
             }
             Kind::Folder => {
-                let total = folder::Files::new(path)?.filter(|file| file.is_ok()).count();
+                let mut files = folder::Files::new(path)?;
+                let total = files.by_ref().count();
+                if let Some(summary) = files.summary() {
+                    eprintln!("cliplet: {}: {summary}", path.display());
+                }
                 return Ok(Self {
                     rows: folder::rows(path)?,
                     total: Some(total as u64),

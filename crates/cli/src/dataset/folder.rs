@@ -4,20 +4,32 @@ use std::path::{Path, PathBuf};
 
 use cliplet::Error;
 
-use super::{Classes, Place, hidden};
+use super::{Classes, Pictures, Place, hidden};
 
 /// The pictures of class folders.
 pub fn list(path: &Path) -> Result<Classes, Error> {
     let mut classes = Classes::new();
     for folder in entries(path)?.into_iter().filter(|(path, _)| path.is_dir()) {
         let (folder, class) = folder;
-        let files = entries(&folder)?.into_iter().filter(|(path, _)| path.is_file());
-        let places = files
-            .map(|(path, name)| (format!("{class}/{name}"), Place::File(path)))
-            .collect();
-        classes.insert(class, places);
+        let mut images = Pictures::new();
+        add(&folder, &class, &mut images)?;
+        classes.insert(class, images);
     }
     Ok(classes)
+}
+
+/// Adds the files of a folder and of the folders within it, each under its path below the data set. Links to folders
+/// are not followed.
+fn add(folder: &Path, name: &str, images: &mut Pictures) -> Result<(), Error> {
+    for (path, entry) in entries(folder)? {
+        let name = format!("{name}/{entry}");
+        if path.is_file() {
+            images.push((name, Place::File(path)));
+        } else if path.is_dir() && !path.is_symlink() {
+            add(&path, &name, images)?;
+        }
+    }
+    Ok(())
 }
 
 /// The tars of a data set: in its directory, or in `test` within it where there are none.

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use cliplet::Error;
+use cliplet::image::FILE_EXTENSIONS;
 
 use super::{Classes, Pictures, Place, hidden};
 
-/// Endings of the files of a sample that are its picture.
-const PICTURES: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
 /// The longest text of a class number, in bytes.
 const LONGEST_NUMBER: u64 = 32;
 /// The most classes.
@@ -75,7 +74,7 @@ pub fn list(paths: &[PathBuf]) -> Result<(Listed, Vec<Mutex<File>>), Error> {
             let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
             if name[dot..] == *".cls" {
                 numbers.insert(sample, number(&mut entry, path, &name)?);
-            } else if PICTURES.contains(&ending.as_str()) {
+            } else if FILE_EXTENSIONS.contains(&ending.as_str()) {
                 let (offset, size) = (entry.raw_file_position(), entry.size());
                 if offset.saturating_add(size) > length {
                     let path = path.display();

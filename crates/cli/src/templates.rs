@@ -5,7 +5,7 @@ use std::path::Path;
 use cliplet::Error;
 use cliplet::zero_shot::PromptTemplate;
 
-use super::beside;
+use super::eval::beside;
 
 /// The file in which a data set brings its templates, one a line, as CLIP_benchmark's sets do.
 const FILE: &str = "zeroshot_classification_templates.txt";
@@ -92,15 +92,23 @@ pub fn templates(given: &[String], named: Option<&str>, data: &Path) -> Result<V
         return PromptTemplate::list(given);
     }
     if let Some(name) = named {
-        return match SETS.iter().find(|set| set.name == name) {
-            Some(set) => set.list(),
-            None => read(Path::new(name)),
-        };
+        return self::named(name);
     }
     match (beside(data, FILE), published(data)) {
         (Some(file), _) => read(&file),
         (None, Some(set)) => set.list(),
         (None, None) => Ok(vec![PromptTemplate::default()]),
+    }
+}
+
+/// The published set of this name, or the templates of the file at this path.
+///
+/// # Errors
+/// As [`templates`].
+pub fn named(name: &str) -> Result<Vec<PromptTemplate>, Error> {
+    match SETS.iter().find(|set| set.name == name) {
+        Some(set) => set.list(),
+        None => read(Path::new(name)),
     }
 }
 
