@@ -53,7 +53,8 @@ class Snapshot:
         t, head = self.tensors, self.config["vision_config"]["head"]
         features = torch.from_numpy(np.asarray(features, np.float32))
         logits = F.linear(features[:, -1280:], t["vision_model.classifier.weight"], t["vision_model.classifier.bias"])
-        hidden = F.relu(F.linear(features, t["visual_mlp.fc1.weight"], t["visual_mlp.fc1.bias"]))
+        standard = features * t["visual_mlp.norm.weight"] + t["visual_mlp.norm.bias"]
+        hidden = F.relu(F.linear(standard, t["visual_mlp.fc1.weight"], t["visual_mlp.fc1.bias"]))
         known = F.linear((logits / head["temperature"]).softmax(1), t["visual_projection.weight"])
         return F.normalize(known + F.linear(hidden, t["visual_mlp.fc2.weight"], t["visual_mlp.fc2.bias"]), dim=1)
 

@@ -29,7 +29,7 @@ COUNTS = {"tiny": 96, "cifar": 48, "synthetic": 128, "drawn": 96, "glyphs": 160}
 SYNTHETIC = 24
 # How much of the trained network the finished head takes. Its answer is some fifty times longer for drawings than for
 # ordinary photos, so that a small share rules the former and leaves the latter to the classes.
-SHARE = 0.12
+SHARE = 0.08
 RATE, SCALE, QUIET = 2.5e-3, 30.0, 4.0
 
 

@@ -45,12 +45,12 @@ class Head(nn.Module):
 
     @torch.no_grad()
     def tensors(self):
-        """The snapshot's tensors: the standardization of the features is folded into fc1."""
-        weight = self.fc1.weight / self.deviation
+        """The snapshot's tensors; `visual_mlp.norm` standardizes the features."""
         return {
             "vision_model.classifier.weight": self.classifier.weight, "vision_model.classifier.bias": self.classifier.bias,
             "visual_projection.weight": self.projection.T,
-            "visual_mlp.fc1.weight": weight, "visual_mlp.fc1.bias": self.fc1.bias - weight @ self.mean,
+            "visual_mlp.norm.weight": 1 / self.deviation, "visual_mlp.norm.bias": -self.mean / self.deviation,
+            "visual_mlp.fc1.weight": self.fc1.weight, "visual_mlp.fc1.bias": self.fc1.bias,
             "visual_mlp.fc2.weight": self.fc2.weight, "visual_mlp.fc2.bias": self.fc2.bias,
         }
 
