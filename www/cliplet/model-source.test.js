@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sourceName, toSentSource } from "./model-source.js";
-import { parseHubId } from "./repository.js";
+import { imageSettings, parseHubId } from "./repository.js";
 
 globalThis.location = { href: "http://localhost/page/", origin: "http://localhost" };
 
@@ -44,4 +44,14 @@ test("a source's name in messages is short", () => {
   assert.equal(sourceName("http://localhost/models/clip.gguf"), "clip.gguf");
   assert.equal(sourceName("hf:a/b"), "hf:a/b");
   assert.equal(sourceName(new File([], "own.gguf")), "own.gguf");
+});
+
+test("settings in processor_config.json win over the older file, which else is used", () => {
+  const nested = JSON.stringify({ image_processor: { size: 9 } });
+  assert.equal(imageSettings(nested, "older"), `{"size":9}`);
+  assert.equal(imageSettings(nested, undefined), `{"size":9}`);
+  assert.equal(imageSettings(JSON.stringify({ processor_class: "CLIPProcessor" }), "older"), "older");
+  assert.equal(imageSettings(undefined, "older"), "older");
+  assert.equal(imageSettings(undefined, undefined), undefined);
+  assert.throws(() => imageSettings("{", "older"), /processor_config.json is not JSON/);
 });

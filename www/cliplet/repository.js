@@ -92,6 +92,22 @@ export function parseHubId(source) {
  */
 
 /**
+ * The image processor's settings in the form of `preprocessor_config.json`. Since version 5 transformers writes them
+ * as the field `image_processor` of `processor_config.json`, which wins where there are both.
+ * @param {string | undefined} processor text of `processor_config.json`
+ * @param {string | undefined} preprocessor text of `preprocessor_config.json`
+ */
+export function imageSettings(processor, preprocessor) {
+  if (processor === undefined) return preprocessor;
+  try {
+    const nested = JSON.parse(processor)?.image_processor;
+    return nested ? JSON.stringify(nested) : preprocessor;
+  } catch (cause) {
+    throw failure("model", "processor_config.json is not JSON", { cause });
+  }
+}
+
+/**
  * Opens a repository: its texts, and its weights to be downloaded.
  * @param {string} source `hf:owner/name[@revision]`
  * @param {HubOptions} options
@@ -105,9 +121,12 @@ export async function openRepository(source, options) {
   const branches = converted ? [converted, revision] : [revision];
   const config = await text(at(revision, "config.json"), options);
   signal?.throwIfAborted();
-  const [tokenizer, preprocessor, card] = await Promise.all(
-    ["tokenizer.json", "preprocessor_config.json", "README.md"].map((file) => text(at(revision, file), options)),
+  const [tokenizer, processor, older, card] = await Promise.all(
+    ["tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map((file) =>
+      text(at(revision, file), options),
+    ),
   );
+  const preprocessor = imageSettings(processor, older);
   signal?.throwIfAborted();
   if (config === undefined || tokenizer === undefined) {
     const missing = config === undefined ? "config.json" : "tokenizer.json";

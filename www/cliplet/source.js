@@ -5,7 +5,7 @@ import { CACHED, keyOf } from "./cache-keys.js";
 import { chunksOf, download, failure, fileNameOf, sameVersion, serverVersion } from "./download.js";
 import { findModel, openModelFile, readBytes } from "./model-cache.js";
 import { HUB } from "./model-source.js";
-import { downloadFromHub, openRepository } from "./repository.js";
+import { downloadFromHub, imageSettings, openRepository } from "./repository.js";
 
 /** @typedef {import("./cache-keys.js").CacheRecord} CacheRecord */
 /** @typedef {import("./download.js").FileVersion} FileVersion */
@@ -163,9 +163,12 @@ async function fromFiles(files, quant) {
   else if (missing.length > 0)
     problem = `${file.name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`;
   if (problem) throw failure("input", problem);
-  const [config, tokenizer, preprocessor, card] = await Promise.all(
-    ["config.json", "tokenizer.json", "preprocessor_config.json", "README.md"].map(async (name) => named(name)?.text()),
+  const [config, tokenizer, processor, older, card] = await Promise.all(
+    ["config.json", "tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map(
+      async (name) => named(name)?.text(),
+    ),
   );
+  const preprocessor = imageSettings(processor, older);
   const texts = /** @type {import("./repository.js").Texts} */ ({ config, tokenizer, preprocessor, card });
   return { ...fromFile(file, quant), name: file.name ?? "model", texts, quant };
 }
