@@ -1,0 +1,74 @@
+//! The model against an implementation that shares no code with it: candle-transformers' CLIP, in float32, on a
+//! small random snapshot.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "parity/reference.rs"]
+mod reference;
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig};
+use candle_transformers::models::clip::vision_model::ClipVisionConfig;
+use candle_transformers::models::clip::{ClipConfig, ClipModel};
+use cliplet::Clip;
+use reference::Reference;
+
+/// Largest relative error: different orders of summation in float32.
+const TOLERANCE: f32 = 1e-4;
+
+/// `tests/parity/tiny/config.json`.
+fn config() -> ClipConfig {
+    ClipConfig {
+        text_config: ClipTextConfig {
+            vocab_size: 521,
+            embed_dim: 32,
+            activation: Activation::QuickGelu,
+            intermediate_size: 64,
+            max_position_embeddings: 16,
+            pad_with: None,
+            num_hidden_layers: 2,
+            num_attention_heads: 4,
+            projection_dim: 32,
+        },
+        vision_config: ClipVisionConfig {
+            embed_dim: 48,
+            activation: Activation::QuickGelu,
+            intermediate_size: 96,
+            num_hidden_layers: 2,
+            num_attention_heads: 3,
+            projection_dim: 32,
+            num_channels: 3,
+            image_size: 32,
+            patch_size: 8,
+        },
+        logit_scale_init_value: 2.6592,
+        image_size: 32,
+    }
+}
+
+/// Largest difference between two matrices, relative to the largest value.
+fn relative_error(got: &Tensor, expected: &Tensor) -> f32 {
+    let largest = |tensor: Tensor| {
+        let values: Vec<f32> = tensor.abs().unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        values.into_iter().fold(0.0, f32::max)
+    };
+    largest((got - expected).unwrap()) / largest(expected.clone())
+}
+
+#[test]
+fn embeddings_are_those_of_candle_transformers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/tiny");
+    let weights = std::fs::read(folder.join("model.safetensors")).unwrap();
+    let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap();
+    let other = ClipModel::new(weights, &config()).unwrap();
+    let inputs = Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap());
+    let ids = inputs.tensor("input_ids").to_dtype(DType::U32).unwrap();
+
+    let (images, texts) = inputs.embeddings(&Clip::open(&folder).unwrap());
+    let expected = other.get_image_features(inputs.tensor("pixel_values")).unwrap();
+    assert!(relative_error(&images, &expected) < TOLERANCE);
+    let expected = other.get_text_features(&ids).unwrap();
+    assert!(relative_error(&texts, &expected) < TOLERANCE);
+}
