@@ -31,17 +31,31 @@ build_variant() (
   done
 )
 
-build_dist() {
+# build_module VARIANT: one of the four modules.
+build_module() {
+  case $1 in
+    simd) build_variant simd single "" ;;
+    relaxed) build_variant relaxed single relaxed-simd ;;
+    simd-threads) build_variant simd-threads threads threads ;;
+    relaxed-threads) build_variant relaxed-threads threads threads,relaxed-simd ;;
+    *) die "no module '$1'" ;;
+  esac
+}
+
+# assemble_page: everything of dist/ but the modules, which are there already.
+assemble_page() {
   mkdir -p dist/cliplet/models
-  build_variant simd single ""
-  build_variant relaxed single relaxed-simd
-  build_variant simd-threads threads threads
-  build_variant relaxed-threads threads threads,relaxed-simd
   cp -R www/. dist/ && rm -rf dist/tools
   cp models/*.gguf dist/cliplet/models/ && cp LICENSE dist/cliplet/
   (cd www/tools && npm install --silent --no-save --no-audit --no-fund)
   node www/tools/bundle.mjs dist
   node www/tools/types.mjs dist
   node www/tools/precache.mjs dist
+}
+
+build_dist() {
+  local variant
+  for variant in simd relaxed simd-threads relaxed-threads; do build_module "$variant"; done
+  assemble_page
   say "Built dist/: plain static files for any host"
 }
