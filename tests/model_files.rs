@@ -370,10 +370,7 @@ fn loading_can_be_cancelled() {
     let stop = |_| ControlFlow::Break(());
     let options = LoadOptions::default().progress(Some(&stop));
     assert!(matches!(Clip::open_with(&path, &options), Err(Error::Cancelled)));
-    assert!(matches!(
-        Clip::open_with(tiny(), &options),
-        Err(Error::Cancelled)
-    ));
+    assert!(matches!(Clip::open_with(tiny(), &options), Err(Error::Cancelled)));
 
     let converted = folder.path().join("converted.gguf");
     assert!(matches!(

@@ -8,8 +8,12 @@
 
 mod file;
 mod model_tokenizer;
+#[cfg(not(target_family = "wasm"))]
+mod vocabulary;
 
 pub use model_tokenizer::ModelTokenizer;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use vocabulary::json_of_vocabulary;
 
 use crate::{Error, Result};
 

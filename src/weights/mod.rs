@@ -10,11 +10,14 @@ mod convert;
 mod floats;
 mod fold;
 mod gguf;
+mod image_settings;
 mod layout;
 mod quantize;
 mod safetensors;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot;
+#[cfg(not(target_family = "wasm"))]
+mod snapshot_files;
 mod snapshot_metadata;
 mod store;
 mod values;

@@ -1,20 +1,18 @@
 //! A Hugging Face snapshot directory: `config.json`, safetensors (one file, or shards with an
-//! index), `tokenizer.json` and `preprocessor_config.json`.
+//! index), the tokenizer and the image processor's settings.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::safetensors::file::SafetensorsFile;
+use crate::weights::snapshot_files::{
+    directory_of_model, require_text, settings, text, tokenizer, weight_files,
+};
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
 use crate::weights::{ModelFile, OnProgress, SnapshotMetadata, report};
-
-/// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
-const MAX_TEXT_FILE: u64 = 64 << 20;
 
 /// An open snapshot: its texts in memory, its tensors on disk.
 pub struct Snapshot {
@@ -33,16 +31,17 @@ impl Snapshot {
             .is_some_and(|e| e == "safetensors")
             .then(|| path.to_path_buf());
         let dir = match &single {
-            Some(file) => file.parent().unwrap_or(Path::new(".")),
-            None => path,
+            Some(file) => file.parent().unwrap_or(Path::new(".")).to_path_buf(),
+            None => directory_of_model(path)?,
         };
+        let dir = dir.as_path();
         let directory = dir.canonicalize().ok();
         let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
         let texts = SnapshotMetadata::new(
             directory.unwrap_or("clip"),
             require_text(&dir.join("config.json"))?,
-            require_text(&dir.join("tokenizer.json"))?,
-            text(&dir.join("preprocessor_config.json"))?,
+            tokenizer(dir)?,
+            settings(dir)?,
             text(&dir.join("README.md"))?.as_deref(),
         )
         .map_err(|e| e.in_file(&dir.join("config.json").display().to_string()))?;
@@ -65,6 +64,27 @@ impl Snapshot {
             shards,
             shard_of,
         })
+    }
+
+    /// A warning about the snapshot at `path`, where a file is absent and a default stands in for it.
+    ///
+    /// # Errors
+    /// Those of reading its settings.
+    pub fn warning(path: &Path) -> Result<Option<String>> {
+        let dir = match path.is_dir() {
+            true => directory_of_model(path)?,
+            false if path.extension().is_some_and(|e| e == "safetensors") => {
+                path.parent().unwrap_or(Path::new(".")).to_path_buf()
+            }
+            false => return Ok(None),
+        };
+        Ok(settings(&dir)?.is_none().then(|| {
+            format!(
+                "{}: neither processor_config.json nor preprocessor_config.json is there; images are \
+                 prepared with CLIP's defaults (mean, deviation, bicubic resize, center crop)",
+                dir.display()
+            )
+        }))
     }
 
     /// Path of the snapshot, as errors name it.
@@ -119,69 +139,5 @@ impl Snapshot {
             return Err(malformed(shard.name(), reason));
         }
         shard.read(&part.name)
-    }
-}
-
-/// The single weights file, or the shards that the index names.
-fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
-    #[derive(Deserialize)]
-    struct Index {
-        weight_map: HashMap<String, String>,
-    }
-    let single = dir.join("model.safetensors");
-    if single.exists() {
-        return Ok(vec![single]);
-    }
-    let index_path = dir.join("model.safetensors.index.json");
-    let malformed = |path: &Path, reason: String| Error::Model {
-        file: path.display().to_string(),
-        reason,
-    };
-    let Some(json) = text(&index_path)? else {
-        let reason = if dir.join("pytorch_model.bin").exists() {
-            "has pytorch_model.bin but no model.safetensors; save it with safe_serialization=True"
-        } else {
-            "holds no model.safetensors"
-        };
-        return Err(malformed(dir, reason.into()));
-    };
-    let index: Index = serde_json::from_str(&json).map_err(|e| malformed(&index_path, e.to_string()))?;
-    let mut names: Vec<String> = index.weight_map.into_values().collect();
-    names.sort();
-    names.dedup();
-    // A shard lies beside its index; a path that leads elsewhere is not one.
-    if let Some(name) = names
-        .iter()
-        .find(|name| Path::new(name).components().count() != 1 || *name == "..")
-    {
-        return Err(malformed(
-            &index_path,
-            format!("shard {name:?} is not a file name"),
-        ));
-    }
-    Ok(names.iter().map(|name| dir.join(name)).collect())
-}
-
-fn require_text(path: &Path) -> Result<String> {
-    text(path)?.ok_or_else(|| Error::Model {
-        file: path.display().to_string(),
-        reason: "file is missing".into(),
-    })
-}
-
-/// Contents of a text file, or `None` where there is no such file.
-fn text(path: &Path) -> Result<Option<String>> {
-    let io = |source| Error::Io {
-        file: path.display().to_string(),
-        source,
-    };
-    match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(io(e)),
-        Ok(meta) if meta.len() > MAX_TEXT_FILE => Err(Error::Model {
-            file: path.display().to_string(),
-            reason: format!("is {} bytes; at most {MAX_TEXT_FILE} are read", meta.len()),
-        }),
-        Ok(_) => std::fs::read_to_string(path).map(Some).map_err(io),
     }
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::weights::About;
 use crate::weights::config::ClipConfig;
 use crate::weights::gguf::{Metadata, keys};
+use crate::weights::image_settings::image_settings;
 use crate::weights::quantize::Quant;
 
 /// Texts of a Hugging Face snapshot, its configuration checked.
@@ -17,14 +18,15 @@ pub struct SnapshotMetadata {
     pub config_json: String,
     /// `tokenizer.json` as it is.
     pub tokenizer_json: String,
-    /// `preprocessor_config.json` as it is, or CLIP's defaults at the model's image size.
+    /// The image processor's settings in the form of `preprocessor_config.json`, or CLIP's defaults at the model's image size.
     pub preprocessor_json: String,
     /// Name, licence and origin, as far as the snapshot tells.
     pub about: About,
 }
 
 impl SnapshotMetadata {
-    /// Puts the texts together. `name` is used where `config_json` tells no hub id; `card` is the
+    /// Puts the texts together. `preprocessor_json` is the text of `preprocessor_config.json`, or of a
+    /// `processor_config.json` that has the field `image_processor`. `name` is used where `config_json` tells no hub id; `card` is the
     /// snapshot's `README.md`, which may tell the licence.
     pub fn new(
         name: &str,
@@ -35,8 +37,8 @@ impl SnapshotMetadata {
     ) -> Result<Self> {
         let config = ClipConfig::from_json(&config_json)?;
         let size = config.vision.image_size();
-        let preprocessor_json =
-            preprocessor_json.unwrap_or_else(|| format!(r#"{{"crop_size": {size}, "size": {size}}}"#));
+        let preprocessor_json = image_settings(None, preprocessor_json)?
+            .unwrap_or_else(|| format!(r#"{{"crop_size": {size}, "size": {size}}}"#));
         let hub_id = hub_id(&config_json);
         let about = About {
             name: hub_id.clone().unwrap_or_else(|| name.into()),

@@ -11,17 +11,21 @@ use hf_hub::{Repo, RepoType};
 use super::{Outcome, Status, progress};
 
 const WEIGHTS: &str = "model.safetensors";
-/// Files of a snapshot that a model cannot be without.
-const NEEDED: [&str; 4] = [
-    "config.json",
+/// Index of weights that are stored in several files.
+const INDEX: &str = "model.safetensors.index.json";
+/// Texts of a snapshot, fetched where the repository has them; opening it tells what it lacks.
+const TEXTS: [&str; 6] = [
     "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "processor_config.json",
     "preprocessor_config.json",
-    WEIGHTS,
+    "README.md",
 ];
+/// Where sentence-transformers puts the CLIP of a model.
+const SENTENCE_TRANSFORMERS: &str = "0_CLIPModel/";
 /// Where the hub's own conversion to safetensors lies, for repositories whose main branch has none.
 const CONVERTED: [(&str, &str); 1] = [("openai/clip-vit-base-patch32", "refs/pr/15")];
-/// Tells licence and origin, where there is one.
-const CARD: &str = "README.md";
 
 /// Turn a Hugging Face snapshot into one GGUF file.
 #[derive(Args)]
@@ -51,6 +55,7 @@ impl Convert {
             local if local.exists() => local.to_path_buf(),
             _ => download(&self.source)?,
         };
+        super::model::warn(&directory)?;
         let quant = match self.quant {
             Bits::F16 => Quant::F16,
             Bits::Q8 => Quant::Q8,
@@ -93,8 +98,8 @@ fn download(source: &str) -> Result<PathBuf, Error> {
         ))
     };
     let mut repo = at(revision.unwrap_or("main"));
-    let files = repo.info().map_err(refused)?.siblings;
-    if !files.iter().any(|file| file.rfilename == WEIGHTS) {
+    let mut files = names(&repo).map_err(refused)?;
+    if weights(&files).is_none() {
         repo = match CONVERTED.iter().find(|(known, _)| *known == id) {
             Some((_, converted)) if revision.is_none() => at(converted),
             _ => {
@@ -103,18 +108,82 @@ fn download(source: &str) -> Result<PathBuf, Error> {
                 )));
             }
         };
+        files = names(&repo).map_err(refused)?;
     }
-    let mut directory = PathBuf::new();
-    for file in NEEDED {
-        directory = fetch(&repo, file).map_err(refused)?;
+    let Some(weights) = weights(&files) else {
+        return Err(failed(format!("no {WEIGHTS} in its converted revision")));
+    };
+    let folder = folder(&files);
+    let directory = fetch(&repo, &format!("{folder}config.json")).map_err(refused)?;
+    for text in TEXTS.map(|text| format!("{folder}{text}")) {
+        if files.contains(&text) {
+            fetch(&repo, &text).map_err(refused)?;
+        }
     }
-    // A model without a card converts too; it then tells no licence.
-    let _ = fetch(&repo, CARD);
+    for file in weights {
+        fetch(&repo, file).map_err(refused)?;
+    }
     Ok(directory)
+}
+
+/// Names of a repository's files, with their folders.
+fn names(repo: &ApiRepo) -> Result<Vec<String>, ApiError> {
+    let files = repo.info()?.siblings;
+    Ok(files.into_iter().map(|file| file.rfilename).collect())
+}
+
+/// The folder that holds the model among `files`: none, or that of sentence-transformers, with a slash.
+fn folder(files: &[String]) -> &'static str {
+    let has = |name: &str| files.iter().any(|file| file == name);
+    match has("config.json") || !has("0_CLIPModel/config.json") {
+        true => "",
+        false => SENTENCE_TRANSFORMERS,
+    }
+}
+
+/// The files that hold the weights among `files`: one, or the index and all shards.
+fn weights(files: &[String]) -> Option<Vec<&str>> {
+    let folder = folder(files);
+    let within = |name: &str| files.iter().find(|file| **file == format!("{folder}{name}"));
+    if let Some(single) = within(WEIGHTS) {
+        return Some(vec![single]);
+    }
+    let index = within(INDEX)?;
+    let prefix = format!("{folder}model-");
+    let shards = files
+        .iter()
+        .filter(|file| file.starts_with(&prefix) && file.ends_with(".safetensors"));
+    Some(std::iter::once(index).chain(shards).map(String::as_str).collect())
 }
 
 /// Fetches one file and gives the directory it lies in.
 fn fetch(repo: &ApiRepo, file: &str) -> Result<PathBuf, ApiError> {
     let path = repo.get(file)?;
     Ok(path.parent().map(Path::to_path_buf).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_found_in_one_file_in_shards_and_in_a_folder() {
+        let list = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        let single = list(&["config.json", INDEX, WEIGHTS]);
+        assert_eq!(weights(&single), Some(vec![WEIGHTS]));
+        let shards = [
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+        ];
+        let sharded = list(&["config.json", shards[0], shards[1], INDEX, "other.safetensors"]);
+        assert_eq!(weights(&sharded), Some(vec![INDEX, shards[0], shards[1]]));
+        let inner = list(&[
+            "modules.json",
+            "0_CLIPModel/config.json",
+            "0_CLIPModel/model.safetensors",
+        ]);
+        assert_eq!(folder(&inner), "0_CLIPModel/");
+        assert_eq!(weights(&inner), Some(vec!["0_CLIPModel/model.safetensors"]));
+        assert_eq!(weights(&list(&["config.json", "pytorch_model.bin"])), None);
+    }
 }

@@ -1,10 +1,11 @@
 //! The model that a subcommand runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cliplet::Error;
 use cliplet::clip::{Clip, LoadOptions, Loader};
+use cliplet::weights::Snapshot;
 
 use super::device::Place;
 use super::progress;
@@ -27,6 +28,9 @@ impl Model {
     /// Loads it.
     pub fn load(&self) -> Result<Clip, Error> {
         let device = self.place.open()?;
+        if let Some(path) = &self.model {
+            warn(path)?;
+        }
         let bar = progress::bytes("Loading");
         let moving = progress::moving(&bar);
         let options = LoadOptions::default()
@@ -40,6 +44,14 @@ impl Model {
         bar.finish_and_clear();
         clip
     }
+}
+
+/// Says on standard error which defaults stand in for files that the snapshot at `path` lacks.
+pub fn warn(path: &Path) -> Result<(), Error> {
+    if let Some(warning) = Snapshot::warning(path)? {
+        eprintln!("warning: {warning}");
+    }
+    Ok(())
 }
 
 /// The model that the binary carries.

@@ -137,7 +137,7 @@ fn classify_has_four_formats() {
         answer(&[
             "classify",
             "--labels",
-            "red, \"quoted\", blue",
+            "red, \"\"\"quoted\"\"\", blue",
             "--format",
             format,
             &circle,

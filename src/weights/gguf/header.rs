@@ -237,6 +237,11 @@ impl<'a> Cursor<'a> {
     /// Numbers of tensors and of metadata.
     fn counts(&mut self) -> Parsed<(u64, u64)> {
         let magic = self.take(4)?;
+        if magic == *b"vers" {
+            return self.malformed(
+                "this is a Git LFS pointer: run git lfs pull in its repository to get the model".into(),
+            );
+        }
         if magic != MAGIC {
             return self.malformed(format!(
                 "not a GGUF file: it starts with {:?}",

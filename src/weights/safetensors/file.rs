@@ -9,7 +9,7 @@ use std::path::Path;
 
 use safetensors::tensor::Metadata;
 
-use super::{MAX_HEADER, float_type, malformed, parse_header};
+use super::{LFS_ADVICE, LFS_POINTER, MAX_HEADER, float_type, malformed, parse_header};
 use crate::error::{Error, Result};
 
 /// An open file whose header has been checked against its length.
@@ -40,6 +40,9 @@ impl SafetensorsFile {
             )));
         }
         file.read_exact(&mut size).map_err(io)?;
+        if size == *LFS_POINTER {
+            return Err(malformed(LFS_ADVICE.into()));
+        }
         let size = u64::from_le_bytes(size);
         if size > MAX_HEADER || size > length - 8 {
             return Err(malformed(format!(

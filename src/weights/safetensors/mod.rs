@@ -17,6 +17,11 @@ use crate::weights::floats::FloatType;
 /// Longest header accepted, in bytes; the format's own reader has the same limit.
 const MAX_HEADER: u64 = 100_000_000;
 
+/// First bytes of the text that Git LFS leaves in the place of a large file ("version https://git-lfs…").
+const LFS_POINTER: &[u8; 8] = b"version ";
+/// Error for such a text.
+const LFS_ADVICE: &str = "this is a Git LFS pointer: run git lfs pull in its repository to get the weights";
+
 /// Parses a header. The crate checks that tensors follow each other without gap or overlap and are
 /// as long as their shapes say.
 fn parse_header(file: &str, json: &[u8]) -> Result<Metadata> {

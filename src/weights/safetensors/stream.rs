@@ -12,7 +12,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folds::fold_of_each;
-use super::{MAX_HEADER, float_type, malformed, parse_header};
+use super::{LFS_ADVICE, LFS_POINTER, MAX_HEADER, float_type, malformed, parse_header};
 use crate::error::{Error, Result};
 use crate::weights::ModelFile;
 use crate::weights::floats::FloatType;
@@ -448,6 +448,9 @@ fn header_bytes(header: &[u8]) -> Result<u64> {
     let Some(length) = header.first_chunk::<8>() else {
         return Ok(8);
     };
+    if length == LFS_POINTER {
+        return Err(fault(LFS_ADVICE.into()));
+    }
     let length = u64::from_le_bytes(*length);
     if !(2..=MAX_HEADER).contains(&length) {
         return Err(fault(format!(

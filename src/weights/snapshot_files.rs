@@ -1,0 +1,153 @@
+//! The files of a snapshot on disk: the directory they lie in, their texts and their weights.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::tokenizer::json_of_vocabulary;
+use crate::weights::image_settings::image_settings;
+
+/// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
+const MAX_TEXT_FILE: u64 = 64 << 20;
+/// Where sentence-transformers puts the CLIP of a model.
+const SENTENCE_TRANSFORMERS: &str = "0_CLIPModel";
+
+/// The directory that holds `config.json`, for a path that may be one level or two above it: a model
+/// of sentence-transformers, or a repository in the Hub's cache.
+pub(super) fn directory_of_model(path: &Path) -> Result<PathBuf> {
+    let has_config = |dir: &Path| dir.join("config.json").exists();
+    let within = |dir: &Path| {
+        let inner = dir.join(SENTENCE_TRANSFORMERS);
+        (!has_config(dir) && has_config(&inner)).then_some(inner)
+    };
+    let dir = match path.join("snapshots") {
+        snapshots if !has_config(path) && snapshots.is_dir() => revision(path, &snapshots)?,
+        _ => path.to_path_buf(),
+    };
+    Ok(within(&dir).unwrap_or(dir))
+}
+
+/// The snapshot of a repository in the Hub's cache: that of its branch `main`, or the only one.
+fn revision(repository: &Path, snapshots: &Path) -> Result<PathBuf> {
+    if let Some(commit) = text(&repository.join("refs").join("main"))? {
+        let commit = commit.trim();
+        let dir = snapshots.join(commit);
+        // A commit is a name of hexadecimal digits, never a path that leads elsewhere.
+        if !commit.is_empty() && commit.bytes().all(|b| b.is_ascii_hexdigit()) && dir.is_dir() {
+            return Ok(dir);
+        }
+    }
+    let entries = std::fs::read_dir(snapshots).map_err(|source| Error::Io {
+        file: snapshots.display().to_string(),
+        source,
+    })?;
+    let mut found = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.is_dir());
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(malformed(
+            snapshots,
+            "holds no snapshot; download the model again",
+        )),
+        _ => Err(malformed(
+            snapshots,
+            "holds several snapshots; name one of its directories",
+        )),
+    }
+}
+
+/// The image processor's settings of the snapshot in `dir`, or `None` where no file has any.
+pub(super) fn settings(dir: &Path) -> Result<Option<String>> {
+    let processor = dir.join("processor_config.json");
+    image_settings(
+        text(&processor)?.as_deref(),
+        text(&dir.join("preprocessor_config.json"))?,
+    )
+    .map_err(|error| error.in_file(&processor.display().to_string()))
+}
+
+/// `tokenizer.json`, or the same made of `vocab.json` and `merges.txt` where only those are there.
+pub(super) fn tokenizer(dir: &Path) -> Result<String> {
+    let file = dir.join("tokenizer.json");
+    if let Some(json) = text(&file)? {
+        return Ok(json);
+    }
+    let (vocab, merges) = (dir.join("vocab.json"), dir.join("merges.txt"));
+    match (text(&vocab)?, text(&merges)?) {
+        (Some(vocab), Some(merges)) => json_of_vocabulary(&vocab, &merges),
+        (None, None) => Err(malformed(
+            &file,
+            "file is missing, and so are vocab.json and merges.txt, which would do in its place",
+        )),
+        (None, _) => Err(malformed(&vocab, "file is missing beside merges.txt")),
+        (_, None) => Err(malformed(&merges, "file is missing beside vocab.json")),
+    }
+}
+
+/// The single weights file, or the shards that the index names.
+pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    #[derive(Deserialize)]
+    struct Index {
+        weight_map: HashMap<String, String>,
+    }
+    let single = dir.join("model.safetensors");
+    if single.exists() {
+        return Ok(vec![single]);
+    }
+    let index_path = dir.join("model.safetensors.index.json");
+    let Some(json) = text(&index_path)? else {
+        let reason = if dir.join("pytorch_model.bin").exists() {
+            "has pytorch_model.bin but no model.safetensors; save it with safe_serialization=True"
+        } else {
+            "holds no model.safetensors"
+        };
+        return Err(malformed(dir, reason));
+    };
+    let index: Index = serde_json::from_str(&json).map_err(|e| malformed(&index_path, &e.to_string()))?;
+    let mut names: Vec<String> = index.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    // A shard lies beside its index; a path that leads elsewhere is not one.
+    if let Some(name) = names
+        .iter()
+        .find(|name| Path::new(name).components().count() != 1 || *name == "..")
+    {
+        return Err(malformed(
+            &index_path,
+            &format!("shard {name:?} is not a file name"),
+        ));
+    }
+    Ok(names.iter().map(|name| dir.join(name)).collect())
+}
+
+/// Contents of a text file that a snapshot cannot be without.
+pub(super) fn require_text(path: &Path) -> Result<String> {
+    text(path)?.ok_or_else(|| malformed(path, "file is missing"))
+}
+
+/// Contents of a text file, or `None` where there is no such file.
+pub(super) fn text(path: &Path) -> Result<Option<String>> {
+    let io = |source| Error::Io {
+        file: path.display().to_string(),
+        source,
+    };
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io(e)),
+        Ok(meta) if meta.len() > MAX_TEXT_FILE => Err(malformed(
+            path,
+            &format!("is {} bytes; at most {MAX_TEXT_FILE} are read", meta.len()),
+        )),
+        Ok(_) => std::fs::read_to_string(path).map(Some).map_err(io),
+    }
+}
+
+fn malformed(path: &Path, reason: &str) -> Error {
+    Error::Model {
+        file: path.display().to_string(),
+        reason: reason.into(),
+    }
+}
