@@ -30,6 +30,8 @@ struct SoftmaxMlp {
     classifier: Linear,
     temperature: f64,
     projection: Linear,
+    /// Scale and shift of each input of the perceptron: features vary by orders of magnitude, codes of weights do not.
+    norm: (Tensor, Tensor),
     fc1: Linear,
     fc2: Linear,
     early_block: Option<usize>,
@@ -91,6 +93,10 @@ impl Head {
                 classifier: Linear::load(weights, "vision_model.classifier", true)?,
                 temperature: f64::from(temperature),
                 projection,
+                norm: (
+                    weights.take_dense("visual_mlp.norm.weight")?,
+                    weights.take_dense("visual_mlp.norm.bias")?,
+                ),
                 fc1: Linear::load(weights, "visual_mlp.fc1", true)?,
                 fc2: Linear::load(weights, "visual_mlp.fc2", true)?,
                 early_block,
@@ -124,6 +130,7 @@ impl SoftmaxMlp {
             Some(early) => Tensor::cat(&[early, features], 1)?,
             None => features.clone(),
         };
+        let inputs = inputs.broadcast_mul(&self.norm.0)?.broadcast_add(&self.norm.1)?;
         let hidden = self.fc1.forward(&inputs, Epilogue::None)?.relu()?;
         let embedded = self.projection.forward(&classes, Epilogue::None)?;
         self.fc2.forward(&hidden, Epilogue::Add(&embedded))

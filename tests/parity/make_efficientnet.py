@@ -72,6 +72,7 @@ def embed(net, weights, pixels):
     hook.remove()
     classes = torch.softmax(net._fc(features) / TEMPERATURE, 1)
     inputs = torch.cat([pooled["early"], features], 1)
+    inputs = inputs * weights["visual_mlp.norm.weight"] + weights["visual_mlp.norm.bias"]
     hidden = torch.relu(inputs @ weights["visual_mlp.fc1.weight"].T + weights["visual_mlp.fc1.bias"])
     mlp = hidden @ weights["visual_mlp.fc2.weight"].T + weights["visual_mlp.fc2.bias"]
     return classes @ weights["visual_projection.weight"].T + mlp, features @ weights["linear_projection"].T
@@ -97,6 +98,7 @@ def main():
     made = lambda *shape: (torch.randn(*shape) / shape[-1] ** 0.5).half()
     early = BLOCKS[EARLY][2] * BLOCKS[EARLY][3]
     state |= {"visual_projection.weight": made(PROJECTION, CLASSES),
+              "visual_mlp.norm.weight": torch.logspace(-1, 1, early + HEAD).half(), "visual_mlp.norm.bias": made(early + HEAD),
               "visual_mlp.fc1.weight": made(HIDDEN, early + HEAD), "visual_mlp.fc1.bias": made(HIDDEN),
               "visual_mlp.fc2.weight": made(PROJECTION, HIDDEN), "visual_mlp.fc2.bias": made(PROJECTION)}
     linear = made(PROJECTION, HEAD)

@@ -60,7 +60,7 @@ pub enum HeadConfig {
     /// `linear`: one linear map of the pooled features.
     Linear,
     /// `softmax_mlp`: a linear map of the probabilities of the classes that the tower was trained to tell apart,
-    /// plus a perceptron of its features.
+    /// plus a perceptron of its standardized features.
     SoftmaxMlp {
         /// Number of classes.
         classes: usize,

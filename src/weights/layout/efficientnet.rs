@@ -72,6 +72,8 @@ fn head(config: &EfficientNetConfig, projection_dim: usize, out: &mut Vec<Weight
                 Kind::Projection,
                 &[projection_dim, classes],
             );
+            add("visual_mlp.norm.weight", Kind::Vector, &[inputs]);
+            add("visual_mlp.norm.bias", Kind::Vector, &[inputs]);
             add("visual_mlp.fc1.bias", Kind::Vector, &[hidden]);
             add("visual_mlp.fc1.weight", Kind::Matrix, &[hidden, inputs]);
             add("visual_mlp.fc2.bias", Kind::Vector, &[projection_dim]);
