@@ -7,7 +7,7 @@ use serde_json::json;
 
 fn main() -> Result<()> {
     let images: Vec<String> = std::env::args().skip(1).collect();
-    let clip = Clip::open("models/cliplet-small.gguf")?;
+    let clip = Clip::open("models/cliplet-everyday.gguf")?;
     for (image, embedding) in images.iter().zip(clip.embed_image_batch(&images)?) {
         let line = match embedding {
             Ok(embedding) => json!({"image": image, "embedding": embedding.normalize()}),

@@ -11,7 +11,7 @@ fn main() -> Result<()> {
         .unwrap_or_else(|| "red circle, blue square".into());
     let images: Vec<String> = arguments.collect();
 
-    let clip = Clip::open("models/cliplet-small.gguf")?;
+    let clip = Clip::open("models/cliplet-everyday.gguf")?;
     let classifier = clip.zero_shot(zero_shot::parse_labels(&labels))?;
     for (image, ranked) in images.iter().zip(classifier.classify_batch(&images)?) {
         match ranked {

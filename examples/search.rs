@@ -9,7 +9,7 @@ fn main() -> Result<()> {
     let sentence = arguments.next().unwrap_or_else(|| "a red circle".into());
     let folder = arguments.next().unwrap_or_else(|| "docs".into());
 
-    let clip = Clip::open("models/cliplet-small.gguf")?;
+    let clip = Clip::open("models/cliplet-everyday.gguf")?;
     let entries = std::fs::read_dir(&folder).map_err(|source| Error::Io { file: folder, source })?;
     let images: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     let query = clip.embed_texts(&[&sentence])?.remove(0).normalize();

@@ -7,9 +7,9 @@
 //! ```
 //! use cliplet::Clip;
 //!
-//! let clip = Clip::open("models/cliplet-small.gguf")?;
-//! let classifier = clip.zero_shot(["red circle", "blue square"])?;
-//! for label in classifier.classify("docs/circle.png")? {
+//! let clip = Clip::open("models/cliplet-everyday.gguf")?;
+//! let classifier = clip.zero_shot(["cat", "cup of coffee", "rocket"])?;
+//! for label in classifier.classify("www/samples/cat.jpg")? {
 //!     println!("{:5.1} % {}", 100.0 * label.score, label.label);
 //! }
 //! # Ok::<(), cliplet::Error>(())

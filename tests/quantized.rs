@@ -69,7 +69,7 @@ fn the_converted_fixture_is_what_convert_gives() {
 /// Batches are run side by side; what a picture becomes is the same whichever it falls into, to the bit.
 #[test]
 fn pictures_together_are_embedded_as_each_alone() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cliplet-small.gguf");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cliplet-everyday.gguf");
     let clip = Clip::open(&file).unwrap();
     let processor = clip.image_processor();
     let picture = |i: usize| {

@@ -33,7 +33,7 @@ test.describe("from another site", () => {
     page.context().on("request", (request) => asked.push(request.url()));
     await run(page, site, CLASSIFY, { threads: 1, baseUrl: `${CDN}/cliplet` });
     expect(asked).toContain(`${CDN}/cliplet/worker.js`);
-    expect(asked).toContain(`${CDN}/cliplet/models/cliplet-small.gguf`);
+    expect(asked).toContain(`${CDN}/cliplet/models/cliplet-everyday.gguf`);
     await run(
       page,
       site,

@@ -36,7 +36,7 @@ test("npm pack takes what is needed and nothing else", async () => {
     "react.d.ts",
     "package.json",
     "worker.js",
-    "models/cliplet-small.gguf",
+    "models/cliplet-everyday.gguf",
   ]) {
     expect(files).toContain(needed);
   }
@@ -44,7 +44,7 @@ test("npm pack takes what is needed and nothing else", async () => {
     expect(files).toContain(`wasm/${variant}/cliplet_bg.wasm`);
   const strange = files.filter(
     (file) =>
-      !/^(LICENSE|README\.md|package\.json|[\w.-]+\.(js|d\.ts)|models\/cliplet-small\.gguf|wasm\/[\w-]+\/cliplet_bg\.wasm)$/.test(
+      !/^(LICENSE|README\.md|package\.json|[\w.-]+\.(js|d\.ts)|models\/cliplet-everyday\.gguf|wasm\/[\w-]+\/cliplet_bg\.wasm)$/.test(
         file,
       ),
   );

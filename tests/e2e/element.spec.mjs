@@ -114,7 +114,7 @@ test("engines are freed when the model changes and when the last element leaves"
   for (const query of ["?1", "?2", "?3"]) {
     await page
       .locator("#a")
-      .evaluate((element, model) => (element.model = model), `cliplet/models/cliplet-small.gguf${query}`);
+      .evaluate((element, model) => (element.model = model), `cliplet/models/cliplet-everyday.gguf${query}`);
     await expect(first(page.locator("#a"))).toContainText("red circle", LOADED);
   }
   await expect.poll(() => alive.size, { timeout: 10_000 }).toBe(2);

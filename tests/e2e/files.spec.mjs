@@ -146,7 +146,7 @@ test("a download that arrives damaged is said so, is not kept, and the next visi
   const model = await readFile(MODEL);
   await page.route("**/*.gguf", (route) => route.fulfill({ body: model.subarray(0, 100_000) }));
   await page.goto(site);
-  await expect(page.getByRole("alert")).toContainText("cliplet-small.gguf");
+  await expect(page.getByRole("alert")).toContainText("cliplet-everyday.gguf");
   await page.unroute("**/*.gguf");
   await page.reload();
   await ready(page);

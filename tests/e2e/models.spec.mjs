@@ -57,7 +57,7 @@ test("a Hub model tells its size, waits for a yes, and is then kept, listed and 
   );
   await expect(kept(page, "some/tiny")).toContainText("in use");
   expect(await serious(page)).toEqual([]);
-  await page.getByRole("button", { name: "Load cliplet-small" }).click();
+  await page.getByRole("button", { name: "Load cliplet-everyday" }).click();
   await expect(page.locator("#model-name")).toHaveText("Included model");
   const asked = hub.requests.length;
   await page.locator("#model-button").click();

@@ -10,7 +10,7 @@ import { DIST } from "./copies.mjs";
 import { catchDialog, catchDownload, giveFolder } from "./inpage.mjs";
 
 export { DIST, expect };
-export const MODEL = `${DIST}/cliplet/models/cliplet-small.gguf`;
+export const MODEL = `${DIST}/cliplet/models/cliplet-everyday.gguf`;
 
 /** Reasons why tests with these tags cannot run by Firefox's WebDriver BiDi. */
 const BEYOND = {

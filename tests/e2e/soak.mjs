@@ -123,7 +123,7 @@ async function manySwitches() {
           document.body.appendChild(document.createElement("cliplet-classifier"));
         element.labels = ["red", "blue"];
         for (let i = first; i < last; i += 1) {
-          element.model = `cliplet/models/cliplet-small.gguf?${i % 2}`;
+          element.model = `cliplet/models/cliplet-everyday.gguf?${i % 2}`;
           const ranked = await element.classify(new ImageData(64, 64));
           if (ranked.length !== 2) throw new Error("no answer");
         }

@@ -9,7 +9,7 @@ import { startHub } from "./hub.mjs";
 import { giveFolder } from "./inpage.mjs";
 import { journeys, Key } from "./page-driver.mjs";
 
-const MODEL = await readFile(`${DIST}/cliplet/models/cliplet-small.gguf`);
+const MODEL = await readFile(`${DIST}/cliplet/models/cliplet-everyday.gguf`);
 const TINY = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
 
 journeys((journey) => {
@@ -67,7 +67,7 @@ journeys((journey) => {
     await person.says("#model-name", "Included model");
     await person.click("#model-button");
     // The list is drawn anew when it has been read; a click before that could fall between the two.
-    await person.says("#stored li:has(.choices > .quiet) strong", "cliplet-small");
+    await person.says("#stored li:has(.choices > .quiet) strong", "cliplet-everyday");
     await person.click('#stored [aria-label^="Delete "]');
     await person.counts('#stored [aria-label^="Delete "]', 0);
     await person.write("#model-url", "models/none.gguf");

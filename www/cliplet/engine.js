@@ -12,14 +12,14 @@ import { compiledModules, disposed, EngineStopped, WorkerClient } from "./worker
 
 /** Milliseconds from the begin of a load for which a new version is waited for where a whole copy is cached. */
 const WAIT_FOR_NEWEST = 3_000;
-const SMALL_MODEL = "models/cliplet-small.gguf";
+const SMALL_MODEL = "models/cliplet-everyday.gguf";
 
 /** Address of the small model that comes with the package. */
 export const DEFAULT_MODEL = beside();
 
 function beside() {
   try {
-    return new URL("./models/cliplet-small.gguf", import.meta.url).href;
+    return new URL("./models/cliplet-everyday.gguf", import.meta.url).href;
   } catch {
     // A bundle of the old kind has no address of its own.
     return SMALL_MODEL;

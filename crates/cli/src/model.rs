@@ -11,8 +11,8 @@ use super::device::Place;
 use super::progress;
 
 /// The small model that the binary carries.
-const EMBEDDED: &[u8] = include_bytes!("../../../models/cliplet-small.gguf");
-const EMBEDDED_NAME: &str = "cliplet-small.gguf (embedded)";
+const EMBEDDED: &[u8] = include_bytes!("../../../models/cliplet-everyday.gguf");
+const EMBEDDED_NAME: &str = "cliplet-everyday.gguf (embedded)";
 
 /// Which model.
 #[derive(Args)]

@@ -32,9 +32,9 @@ def close(got, wanted):
 
 def check_triton(cliplet: str, address: str):
     client = triton.InferenceServerClient(address)
-    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("cliplet-small")
+    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("cliplet-everyday")
     assert client.get_server_metadata()["name"] == "cliplet"
-    metadata = client.get_model_metadata("cliplet-small")
+    metadata = client.get_model_metadata("cliplet-everyday")
     assert [tensor["name"] for tensor in metadata["inputs"]] == ["image", "text", "labels"]
     encoded = base64.b64encode(CIRCLE.read_bytes())
     for binary in (True, False):
@@ -43,12 +43,12 @@ def check_triton(cliplet: str, address: str):
         names = np.array(["red circle", "cat"], dtype=object)
         labels = triton.InferInput("labels", [2], "BYTES").set_data_from_numpy(names, binary_data=binary)
         outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name in ("image_features", "probs")]
-        answer = client.infer("cliplet-small", [image, labels], outputs=outputs)
+        answer = client.infer("cliplet-everyday", [image, labels], outputs=outputs)
         close(answer.as_numpy("image_features"), core(cliplet, "--image", str(CIRCLE)))
         probs = answer.as_numpy("probs")
         assert probs.shape == (1, 2) and probs[0, 0] > 0.5 and abs(probs.sum() - 1) < 1e-5
     try:
-        client.infer("cliplet-small", [triton.InferInput("labels", [2], "BYTES").set_data_from_numpy(names)])
+        client.infer("cliplet-everyday", [triton.InferInput("labels", [2], "BYTES").set_data_from_numpy(names)])
         raise AssertionError("labels without pictures were taken")
     except triton.InferenceServerException as error:
         assert "image" in error.message(), error

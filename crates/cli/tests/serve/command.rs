@@ -225,7 +225,7 @@ async fn a_log_for_finding_faults_has_no_pictures_and_no_labels_either() {
         ("/v1/embeddings", json!({"input": [{"text": "a", secret: 1}]})),
         ("/v1/embeddings", json!({"input": "a", "encoding_format": secret})),
         (
-            "/v2/models/cliplet-small/infer",
+            "/v2/models/cliplet-everyday/infer",
             json!({"inputs": [{"name": secret, "datatype": secret, "shape": [1], "data": [secret]}]}),
         ),
     ] {

@@ -21,7 +21,7 @@ async fn a_text_or_a_list_of_them_is_embedded() {
         (&one["object"], &one["data"][0]["object"]),
         (&json!("list"), &json!("embedding"))
     );
-    assert_eq!(one["model"], "cliplet-small");
+    assert_eq!(one["model"], "cliplet-everyday");
     assert_close(
         &numbers(&one["data"][0]["embedding"]),
         &unit(text_embedding("a cat")),

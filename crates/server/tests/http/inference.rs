@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::support::*;
 
-const INFER: &str = "/v2/models/cliplet-small/infer";
+const INFER: &str = "/v2/models/cliplet-everyday/infer";
 
 fn tensor(name: &str, data: &[&str]) -> Value {
     json!({"name": name, "datatype": "BYTES", "shape": [data.len()], "data": data})
@@ -28,36 +28,39 @@ async fn the_server_and_its_model_describe_themselves() {
         ("/v2/health/live", json!({"live": true})),
         ("/v2/health/ready", json!({"ready": true})),
         (
-            "/v2/models/cliplet-small/ready",
-            json!({"name": "cliplet-small", "ready": true}),
+            "/v2/models/cliplet-everyday/ready",
+            json!({"name": "cliplet-everyday", "ready": true}),
         ),
         (
-            "/v2/models/cliplet-small/versions/1/ready",
-            json!({"name": "cliplet-small", "ready": true}),
+            "/v2/models/cliplet-everyday/versions/1/ready",
+            json!({"name": "cliplet-everyday", "ready": true}),
         ),
     ] {
         let answer = server.get(path).await;
         assert_eq!((answer.status, &answer.body), (200, &wanted), "{path}");
     }
-    let model = server.get("/v2/models/cliplet-small").await.body;
+    let model = server.get("/v2/models/cliplet-everyday").await.body;
     assert_eq!(
         (&model["name"], &model["versions"]),
-        (&json!("cliplet-small"), &json!(["1"]))
+        (&json!("cliplet-everyday"), &json!(["1"]))
     );
     assert_eq!(model["outputs"][0]["shape"], json!([-1, clip().info().dimension]));
     assert_eq!(
-        server.get("/v2/models/cliplet-small/versions/1").await.body,
+        server.get("/v2/models/cliplet-everyday/versions/1").await.body,
         model
     );
     for path in [
         "/v2/models/other",
         "/v2/models/other/ready",
-        "/v2/models/cliplet-small/versions/2",
+        "/v2/models/cliplet-everyday/versions/2",
     ] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, 404);
         assert!(
-            answer.body["error"].as_str().unwrap().contains("cliplet-small"),
+            answer.body["error"]
+                .as_str()
+                .unwrap()
+                .contains("cliplet-everyday"),
             "{answer:?}"
         );
     }
@@ -84,7 +87,7 @@ async fn the_document_has_every_path_of_the_protocol() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let only = match parameter["name"].as_str() {
                 Some("version") => "1",
-                _ => "cliplet-small",
+                _ => "cliplet-everyday",
             };
             assert_eq!(parameter["schema"]["enum"], json!([only]), "{path}");
         }
@@ -101,7 +104,7 @@ async fn tensors_of_pictures_texts_and_labels_are_run() {
     let answer = server.answer(INFER, &request).await;
     assert_eq!(
         (&answer["id"], &answer["model_name"]),
-        (&json!("7"), &json!("cliplet-small"))
+        (&json!("7"), &json!("cliplet-everyday"))
     );
     let probs = output(&answer, "probs");
     assert_eq!(

@@ -155,7 +155,7 @@ async fn a_key_lets_in_who_has_it_and_health_is_open() {
     }
     assert_eq!(with("Bearer open sesame").await.status, 200);
     assert_eq!(with("bearer open sesame").await.status, 200);
-    assert_eq!(server.get("/v2/models/cliplet-small").await.status, 401);
+    assert_eq!(server.get("/v2/models/cliplet-everyday").await.status, 401);
     for open in [
         "/healthz",
         "/readyz",

@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 pub fn clip() -> Arc<Clip> {
     static CLIP: OnceLock<Arc<Clip>> = OnceLock::new();
     let load = || {
-        let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("models/cliplet-small.gguf");
+        let file =
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("models/cliplet-everyday.gguf");
         Arc::new(Clip::open(&file).unwrap())
     };
     CLIP.get_or_init(load).clone()
