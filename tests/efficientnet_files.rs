@@ -120,7 +120,7 @@ fn a_config_that_does_not_fit_the_tensors_is_refused() {
         (
             "\"expand_ratio\": 6",
             "\"expand_ratio\": 5",
-            "visual_mlp.fc1.weight",
+            "visual_mlp.norm.weight",
         ),
         (
             "\"head_channels\": 48",
@@ -132,7 +132,7 @@ fn a_config_that_does_not_fit_the_tensors_is_refused() {
         (
             "\"early_block\": 1",
             "\"early_block\": 0",
-            "visual_mlp.fc1.weight",
+            "visual_mlp.norm.weight",
         ),
         ("\"projection_dim\": 32", "\"projection_dim\": 31", "projection"),
         // A tensor goes by another name.

@@ -57,7 +57,7 @@ fn each_fault_is_told_in_its_row() {
                 assert!(error.contains(reason), "{row}: {error}");
                 assert!(answer.get("image_features").is_none());
             }
-            None => assert_eq!(numbers(&answer["image_features"]).len(), 256, "{row}"),
+            None => assert_eq!(numbers(&answer["image_features"]).len(), 320, "{row}"),
         }
     }
     assert!(answers[rows.len()]["error"].as_str().unwrap().contains("UTF-8"));
