@@ -10,6 +10,9 @@
 #                          (the first time a 1.2 GB download and fifteen minutes of processor time)
 #   ./build.sh check-cuda flash-attn  the same with fused attention: an hour of processor time
 #   ./build.sh check-api   schemathesis, and Triton's and OpenAI's clients, against the server
+#   ./build.sh check-attack  attacks a started server and kills batches, with a table of figures
+#   ./build.sh fuzz [TARGET] [SECONDS]  fuzzes what reads untrusted bytes, each target for a minute by default
+#   ./build.sh soak MINUTES  mixed load on a server: every answer compared, memory flat
 #   ./build.sh check-processors  the kernels' tests on emulated processors: 64-bit Arm and x86-64, new and old
 #   ./build.sh check-bundlers  the npm package in pages built by Vite, webpack, Rollup, esbuild, Parcel, Next.js and SvelteKit
 #   ./build.sh bench       cliplet beside ONNX Runtime and PyTorch; SNAPSHOT names a ViT-B/32 to compare on
@@ -46,6 +49,9 @@ case "${1:-serve}" in
   check-deploy) setup_rust; check_deploy ;;
   check-api) setup_rust; check_api ;;
   check-processors) setup_rust; check_processors ;;
+  check-attack) setup_rust; cargo build --release --package cliplet-cli; python3 scripts/check-attack.py "$TARGET/release/cliplet" "${@:2}" ;;
+  fuzz) setup_rust; scripts/fuzz.sh "${@:2}" ;;
+  soak) setup_rust; cargo build --release --package cliplet-cli; python3 scripts/soak.py "$TARGET/release/cliplet" "${2:-10}" ;;
   check-bundlers) setup_test; [ -f dist/precache.json ] || build_dist; exec scripts/check-bundlers.sh "${@:2}" ;;
   bench) setup_test; build_dist; bench ;;
   test)
@@ -54,6 +60,6 @@ case "${1:-serve}" in
       declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm, page or engines"
       say "== $part"; SECONDS=0; "test_$part"; say "== $part passed in ${SECONDS} s"
     done ;;
-  -h | --help | help) sed -n '2,16s/^# \{0,1\}//p' "$0" ;;
+  -h | --help | help) sed -n '2,19s/^# \{0,1\}//p' "$0" ;;
   *) die "unknown command '$1': see ./build.sh --help" ;;
 esac

@@ -8,6 +8,7 @@
 //! composited on white, 16-bit gray saturates at 255, color profiles are ignored.
 
 mod config;
+mod data_uri;
 mod decode;
 mod decoded;
 mod format;
@@ -16,6 +17,7 @@ mod limits;
 mod resample;
 
 pub use config::Resize;
+pub use data_uri::{decode_base64, is_data_uri};
 pub use decode::decode;
 pub use format::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS};
 pub use image::RgbImage;

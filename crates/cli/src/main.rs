@@ -18,6 +18,7 @@ mod progress;
 mod serve;
 mod templates;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -88,7 +89,8 @@ fn main() -> ExitCode {
         Ok(Status::Success) => ExitCode::SUCCESS,
         Ok(Status::Partial) => ExitCode::from(FAILURE),
         Err(error) => {
-            eprintln!("cliplet: {error}");
+            // Where standard error takes nothing, the exit code says it alone.
+            let _ = writeln!(std::io::stderr(), "cliplet: {error}");
             ExitCode::from(if matches!(error, Error::Input(_)) {
                 USAGE
             } else {

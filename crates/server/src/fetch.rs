@@ -1,8 +1,8 @@
-//! Pictures from the web, for servers that were told to fetch them: http and https, from public
+//! Images from the web, for servers that were told to fetch them: http and https, from public
 //! addresses only, within limits of size, time and redirects.
 //!
-//! The address is judged where it is used: a name after it was resolved, with the connection going to
-//! the very addresses that were judged, and an address in the URL itself before anything is sent; the
+//! The address is checked where it is used: a name after it was resolved, with the connection going to
+//! the very addresses that were checked, and an address in the URL itself before anything is sent; the
 //! same again on every redirect. Proxies of the environment are not used, since they would resolve
 //! names themselves.
 
@@ -16,14 +16,14 @@ use bytes::{Bytes, BytesMut};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
 
-use super::address::is_public;
+use super::ip_filter::is_public;
 
-/// How pictures are fetched.
+/// Limits of fetching images.
 #[derive(Debug, Clone, Copy)]
 pub struct FetchSettings {
-    /// Bytes of the largest picture.
+    /// Bytes of the largest image.
     pub bytes: usize,
-    /// Time for one picture, redirects and all.
+    /// Time for one image, redirects and all.
     pub time: Duration,
     /// Redirects that are followed.
     pub redirects: usize,
@@ -42,13 +42,13 @@ impl Default for FetchSettings {
     }
 }
 
-/// Why a URL gave no picture, in words for the one who sent it.
+/// The reason why a URL gave no image, in words for the one who sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct FetchError(String);
+pub(crate) struct FetchError(String);
 
-/// Fetches pictures.
-pub struct Fetcher {
+/// Fetches images.
+pub(crate) struct Fetcher {
     client: Client,
     settings: FetchSettings,
 }
@@ -73,7 +73,7 @@ impl Fetcher {
             }
         });
         let client = Client::builder()
-            .dns_resolver(Arc::new(Judging(allowed)))
+            .dns_resolver(Arc::new(PublicResolver(allowed)))
             .redirect(policy)
             .no_proxy()
             .referer(false)
@@ -81,7 +81,7 @@ impl Fetcher {
             .connect_timeout(time)
             .user_agent(concat!("cliplet/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| FetchError(format!("pictures cannot be fetched: {error}")))?;
+            .map_err(|error| FetchError(format!("images cannot be fetched: {error}")))?;
         Ok(Self { client, settings })
     }
 
@@ -104,7 +104,7 @@ impl Fetcher {
         let largest = self.settings.bytes;
         let too_large = |length: &dyn Display| {
             FetchError(format!(
-                "{length} bytes are over the limit of {largest} for a picture"
+                "{length} bytes are over the limit of {largest} for an image"
             ))
         };
         if let Some(length) = response
@@ -163,9 +163,9 @@ fn refused() -> FetchError {
 }
 
 /// The system's resolver, refusing names with any address that may not be asked.
-struct Judging(fn(IpAddr) -> bool);
+struct PublicResolver(fn(IpAddr) -> bool);
 
-impl Resolve for Judging {
+impl Resolve for PublicResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = self.0;
         Box::pin(async move {

@@ -14,9 +14,10 @@ use super::Shared;
 
 const NOT_BUILT: &str = include_str!("page/not_built.html");
 
-/// Headers of the page: isolation, for which browsers give threads their shared memory; and asking
-/// again whether a file has changed, since its name does not tell.
-const HEADERS: [(HeaderName, &str); 3] = [
+/// Headers of the page: isolation, for which browsers give threads their shared memory; no other site may show
+/// it in a frame, where clicks could be stolen; and files are asked for again, since their names do not tell
+/// whether they have changed.
+const HEADERS: [(HeaderName, &str); 5] = [
     (
         HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
@@ -25,16 +26,23 @@ const HEADERS: [(HeaderName, &str); 3] = [
         HeaderName::from_static("cross-origin-embedder-policy"),
         "require-corp",
     ),
+    (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'self'"),
+    (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
 /// `routes`, and the page at every path that they leave.
-pub(super) fn beside(routes: Router<Shared>, folder: Option<&Path>) -> Router<Shared> {
-    let Some(folder) = folder else {
-        return routes.route("/", get(async || Html(NOT_BUILT)));
-    };
-    let [opener, embedder, cache] = HEADERS
+pub(super) fn with_page(routes: Router<Shared>, folder: Option<&Path>) -> Router<Shared> {
+    let [opener, embedder, frames, old_frames, cache] = HEADERS
         .map(|(name, value)| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value)));
-    let headers = ServiceBuilder::new().layer(opener).layer(embedder).layer(cache);
-    routes.fallback_service(headers.service(ServeDir::new(folder)))
+    let headers = ServiceBuilder::new()
+        .layer(opener)
+        .layer(embedder)
+        .layer(frames)
+        .layer(old_frames)
+        .layer(cache);
+    match folder {
+        Some(folder) => routes.fallback_service(headers.service(ServeDir::new(folder))),
+        None => routes.route("/", get(async || Html(NOT_BUILT)).layer(headers)),
+    }
 }

@@ -1,11 +1,12 @@
 //! A bounded queue in front of one tower: items of all callers are run together in batches.
 //!
-//! Knows neither HTTP nor pictures. A caller first takes [`Places`], so that a full queue is said
-//! before any work is done for it, then fills them; who goes away leaves the queue. One thread runs
-//! the batches: at most [`Batching::largest`] items, as soon as there are so many or the first has
-//! waited for [`Batching::wait`]; for longer while items of other callers are on their way.
+//! It knows neither HTTP nor images. A caller first takes a [`Reservation`], so that it learns of a full
+//! queue before any work is done for it, then fills it; a caller that goes away leaves the queue. One
+//! thread runs the batches: at most [`Batching::largest`] items, as soon as there are so many or the first
+//! has waited for [`Batching::wait`]; for longer while items of other callers are on their way. Clients
+//! take turns in a batch, so that the many items of one do not hold up the few of another.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -14,45 +15,48 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge, histogram};
 use tokio::sync::oneshot;
 
+use super::client::Client;
+use super::fair_limit::FairCounter;
 use cliplet::error::Result as CoreResult;
 
-/// How items become batches.
+/// Sizes and times of batches.
 #[derive(Debug, Clone, Copy)]
 pub struct Batching {
     /// Items in the largest batch.
     pub largest: usize,
-    /// How long the first item of a batch may wait for others; [`PATIENCE`] times as long for those that have a
-    /// place and are on their way.
+    /// Longest wait of a batch's first item for others; three times as long for those that have a place and are
+    /// on their way.
     pub wait: Duration,
     /// Items that may have a place at a time, waiting or running.
     pub places: usize,
 }
 
-/// So many times as long an item waits for others whose places are taken: run without them, they would wait for a
-/// whole batch.
+/// Factor by which an item waits longer for others whose places are reserved: run without them, they would wait
+/// for a whole batch.
 const PATIENCE: u32 = 3;
 
-/// Why a queue gives no result.
+/// A queue's reason for giving no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum QueueError {
     /// All places are taken.
     #[error("the queue is full: try again in {seconds} s")]
     Full {
-        /// When there should be room, in seconds from now.
+        /// Seconds after which there should be a free place.
         seconds: u64,
     },
-    /// The queue takes nothing more.
+    /// The queue is shut down and takes nothing more.
     #[error("the server is stopping")]
     Closed,
-    /// The batch could not be run; what happened is in the log.
+    /// The batch could not be run; the details are in the log.
     #[error("the model could not be run")]
     Failed,
 }
 
+type Answer<R> = oneshot::Sender<Result<R, QueueError>>;
 type Run<T, R> = Box<dyn FnMut(Vec<T>) -> CoreResult<Vec<R>> + Send>;
 
 /// The queue and the thread that empties it. Dropping it runs what is left, then ends the thread.
-pub struct Queue<T, R> {
+pub(crate) struct Queue<T, R> {
     shared: Arc<Shared<T, R>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -66,8 +70,8 @@ struct Shared<T, R> {
 
 struct State<T, R> {
     jobs: VecDeque<Job<T, R>>,
-    /// Places given and not yet handed back.
-    taken: usize,
+    /// Places given and not yet handed back, by client.
+    places: FairCounter,
     next_owner: u64,
     closed: bool,
     /// Seconds an item takes, averaged over the last batches.
@@ -77,8 +81,9 @@ struct State<T, R> {
 struct Job<T, R> {
     item: T,
     owner: u64,
+    client: Client,
     since: Instant,
-    answer: oneshot::Sender<Result<R, Refusal>>,
+    answer: Answer<R>,
 }
 
 impl<T: Send + 'static, R: Send + 'static> Queue<T, R> {
@@ -94,7 +99,7 @@ impl<T: Send + 'static, R: Send + 'static> Queue<T, R> {
             batching,
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
-                taken: 0,
+                places: FairCounter::new(batching.places, batching.places),
                 next_owner: 0,
                 closed: false,
                 pace: 0.0,
@@ -102,7 +107,7 @@ impl<T: Send + 'static, R: Send + 'static> Queue<T, R> {
             changed: Condvar::new(),
         });
         // What scales by the queue wants its figures before the first request.
-        shared.show(&shared.lock());
+        shared.publish(&shared.lock());
         let worker = shared.clone();
         let thread = std::thread::Builder::new()
             .name(name.into())
@@ -113,31 +118,33 @@ impl<T: Send + 'static, R: Send + 'static> Queue<T, R> {
         })
     }
 
-    /// Takes `count` places. A queue with nothing in it takes any number, so that no count is
+    /// Takes `count` places for `client`. A queue with nothing in it takes any number, so that no count is
     /// refused for ever.
     ///
     /// # Errors
-    /// [`Refusal::Full`], or [`Refusal::Closed`].
-    pub fn reserve(&self, count: usize) -> Result<Places<T, R>, Refusal> {
+    /// [`QueueError::Full`], or [`QueueError::Closed`].
+    pub fn reserve(&self, client: Client, count: usize) -> Result<Reservation<T, R>, QueueError> {
         let mut state = self.shared.lock();
         if state.closed {
-            return Err(Refusal::Closed);
+            return Err(QueueError::Closed);
         }
-        if state.taken > 0 && state.taken + count > self.shared.batching.places {
+        if state.places.taken() == 0 {
+            state.places.take(client, count);
+        } else if !state.places.try_take(client, count) {
             counter!("cliplet_queue_refused_total", "tower" => self.shared.name).increment(1);
-            let seconds = (state.pace * state.taken as f64).ceil() as u64;
-            return Err(Refusal::Full {
+            let seconds = (state.pace * state.places.taken() as f64).ceil() as u64;
+            return Err(QueueError::Full {
                 seconds: seconds.clamp(1, 60),
             });
         }
-        state.taken += count;
         state.next_owner += 1;
         let owner = state.next_owner;
-        self.shared.show(&state);
+        self.shared.publish(&state);
         drop(state);
-        Ok(Places {
+        Ok(Reservation {
             shared: self.shared.clone(),
             owner,
+            client,
             count,
         })
     }
@@ -154,59 +161,60 @@ impl<T, R> Drop for Queue<T, R> {
     }
 }
 
-/// Places in a queue. Dropping them takes the owner's waiting items out of it.
-pub struct Places<T, R> {
+/// Places in a queue. Dropping it takes its owner's waiting items out of the queue.
+pub(crate) struct Reservation<T, R> {
     shared: Arc<Shared<T, R>>,
     owner: u64,
+    client: Client,
     count: usize,
 }
 
-impl<T, R> Places<T, R> {
+impl<T, R> Reservation<T, R> {
     /// Queues `items`, at most as many as places were taken, and gives their results in order.
     ///
     /// # Errors
-    /// [`Refusal::Failed`] where a batch failed; [`Refusal::Closed`] where the queue is gone.
-    pub async fn run(mut self, items: Vec<T>) -> Result<Vec<R>, Refusal> {
+    /// [`QueueError::Failed`] where a batch failed; [`QueueError::Closed`] where the queue is gone.
+    pub async fn run(mut self, items: Vec<T>) -> Result<Vec<R>, QueueError> {
         debug_assert!(items.len() <= self.count);
         let mut answers = Vec::with_capacity(items.len());
         {
             let mut state = self.shared.lock();
             if state.closed {
-                return Err(Refusal::Closed);
+                return Err(QueueError::Closed);
             }
-            state.taken -= self.count - items.len();
+            state.places.give_back(self.client, self.count - items.len());
             self.count = items.len();
             let since = Instant::now();
             for item in items {
                 let (answer, result) = oneshot::channel();
                 answers.push(result);
-                let owner = self.owner;
                 state.jobs.push_back(Job {
                     item,
-                    owner,
+                    owner: self.owner,
+                    client: self.client,
                     since,
                     answer,
                 });
             }
-            self.shared.show(&state);
+            self.shared.publish(&state);
         }
         self.shared.changed.notify_one();
         let mut results = Vec::with_capacity(answers.len());
         for answer in answers {
-            results.push(answer.await.unwrap_or(Err(Refusal::Closed))?);
+            results.push(answer.await.unwrap_or(Err(QueueError::Closed))?);
         }
         Ok(results)
     }
 }
 
-impl<T, R> Drop for Places<T, R> {
+impl<T, R> Drop for Reservation<T, R> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         let before = state.jobs.len();
         state.jobs.retain(|job| job.owner != self.owner);
         let left = before - state.jobs.len();
-        state.taken -= self.count;
-        self.shared.show(&state);
+        state.places.give_back(self.client, self.count);
+        self.shared.publish(&state);
         if left > 0 {
             counter!("cliplet_queue_cancelled_total", "tower" => self.shared.name).increment(left as u64);
         }
@@ -222,9 +230,10 @@ impl<T, R> Shared<T, R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn show(&self, state: &State<T, R>) {
+    /// Updates the gauges of the queue.
+    fn publish(&self, state: &State<T, R>) {
         gauge!("cliplet_queue_depth", "tower" => self.name).set(state.jobs.len() as f64);
-        gauge!("cliplet_queue_places_taken", "tower" => self.name).set(state.taken as f64);
+        gauge!("cliplet_queue_places_taken", "tower" => self.name).set(state.places.taken() as f64);
     }
 
     fn work(&self, mut run: Run<T, R>) {
@@ -244,33 +253,31 @@ impl<T, R> Shared<T, R> {
             histogram!("cliplet_batch_items", "tower" => self.name).record(count as f64);
             histogram!("cliplet_batch_seconds", "tower" => self.name).record(took);
             counter!("cliplet_items_total", "tower" => self.name).increment(count as u64);
-            self.keep_pace(took / count as f64);
-            match results {
-                Ok(Ok(results)) if results.len() == count => {
-                    // A receiver that is gone was cancelled while its batch ran.
-                    for (answer, result) in answers.into_iter().zip(results) {
-                        let _ = answer.send(Ok(result));
-                    }
+            self.update_pace(took / count as f64);
+            self.deliver(results, answers);
+        }
+    }
+
+    /// Sends each caller its result, or all of them the failure of their batch.
+    fn deliver(&self, results: std::thread::Result<CoreResult<Vec<R>>>, answers: Vec<Answer<R>>) {
+        let (tower, count) = (self.name, answers.len());
+        match results {
+            Ok(Ok(results)) if results.len() == count => {
+                // A receiver that is gone was cancelled while its batch ran.
+                for (answer, result) in answers.into_iter().zip(results) {
+                    let _ = answer.send(Ok(result));
                 }
-                Ok(Ok(results)) => {
-                    let given = results.len();
-                    tracing::error!(
-                        tower = self.name,
-                        given,
-                        count,
-                        "a batch gave another number of results"
-                    );
-                    fail(answers);
-                }
-                Ok(Err(error)) => {
-                    tracing::error!(tower = self.name, %error, "a batch failed");
-                    fail(answers);
-                }
-                Err(_) => {
-                    tracing::error!(tower = self.name, "a batch panicked");
-                    fail(answers);
-                }
+                return;
             }
+            Ok(Ok(results)) => {
+                let given = results.len();
+                tracing::error!(tower, given, count, "a batch gave another number of results");
+            }
+            Ok(Err(error)) => tracing::error!(tower, %error, "a batch failed"),
+            Err(_) => tracing::error!(tower, "a batch panicked"),
+        }
+        for answer in answers {
+            let _ = answer.send(Err(QueueError::Failed));
         }
     }
 
@@ -285,14 +292,13 @@ impl<T, R> Shared<T, R> {
                     state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                     continue;
                 }
-                Some(first) if state.taken > state.jobs.len() => first.since + PATIENCE * wait,
+                Some(first) if state.places.taken() > state.jobs.len() => first.since + PATIENCE * wait,
                 Some(first) => first.since + wait,
             };
             let left = due.saturating_duration_since(Instant::now());
             if state.jobs.len() >= largest || left.is_zero() || state.closed {
-                let count = state.jobs.len().min(largest);
-                let batch = state.jobs.drain(..count).collect();
-                self.show(&state);
+                let batch = take_in_turns(&mut state.jobs, largest);
+                self.publish(&state);
                 return Some(batch);
             }
             let waited = self.changed.wait_timeout(state, left);
@@ -300,17 +306,36 @@ impl<T, R> Shared<T, R> {
         }
     }
 
-    fn keep_pace(&self, seconds: f64) {
+    fn update_pace(&self, seconds: f64) {
         let mut state = self.lock();
         let old = if state.pace == 0.0 { seconds } else { state.pace };
         state.pace = 0.8 * old + 0.2 * seconds;
     }
 }
 
-fn fail<R>(answers: Vec<oneshot::Sender<Result<R, Refusal>>>) {
-    for answer in answers {
-        let _ = answer.send(Err(Refusal::Failed));
+/// Takes up to `largest` jobs out of the queue: the first of each client, then the second of each, and so on.
+fn take_in_turns<T, R>(jobs: &mut VecDeque<Job<T, R>>, largest: usize) -> Vec<Job<T, R>> {
+    if jobs.len() <= largest {
+        return jobs.drain(..).collect();
     }
+    let mut before: HashMap<Client, usize> = HashMap::new();
+    let mut order: Vec<(usize, usize)> = Vec::with_capacity(jobs.len());
+    for (i, job) in jobs.iter().enumerate() {
+        let turn = before.entry(job.client).or_default();
+        order.push((*turn, i));
+        *turn += 1;
+    }
+    order.sort_unstable();
+    let mut chosen = vec![false; jobs.len()];
+    order.iter().take(largest).for_each(|&(_, i)| chosen[i] = true);
+    let mut batch = Vec::with_capacity(largest);
+    for (job, chosen) in std::mem::take(jobs).into_iter().zip(chosen) {
+        match chosen {
+            true => batch.push(job),
+            false => jobs.push_back(job),
+        }
+    }
+    batch
 }
 
 #[cfg(test)]

@@ -2,136 +2,119 @@
 
 mod types;
 
-use axum::Json;
-use axum::extract::State;
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::Response;
 
 pub use types::Task;
-pub(super) use types::{Score, ScoreRequest, schema};
+pub(super) use types::{ScoreRequest, schema};
 
-use super::body;
-use super::engine::{LabelEmbeddings, Tokens};
-use super::picture::{Naming, Picture};
-use super::problem::Problem;
-use super::{App, Shared};
-use cliplet::Embedding;
-use cliplet::zero_shot::{LabelSet, logits, parse_labels, softmax};
-use types::Ask;
+use super::api_error::{ApiError, Errors};
+use super::client::Client;
+use super::image_input::ImageInput;
+use super::service::{Naming, check_limit, check_texts, split_labels};
+use super::{App, Shared, body};
+use crate::limits::Limits;
+use types::{Score, ScoreTask};
 
 /// Answers a frame of rows.
 ///
-/// Labels for pictures (the first row's text, and an image in every row) are classified; rows that
-/// are all texts, all images, or all both are embedded, not normalised. Where a frame fits both,
+/// Labels for images (the first row's text, and an image in every row) are classified; rows that
+/// are all texts, all images, or all both are embedded, not normalized. Where a frame fits both,
 /// `params.task` decides, else the server's `--task`.
 #[utoipa::path(post, path = "/score", tag = "Azure ML", request_body = ref("#/components/schemas/ScoreRequest"),
-    responses((status = 200, body = Vec<Score>), super::openapi::Problems))]
+    responses((status = 200, body = Vec<Score>), Errors))]
 pub(super) async fn score(
     State(app): State<Shared>,
-    body::Json(request): body::Json<ScoreRequest>,
-) -> Result<Json<Vec<Score>>, Problem> {
-    Problem::over(request.rows(), app.settings.limits.rows, "rows")?;
-    Ok(Json(match request.into_ask(app.settings.task)? {
-        Ask::ZeroShot { labels, images } => app.zero_shot(&labels, images).await?,
-        Ask::Embeddings { images, texts } => app.embeddings(images, texts).await?,
-    }))
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let bytes = body::json(request).await?;
+    let (limits, task) = (app.limits, app.task);
+    let convert = move |request: ScoreRequest| checked(request, task, &limits);
+    let scores = match body::parse(&app, client, bytes, convert).await? {
+        Work::Classify { images, labels } => app.classify_rows(client, images, labels).await?,
+        Work::Embed { images, texts } => app.embed_rows(client, images, texts).await?,
+    };
+    let values = scores.iter().map(Score::values).sum();
+    body::answer(&app, client, values, scores).await
+}
+
+/// A task whose parts are within the limits.
+pub(super) enum Work {
+    Classify {
+        images: Vec<ImageInput>,
+        labels: Vec<String>,
+    },
+    Embed {
+        images: Vec<ImageInput>,
+        texts: Vec<String>,
+    },
+}
+
+/// The task of a request, if it is within the limits.
+pub(super) fn checked(
+    request: ScoreRequest,
+    otherwise: Option<Task>,
+    limits: &Limits,
+) -> Result<Work, ApiError> {
+    check_limit(request.rows(), limits.rows, "rows")?;
+    let inputs = |images: Vec<String>| images.into_iter().map(ImageInput::Text).collect();
+    match request.into_task(otherwise)? {
+        ScoreTask::ZeroShot { labels, images } => {
+            let labels = split_labels(&labels, limits)?;
+            // The answer repeats them in every row.
+            let length = images.len() * labels.iter().map(String::len).sum::<usize>();
+            check_limit(length, limits.body_bytes, "bytes of labels in the answer's rows")?;
+            Ok(Work::Classify {
+                images: inputs(images),
+                labels,
+            })
+        }
+        ScoreTask::Embeddings { images, texts } => {
+            check_texts(&texts, limits, &Naming::counted("row"))?;
+            Ok(Work::Embed {
+                images: inputs(images),
+                texts,
+            })
+        }
+    }
 }
 
 impl App {
-    async fn zero_shot(&self, labels: &str, images: Vec<String>) -> Result<Vec<Score>, Problem> {
-        let labels = parse_labels(labels);
-        if labels.is_empty() {
-            return Err(Problem::invalid(
-                "row 0: its text holds no label: separate labels by commas",
-            ));
-        }
-        // The answer repeats them in every row.
-        let length = images.len() * labels.iter().map(String::len).sum::<usize>();
-        Problem::over(
-            length,
-            self.settings.limits.body_bytes,
-            "bytes of labels in the answer's rows",
-        )?;
-        let pictures = images.into_iter().map(Picture::Text).collect();
-        let (images, embeddings) = tokio::try_join!(
-            self.embed_pictures(pictures, Naming::counted("row")),
-            self.embed_labels(labels.clone())
-        )?;
-        let scores = images.iter().map(|image| Score::ZeroShot {
-            probs: self.probabilities(image, &embeddings),
+    async fn classify_rows(
+        &self,
+        client: Client,
+        images: Vec<ImageInput>,
+        labels: Vec<String>,
+    ) -> Result<Vec<Score>, ApiError> {
+        let naming = Naming::counted("row");
+        let probabilities = self
+            .service
+            .classify(client, images, labels.clone(), &naming)
+            .await?;
+        let rows = probabilities.into_iter().map(|probs| Score::ZeroShot {
+            probs,
             labels: labels.clone(),
         });
-        Ok(scores.collect())
+        Ok(rows.collect())
     }
 
-    /// Embeds labels through the server's templates.
-    pub(super) async fn embed_labels(&self, labels: Vec<String>) -> Result<LabelEmbeddings, Problem> {
-        Problem::over(labels.len(), self.settings.limits.labels, "labels")?;
-        self.check_texts(&labels, Naming::counted("label"))?;
-        let set = LabelSet::new(labels, self.settings.templates.clone())?;
-        Ok(self.engine.embed_labels(set.into()).await?)
-    }
-
-    /// The probability of each label for a picture.
-    pub(super) fn probabilities(&self, image: &[f32], labels: &LabelEmbeddings) -> Vec<f32> {
-        let image = Embedding::from(image.to_vec()).normalize();
-        softmax(&logits(&image, labels, self.engine.clip().logit_scale()))
-    }
-
-    async fn embeddings(&self, images: Vec<String>, texts: Vec<String>) -> Result<Vec<Score>, Problem> {
-        let images = images.into_iter().map(Picture::Text).collect();
-        let texts = self.tokenize(texts, Naming::counted("row")).await?;
-        let (images, texts) = self.embed_both(images, texts, Naming::counted("row")).await?;
+    async fn embed_rows(
+        &self,
+        client: Client,
+        images: Vec<ImageInput>,
+        texts: Vec<String>,
+    ) -> Result<Vec<Score>, ApiError> {
+        let naming = Naming::counted("row");
+        let texts = self.service.tokenize(client, texts, &naming).await?;
+        let (images, texts) = self.service.embed(client, images, texts, &naming).await?;
         let (mut images, mut texts) = (images.into_iter(), texts.into_iter());
         let rows = images.len().max(texts.len());
-        Ok((0..rows)
-            .map(|_| Score::Embeddings {
-                image_features: images.next(),
-                text_features: texts.next(),
-            })
-            .collect())
-    }
-
-    /// Embeds the pictures and the texts of one request side by side, not normalised.
-    pub(super) async fn embed_both(
-        &self,
-        pictures: Vec<Picture>,
-        texts: Vec<Tokens>,
-        naming: Naming<'_>,
-    ) -> Result<(Vec<Vec<f32>>, Vec<Vec<f32>>), Problem> {
-        tokio::try_join!(
-            async {
-                match pictures.is_empty() {
-                    true => Ok(vec![]),
-                    false => self.embed_pictures(pictures, naming).await,
-                }
-            },
-            async {
-                match texts.is_empty() {
-                    true => Ok(vec![]),
-                    false => Ok(self.engine.embed_tokens(texts).await?),
-                }
-            }
-        )
-    }
-
-    /// The ids of the texts of one request, none of which may be over the limit.
-    pub(super) async fn tokenize(
-        &self,
-        texts: Vec<String>,
-        naming: Naming<'_>,
-    ) -> Result<Vec<Tokens>, Problem> {
-        self.check_texts(&texts, naming)?;
-        Ok(self.engine.tokenize(texts).await?)
-    }
-
-    fn check_texts(&self, texts: &[String], naming: Naming<'_>) -> Result<(), Problem> {
-        for (i, text) in texts.iter().enumerate() {
-            let over = Problem::over(
-                text.chars().count(),
-                self.settings.limits.text_chars,
-                "characters",
-            );
-            over.map_err(|problem| problem.at(&naming.name(i)))?;
-        }
-        Ok(())
+        let row = |_| Score::Embeddings {
+            image_features: images.next(),
+            text_features: texts.next(),
+        };
+        Ok((0..rows).map(row).collect())
     }
 }

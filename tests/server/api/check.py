@@ -21,7 +21,7 @@ CIRCLE = HERE.parents[2] / "docs" / "circle.png"
 
 
 def core(cliplet: str, *arguments: str) -> np.ndarray:
-    """What `cliplet embed` gives."""
+    """The embedding that `cliplet embed` gives."""
     answer = json.loads(subprocess.check_output([cliplet, "embed", *arguments]))
     return np.array(answer.get("image_features", answer.get("text_features")), dtype=np.float32)
 
@@ -43,7 +43,9 @@ def check_triton(cliplet: str, address: str):
         names = np.array(["red circle", "cat"], dtype=object)
         labels = triton.InferInput("labels", [2], "BYTES").set_data_from_numpy(names, binary_data=binary)
         outputs = [triton.InferRequestedOutput(name, binary_data=binary) for name in ("image_features", "probs")]
-        answer = client.infer("cliplet-everyday", [image, labels], outputs=outputs)
+        # The client leaves the type of plain JSON out, which the server requires.
+        headers = None if binary else {"Content-Type": "application/json"}
+        answer = client.infer("cliplet-everyday", [image, labels], outputs=outputs, headers=headers)
         close(answer.as_numpy("image_features"), core(cliplet, "--image", str(CIRCLE)))
         probs = answer.as_numpy("probs")
         assert probs.shape == (1, 2) and probs[0, 0] > 0.5 and abs(probs.sum() - 1) < 1e-5

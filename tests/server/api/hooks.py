@@ -1,4 +1,4 @@
-"""What OpenAPI cannot say about the requests: which text is a picture, and which fields agree.
+"""Facts about the requests that OpenAPI cannot express: which text is an image, and which fields agree.
 
 Loaded by schemathesis through schemathesis.toml.
 """
@@ -18,8 +18,8 @@ def bitmap(red: int, green: int, blue: int) -> str:
 
 
 byte = st.integers(0, 255)
-pictures = st.builds(bitmap, byte, byte, byte)
-schemathesis.openapi.format("picture", pictures | pictures.map("data:image/bmp;base64,{}".format))
+images = st.builds(bitmap, byte, byte, byte)
+schemathesis.openapi.format("image", images | images.map("data:image/bmp;base64,{}".format))
 
 
 @schemathesis.hook

@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use cliplet::Error;
-use cliplet::image::{ImageProcessor, PixelValues};
+use cliplet::image::{ImageProcessor, PixelValues, decode_base64, is_data_uri};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -109,12 +107,10 @@ impl Picture {
                 unreadable(text, "addresses are not fetched; give a path or base64"),
             ),
             Self::Given(text) if is_inline(text, root) => {
-                let encoded = match text.strip_prefix("data:").map(|uri| uri.split_once(";base64,")) {
-                    None => text,
-                    Some(Some((_, encoded))) => encoded,
-                    Some(None) => return Err(unreadable("data URI", "it is not in base64")),
-                };
-                let bytes = decode(encoded).map_err(|reason| unreadable("base64", &reason))?;
+                let bytes = decode_base64(text).map_err(|error| match error {
+                    Error::Input(reason) => unreadable("base64", &reason),
+                    other => other,
+                })?;
                 processor.preprocess(&bytes)
             }
             Self::Given(text) => read_file(&root.join(text), processor),
@@ -137,19 +133,7 @@ fn unreadable(file: &str, reason: &str) -> Error {
 /// Whether `text` is the picture, not its path.
 fn is_inline(text: &str, root: &Path) -> bool {
     let encoded = || ENCODED.iter().any(|start| text.starts_with(start)) && !root.join(text).is_file();
-    text.starts_with("data:") || text.len() > LONGEST_PATH || encoded()
-}
-
-/// Base64, with line breaks in it or not.
-fn decode(text: &str) -> Result<Vec<u8>, String> {
-    let broken = text.contains(|c: char| c.is_ascii_whitespace());
-    let text = match broken {
-        true => Cow::from(text.replace(|c: char| c.is_ascii_whitespace(), "")),
-        false => text.into(),
-    };
-    STANDARD
-        .decode(text.as_bytes())
-        .map_err(|error| error.to_string())
+    is_data_uri(text) || text.len() > LONGEST_PATH || encoded()
 }
 
 fn read_file(path: &Path, processor: &ImageProcessor) -> Result<PixelValues, Error> {

@@ -1,4 +1,4 @@
-//! `cliplet serve` as a process: where it listens, the page, the log, misuse.
+//! `cliplet serve` as a process: its address, the page, the log, misuse.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -29,11 +29,12 @@ impl Process {
 
     /// Starts a command of [`serve_command`] and waits for its address.
     pub fn start_as(command: &mut Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_logging_to(command, Stdio::piped())
+    }
+
+    /// Starts a command of [`serve_command`] with its log in `log`, and waits for its address.
+    pub fn start_logging_to(command: &mut Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
@@ -78,14 +79,13 @@ impl Process {
 
     /// Asks it to stop, as a service manager does.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
     /// Waits for its end; gives its exit code and its log.
@@ -148,6 +148,8 @@ async fn the_page_is_served_and_nothing_outside_its_folder() {
     assert_eq!((page.status, page.body), (200, json!("<!doctype html>the page")));
     assert_eq!(page.headers["cross-origin-opener-policy"], "same-origin");
     assert_eq!(page.headers["cross-origin-embedder-policy"], "require-corp");
+    assert_eq!(page.headers["content-security-policy"], "frame-ancestors 'self'");
+    assert_eq!(page.headers["x-frame-options"], "SAMEORIGIN");
     let script = process.running.get("/cliplet/index.js").await;
     assert_eq!(script.headers["content-type"], "text/javascript");
     for outside in ["/%2e%2e/secret.txt", "/..%2fsecret.txt", "/none.html"] {
@@ -171,7 +173,7 @@ async fn a_page_that_is_not_built_is_told_how() {
 }
 
 #[tokio::test]
-async fn the_log_has_requests_by_their_id_and_no_pictures() {
+async fn the_log_has_requests_by_their_id_and_no_images() {
     let process = Process::start(&["--log", "json"]);
     let red = base64(&disc(RED));
     let frame = json!({"columns": ["image", "text"], "data": [[red, "private label"]]});
@@ -203,13 +205,14 @@ async fn the_log_has_requests_by_their_id_and_no_pictures() {
         (&json!("POST"), &json!("/score"), &json!(200))
     );
     assert!(line["ms"].as_f64().unwrap() > 0.0);
+    assert_eq!(line["client"], "127.0.0.1");
     for secret in [&red[..40], "private label", "cHJpdmF0"] {
         assert!(!log.contains(secret), "{log}");
     }
 }
 
 #[tokio::test]
-async fn a_log_for_finding_faults_has_no_pictures_and_no_labels_either() {
+async fn a_debug_log_has_no_images_and_no_labels_either() {
     let process = Process::start_as(serve_command(&[]).env("RUST_LOG", "debug"));
     let secret = "cHJpdmF0ZSBwaWN0dXJl";
     for (path, body) in [
@@ -261,4 +264,35 @@ async fn misuse_is_told_before_anything_is_served() {
             "{arguments:?}: {said}"
         );
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_on_a_full_disk_fails_no_request_and_not_the_end() {
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut process = Process::start_logging_to(&mut serve_command(&[]), full.into());
+    for _ in 0..20 {
+        assert_eq!(
+            process.running.get("/healthz").await.body,
+            json!({"status": "ok"})
+        );
+    }
+    let answer = process
+        .running
+        .post("/v1/embeddings", &json!({"input": "a cat"}))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    process.terminate();
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_no_request_and_not_the_end() {
+    // Nothing reads the pipe, which holds a few hundred lines.
+    let mut process = Process::start_as(serve_command(&[]).env("RUST_LOG", "debug"));
+    for _ in 0..2000 {
+        assert_eq!(process.running.get("/healthz").await.status, 200);
+    }
+    process.terminate();
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
 }

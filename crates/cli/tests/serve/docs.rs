@@ -11,7 +11,7 @@ fn blocks(document: &str) -> Vec<(&str, &str)> {
     std::iter::from_fn(|| fences.next()?.split_once('\n')).collect()
 }
 
-/// Whether `text` is `pattern`, in which each `…` stands for anything.
+/// Returns true where `text` is `pattern`, in which each `…` stands for anything.
 fn fits(text: &str, pattern: &str) -> bool {
     let Some((first, others)) = pattern.trim_end().split_once('…') else {
         return text.trim_end() == pattern.trim_end();

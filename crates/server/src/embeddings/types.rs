@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::body::present;
-use crate::picture::{Picture, is_data_uri};
-use crate::problem::Problem;
-use crate::settings::Limits;
+use crate::image_input::ImageInput;
+use crate::limits::Limits;
+use crate::service::ServiceError;
+use cliplet::image::is_data_uri;
 
 /// The body of `POST /v1/embeddings`. `model` and `user` may be there, and change nothing.
 #[derive(Debug, Deserialize)]
@@ -24,7 +25,7 @@ pub struct EmbeddingsRequest {
     _user: Option<String>,
 }
 
-/// How vectors are written.
+/// The form in which vectors are written.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Encoding {
@@ -39,7 +40,7 @@ pub(super) enum Encoding {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Text(String),
-    Image(Picture),
+    Image(ImageInput),
 }
 
 impl EmbeddingsRequest {
@@ -51,28 +52,28 @@ impl EmbeddingsRequest {
         }
     }
 
-    /// What is to be embedded, in order.
-    pub(super) fn into_inputs(self) -> Result<Vec<Input>, Problem> {
+    /// The inputs that are to be embedded, in order.
+    pub(super) fn into_inputs(self) -> Result<Vec<Input>, ServiceError> {
         let inputs = match self.input {
             Value::Array(inputs) => inputs,
             one => vec![one],
         };
         if inputs.is_empty() {
-            return Err(Problem::invalid(
+            return Err(ServiceError::invalid(
                 "input is an empty list: give a text or an image",
             ));
         }
-        let named = |(i, input)| Input::read(input).map_err(|problem| problem.at(&format!("input {i}")));
+        let named = |(i, input)| Input::read(input).map_err(|error| error.at(&format!("input {i}")));
         inputs.into_iter().enumerate().map(named).collect()
     }
 }
 
 impl Input {
-    fn read(value: Value) -> Result<Self, Problem> {
+    fn read(value: Value) -> Result<Self, ServiceError> {
         let part = match value {
             Value::String(text) if is_data_uri(&text) => Part::of_image(text),
             Value::String(text) => Part::of_text(text),
-            other => Part::deserialize(other).map_err(|error| Problem::invalid(error.to_string()))?,
+            other => Part::deserialize(other).map_err(|error| ServiceError::invalid(error.to_string()))?,
         };
         let (text, image, kind) = (
             part.text,
@@ -82,9 +83,9 @@ impl Input {
         match (text, image, kind) {
             (Some(text), None, None | Some(Kind::Text)) if !text.is_empty() => Ok(Self::Text(text)),
             (None, Some(image), None | Some(Kind::ImageUrl)) if !image.is_empty() => {
-                Ok(Self::Image(Picture::Text(image)))
+                Ok(Self::Image(ImageInput::Text(image)))
             }
-            _ => Err(Problem::invalid(
+            _ => Err(ServiceError::invalid(
                 "it is neither one text nor one image, or empty: send a text, {\"text\": …} or {\"image\": …}",
             )),
         }
@@ -227,7 +228,7 @@ impl Usage {
 /// JSON Schema of [`EmbeddingsRequest`].
 pub fn schema(limits: &Limits, dimension: usize) -> Value {
     let text = json!({"type": "string", "minLength": 1, "maxLength": limits.text_chars});
-    let image = json!({"type": "string", "format": "picture", "minLength": 1,
+    let image = json!({"type": "string", "format": "image", "minLength": 1,
         "description": "base64, a data URI or (where the server allows it) a URL"});
     let part = |properties: Value, required: &[&str]| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
     let url = part(json!({"url": image, "detail": {"type": "string"}}), &["url"]);

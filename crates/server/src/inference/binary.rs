@@ -3,17 +3,17 @@
 
 use bytes::Bytes;
 
-use crate::problem::Problem;
+use crate::service::ServiceError;
 
 /// Header with the length of the JSON in front of the tensors.
 pub const JSON_LENGTH: &str = "inference-header-content-length";
 
 /// The elements of a BYTES tensor, up to the first that is over `most`: each its length in four bytes,
 /// little-endian, then itself.
-pub fn elements(mut tensor: Bytes, most: usize) -> Result<Vec<Bytes>, Problem> {
+pub fn elements(mut tensor: Bytes, most: usize) -> Result<Vec<Bytes>, ServiceError> {
     let mut elements = Vec::new();
     while !tensor.is_empty() && elements.len() <= most {
-        let cut = || Problem::invalid("its binary data ends within an element");
+        let cut = || ServiceError::invalid("its binary data ends within an element");
         let length = tensor.first_chunk::<4>().ok_or_else(cut)?;
         let length = u32::from_le_bytes(*length) as usize;
         let mut rest = tensor.split_off(4);

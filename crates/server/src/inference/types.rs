@@ -1,6 +1,5 @@
-//! The protocol's shapes, and how a request's tensors become pictures, texts and labels.
+//! The protocol's shapes, and the way from a request's tensors to images, texts and labels.
 
-use axum::Json;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -9,10 +8,11 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::binary::{JSON_LENGTH, elements, write};
+use crate::api_error::ApiError;
 use crate::body::present;
-use crate::picture::Picture;
-use crate::problem::Problem;
-use crate::settings::Limits;
+use crate::image_input::ImageInput;
+use crate::limits::Limits;
+use crate::service::{Embeddings, Naming, ServiceError, check_limit, check_texts};
 
 pub const IMAGE_FEATURES: &str = "image_features";
 pub const TEXT_FEATURES: &str = "text_features";
@@ -29,7 +29,7 @@ pub struct InferRequest {
     outputs: Option<Vec<WantedOutput>>,
 }
 
-/// Those parameters that the server heeds.
+/// The parameters that the server heeds.
 #[derive(Debug, Default, Deserialize)]
 struct Parameters {
     binary_data_size: Option<usize>,
@@ -54,80 +54,91 @@ struct WantedOutput {
     parameters: Parameters,
 }
 
-/// What a request asks for.
-pub struct Asked {
-    pub images: Vec<Picture>,
+/// The inputs of a request, within the limits.
+#[derive(Default)]
+pub struct InferInputs {
+    pub images: Vec<ImageInput>,
     pub texts: Vec<String>,
     pub labels: Vec<String>,
+}
+
+/// The form in which a request wants its answer.
+pub struct AnswerForm {
     id: Option<String>,
-    outputs: Option<Vec<WantedOutput>>,
+    outputs: Vec<WantedOutput>,
     binary: bool,
 }
 
 impl InferRequest {
-    /// What is asked; binary tensors lie in `tensors`, in the order of the inputs that have them.
-    pub fn into_asked(self, mut tensors: Bytes, limits: &Limits) -> Result<Asked, Problem> {
-        let mut asked = Asked {
-            images: vec![],
-            texts: vec![],
-            labels: vec![],
+    /// The inputs and the form of the answer; binary tensors lie in `tensors`, in the order of the inputs that
+    /// have them.
+    pub fn into_inputs(
+        self,
+        mut tensors: Bytes,
+        limits: &Limits,
+    ) -> Result<(InferInputs, AnswerForm), ServiceError> {
+        let form = AnswerForm {
             id: self.id,
-            outputs: self.outputs,
+            outputs: self.outputs.unwrap_or_default(),
             binary: self.parameters.binary_data_output.unwrap_or(false),
         };
+        let mut inputs = InferInputs::default();
         for input in self.inputs {
             let name = input.name.clone();
-            asked
+            inputs
                 .take(input, &mut tensors, limits)
-                .map_err(|problem| problem.at(&format!("input \"{name}\"")))?;
+                .map_err(|error| error.at(&format!("input \"{name}\"")))?;
         }
         if !tensors.is_empty() {
             let left = tensors.len();
-            return Err(Problem::invalid(format!(
+            return Err(ServiceError::invalid(format!(
                 "{left} bytes of binary data belong to no input"
             )));
         }
-        asked.check()?;
-        Ok(asked)
+        inputs.check(&form.outputs)?;
+        check_texts(&inputs.texts, limits, &Naming::counted("text"))?;
+        check_texts(&inputs.labels, limits, &Naming::counted("label"))?;
+        Ok((inputs, form))
     }
 }
 
-impl Asked {
-    fn take(&mut self, input: InputTensor, tensors: &mut Bytes, limits: &Limits) -> Result<(), Problem> {
+impl InferInputs {
+    /// Adds the elements of one tensor.
+    fn take(&mut self, input: InputTensor, tensors: &mut Bytes, limits: &Limits) -> Result<(), ServiceError> {
         let name = input.name.clone();
-        let (taken, most) = match name.as_str() {
+        let (given, most) = match name.as_str() {
             "image" => (!self.images.is_empty(), limits.rows),
             "text" => (!self.texts.is_empty(), limits.rows),
             "labels" => (!self.labels.is_empty(), limits.labels),
-            _ => return Err(Problem::invalid("there are \"image\", \"text\" and \"labels\"")),
+            _ => {
+                return Err(ServiceError::invalid(
+                    "there are \"image\", \"text\" and \"labels\"",
+                ));
+            }
         };
-        if taken {
-            return Err(Problem::invalid("it is given twice"));
+        if given {
+            return Err(ServiceError::invalid("it is given twice"));
         }
         let elements = input.elements(tensors, most)?;
         if let Some(i) = elements.iter().position(Bytes::is_empty) {
-            return Err(Problem::invalid(format!("element {i} is empty")));
+            return Err(ServiceError::invalid(format!("element {i} is empty")));
         }
-        let mut elements = elements.into_iter();
+        let elements = elements.into_iter();
         match name.as_str() {
-            "image" => self.images = elements.map(picture).collect(),
+            "image" => self.images = elements.map(image).collect(),
             "text" => self.texts = elements.map(text).collect::<Result<_, _>>()?,
-            _ => {
-                self.labels = elements.try_fold(vec![], |mut labels, label| {
-                    labels.push(text(label)?);
-                    Ok::<_, Problem>(labels)
-                })?
-            }
+            _ => self.labels = elements.map(text).collect::<Result<_, _>>()?,
         }
         Ok(())
     }
 
-    fn check(&self) -> Result<(), Problem> {
+    /// Refuses inputs that do not belong together, and outputs that do not come of them.
+    fn check(&self, outputs: &[WantedOutput]) -> Result<(), ServiceError> {
         if self.images.is_empty() && self.texts.is_empty() {
-            return Err(Problem::invalid("there is no input \"image\" or \"text\""));
+            return Err(ServiceError::invalid("there is no input \"image\" or \"text\""));
         }
         if self.images.is_empty() && !self.labels.is_empty() {
-            return Err(Problem::invalid(
+            return Err(ServiceError::invalid(
                 "input \"labels\" wants an input \"image\" beside it",
             ));
         }
@@ -137,23 +148,24 @@ impl Asked {
             PROBS => !self.labels.is_empty(),
             _ => false,
         };
-        let wanted = self.outputs.as_deref().unwrap_or_default();
-        match wanted.iter().find(|output| !given(&output.name)) {
-            Some(output) => Err(Problem::invalid(format!(
+        match outputs.iter().find(|output| !given(&output.name)) {
+            Some(output) => Err(ServiceError::invalid(format!(
                 "output \"{}\" does not come of these inputs",
                 output.name
             ))),
             None => Ok(()),
         }
     }
+}
 
-    /// The answer: those of `outputs` that were asked for, or all, in JSON or in binary.
-    pub fn answer(&self, name: &str, version: &str, outputs: Vec<Output>) -> Result<Response, Problem> {
+impl AnswerForm {
+    /// Writes the answer: those of `outputs` that were asked for, or all, in JSON or in binary.
+    pub fn write(&self, name: &str, version: &str, outputs: Vec<Output>) -> Result<Response, ApiError> {
         let mut tensors = Vec::new();
         let outputs = outputs.into_iter().filter_map(|mut output| {
             let mut binary = self.binary;
-            if let Some(wanted) = self.outputs.as_deref().filter(|wanted| !wanted.is_empty()) {
-                let wanted = wanted.iter().find(|wanted| wanted.name == output.name)?;
+            if !self.outputs.is_empty() {
+                let wanted = self.outputs.iter().find(|wanted| wanted.name == output.name)?;
                 binary = wanted.parameters.binary_data.unwrap_or(binary);
             }
             if binary {
@@ -171,10 +183,10 @@ impl Asked {
             id: self.id.clone(),
             outputs: outputs.collect(),
         };
+        let mut body = serde_json::to_vec(&answer).map_err(|_| ApiError::internal())?;
         if tensors.is_empty() {
-            return Ok(Json(answer).into_response());
+            return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
         }
-        let mut body = serde_json::to_vec(&answer).map_err(|_| Problem::internal())?;
         let length = body.len().to_string();
         body.append(&mut tensors);
         let kind = (header::CONTENT_TYPE.as_str(), "application/octet-stream");
@@ -183,25 +195,28 @@ impl Asked {
 }
 
 impl InputTensor {
-    /// As many elements as the shape holds, which may be `most`.
-    fn elements(self, tensors: &mut Bytes, most: usize) -> Result<Vec<Bytes>, Problem> {
+    /// The elements, as many as the shape holds, which may be `most`.
+    fn elements(self, tensors: &mut Bytes, most: usize) -> Result<Vec<Bytes>, ServiceError> {
         if self.datatype != "BYTES" {
             let given = &self.datatype;
-            return Err(Problem::invalid(format!("its datatype is {given}: send BYTES")));
+            return Err(ServiceError::invalid(format!(
+                "its datatype is {given}: send BYTES"
+            )));
         }
-        let unfit = || Problem::invalid(format!("its shape {:?} does not hold its elements", self.shape));
+        let unfit =
+            || ServiceError::invalid(format!("its shape {:?} does not hold its elements", self.shape));
         let held = self
             .shape
             .iter()
             .try_fold(1u64, |all, &length| all.checked_mul(length));
         let held = held.filter(|_| !self.shape.is_empty()).ok_or_else(unfit)?;
-        // Judged before anything is made of the data, which is then not read past what the shape holds.
+        // Checked before anything is made of the data, which is then not read past what the shape holds.
         let held = usize::try_from(held).unwrap_or(usize::MAX);
-        Problem::over(held, most, "elements")?;
+        check_limit(held, most, "elements")?;
         let found = match (self.parameters.binary_data_size, self.data) {
             (Some(size), None) if size <= tensors.len() => elements(tensors.split_to(size), held)?,
             (Some(size), None) => {
-                return Err(Problem::invalid(format!(
+                return Err(ServiceError::invalid(format!(
                     "it has {size} bytes of binary data, but the body has {} left",
                     tensors.len()
                 )));
@@ -211,13 +226,17 @@ impl InputTensor {
                 flat(data, held, &mut found)?;
                 found
             }
-            _ => return Err(Problem::invalid("it has no data, or both data and binary data")),
+            _ => {
+                return Err(ServiceError::invalid(
+                    "it has no data, or both data and binary data",
+                ));
+            }
         };
         if found.len() != held {
             return Err(unfit());
         }
         if found.is_empty() {
-            return Err(Problem::invalid("it has no elements"));
+            return Err(ServiceError::invalid("it has no elements"));
         }
         Ok(found)
     }
@@ -225,9 +244,9 @@ impl InputTensor {
 
 /// Adds the strings of a list to `found`, in row-major order where lists lie in it, up to the first that
 /// is over `most`.
-fn flat(data: Value, most: usize, found: &mut Vec<Bytes>) -> Result<(), Problem> {
+fn flat(data: Value, most: usize, found: &mut Vec<Bytes>) -> Result<(), ServiceError> {
     let Value::Array(items) = data else {
-        return Err(Problem::invalid("its data is no list"));
+        return Err(ServiceError::invalid("its data is no list"));
     };
     for item in items {
         if found.len() > most {
@@ -236,23 +255,26 @@ fn flat(data: Value, most: usize, found: &mut Vec<Bytes>) -> Result<(), Problem>
         match item {
             Value::String(text) => found.push(text.into()),
             Value::Array(_) => flat(item, most, found)?,
-            _ => return Err(Problem::invalid("its data holds what is no string")),
+            _ => return Err(ServiceError::invalid("its data holds what is no string")),
         }
     }
     Ok(())
 }
 
-/// Text where every byte is printable ASCII, which no picture's file is; else the file itself.
-fn picture(element: Bytes) -> Picture {
+/// Text where every byte is printable ASCII, which no image's file is; else the file itself.
+fn image(element: Bytes) -> ImageInput {
     let printable = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    match String::from_utf8(element.to_vec()) {
-        Ok(text) if text.as_bytes().iter().all(printable) => Picture::Text(text),
-        _ => Picture::File(element),
+    if !element.iter().all(printable) {
+        return ImageInput::File(element);
+    }
+    match String::from_utf8(element.into()) {
+        Ok(text) => ImageInput::Text(text),
+        Err(error) => ImageInput::File(error.into_bytes().into()),
     }
 }
 
-fn text(element: Bytes) -> Result<String, Problem> {
-    String::from_utf8(element.into()).map_err(|_| Problem::invalid("an element is no UTF-8 text"))
+fn text(element: Bytes) -> Result<String, ServiceError> {
+    String::from_utf8(element.into()).map_err(|_| ServiceError::invalid("an element is no UTF-8 text"))
 }
 
 /// The JSON of an answer.
@@ -287,7 +309,7 @@ struct BinarySize {
 
 impl Output {
     /// A matrix by its rows.
-    pub fn new(name: &'static str, rows: Vec<Vec<f32>>) -> Self {
+    pub fn new(name: &'static str, rows: &Embeddings) -> Self {
         Self {
             name,
             datatype: "FP32",
@@ -300,7 +322,7 @@ impl Output {
 
 /// JSON Schema of [`InferRequest`]'s JSON.
 pub fn schema(limits: &Limits) -> Value {
-    let picture = json!({"type": "string", "format": "picture", "minLength": 1,
+    let image_element = json!({"type": "string", "format": "image", "minLength": 1,
         "description": "base64, a data URI or (where the server allows it) a URL"});
     let text = json!({"type": "string", "minLength": 1, "maxLength": limits.text_chars});
     let tensor = |name: &str, element: &Value, most: usize| {
@@ -310,7 +332,7 @@ pub fn schema(limits: &Limits) -> Value {
             "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
             "data": {"type": "array", "items": element, "minItems": 1, "maxItems": most}}})
     };
-    let image = tensor("image", &picture, limits.rows);
+    let image = tensor("image", &image_element, limits.rows);
     let texts = tensor("text", &text, limits.rows);
     let labels = tensor("labels", &text, limits.labels);
     let inputs = |tensors: &[&Value]| {

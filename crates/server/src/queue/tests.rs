@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::*;
 use cliplet::error::Error;
 
+const CLIENT: Client = Client::Unknown;
 const BATCHING: Batching = Batching {
     largest: 4,
     wait: Duration::from_millis(1),
@@ -27,9 +28,9 @@ fn held(batching: Batching) -> (Queue<u32, u32>, Receiver<Vec<u32>>, Sender<()>)
 async fn submit(
     queue: &Queue<u32, u32>,
     items: Vec<u32>,
-) -> tokio::task::JoinHandle<Result<Vec<u32>, Refusal>> {
+) -> tokio::task::JoinHandle<Result<Vec<u32>, QueueError>> {
     let before = queue.shared.lock().next_owner;
-    let places = queue.reserve(items.len()).unwrap();
+    let places = queue.reserve(CLIENT, items.len()).unwrap();
     assert_eq!(places.owner, before + 1);
     let task = tokio::spawn(places.run(items));
     tokio::task::yield_now().await;
@@ -74,7 +75,7 @@ async fn an_item_waits_longer_for_those_on_their_way() {
     let wait = Duration::from_millis(200);
     let (queue, batches, go) = held(Batching { wait, ..BATCHING });
     let started = Instant::now();
-    let late = queue.reserve(1).unwrap();
+    let late = queue.reserve(CLIENT, 1).unwrap();
     let first = submit(&queue, vec![1]).await;
     go.send(()).unwrap();
     assert_eq!(first.await.unwrap().unwrap(), [2]);
@@ -88,10 +89,10 @@ async fn an_item_waits_longer_for_those_on_their_way() {
         largest: 3,
         ..BATCHING
     });
-    let three = queue.reserve(3).unwrap();
+    let three = queue.reserve(CLIENT, 3).unwrap();
     let two = tokio::spawn(three.run(vec![1, 2]));
     tokio::task::yield_now().await;
-    assert_eq!(queue.shared.lock().taken, 2);
+    assert_eq!(queue.shared.lock().places.taken(), 2);
     let third = submit(&queue, vec![3]).await;
     go.send(()).unwrap();
     assert_eq!(two.await.unwrap().unwrap(), [2, 4]);
@@ -107,25 +108,28 @@ async fn a_full_queue_refuses_and_says_when_to_come_back() {
     let (queue, batches, go) = held(BATCHING);
     let running = submit(&queue, (0..8).collect()).await;
     assert_eq!(batches.recv().unwrap().len(), 4);
-    let refused = queue.reserve(1).map(drop);
-    assert!(matches!(refused, Err(Refusal::Full { seconds: 1..=60 })));
+    let refused = queue.reserve(CLIENT, 1).map(drop);
+    assert!(matches!(refused, Err(QueueError::Full { seconds: 1..=60 })));
     go.send(()).unwrap();
     go.send(()).unwrap();
     assert_eq!(running.await.unwrap().unwrap().len(), 8);
-    assert!(queue.reserve(8).is_ok());
+    assert!(queue.reserve(CLIENT, 8).is_ok());
 }
 
 #[tokio::test]
 async fn an_empty_queue_takes_more_than_it_has_places_for() {
     let (queue, _batches, _go) = held(BATCHING);
-    let places = queue.reserve(100).unwrap();
-    assert!(matches!(queue.reserve(1).map(drop), Err(Refusal::Full { .. })));
+    let places = queue.reserve(CLIENT, 100).unwrap();
+    assert!(matches!(
+        queue.reserve(CLIENT, 1).map(drop),
+        Err(QueueError::Full { .. })
+    ));
     drop(places);
-    assert!(queue.reserve(1).is_ok());
+    assert!(queue.reserve(CLIENT, 1).is_ok());
 }
 
 #[tokio::test]
-async fn who_goes_away_leaves_the_queue() {
+async fn a_caller_that_goes_away_leaves_the_queue() {
     let (queue, batches, go) = held(BATCHING);
     let first = submit(&queue, vec![1]).await;
     assert_eq!(batches.recv().unwrap(), [1]);
@@ -133,26 +137,26 @@ async fn who_goes_away_leaves_the_queue() {
     let third = submit(&queue, vec![4]).await;
     second.abort();
     assert!(second.await.unwrap_err().is_cancelled());
-    assert_eq!(queue.shared.lock().taken, 2);
+    assert_eq!(queue.shared.lock().places.taken(), 2);
     go.send(()).unwrap();
     go.send(()).unwrap();
     assert_eq!(first.await.unwrap().unwrap(), [2]);
     assert_eq!(third.await.unwrap().unwrap(), [8]);
     assert_eq!(batches.try_iter().collect::<Vec<_>>(), [vec![4]]);
-    assert_eq!(queue.shared.lock().taken, 0);
+    assert_eq!(queue.shared.lock().places.taken(), 0);
 }
 
 #[tokio::test]
 async fn a_closed_queue_finishes_what_it_holds() {
     let (queue, batches, go) = held(BATCHING);
     let running = submit(&queue, (0..6).collect()).await;
-    let late = queue.reserve(1).unwrap();
+    let late = queue.reserve(CLIENT, 1).unwrap();
     assert_eq!(batches.recv().unwrap().len(), 4);
     go.send(()).unwrap();
     go.send(()).unwrap();
     tokio::task::spawn_blocking(move || drop(queue)).await.unwrap();
     assert_eq!(running.await.unwrap().unwrap().len(), 6);
-    assert_eq!(late.run(vec![1]).await, Err(Refusal::Closed));
+    assert_eq!(late.run(vec![1]).await, Err(QueueError::Closed));
 }
 
 #[tokio::test]
@@ -165,8 +169,44 @@ async fn a_failed_or_panicking_batch_fails_its_items_alone() {
     })
     .unwrap();
     for item in [0, 1, 2] {
-        let failed = queue.reserve(1).unwrap().run(vec![item]).await;
-        assert_eq!(failed, Err(Refusal::Failed));
+        let failed = queue.reserve(CLIENT, 1).unwrap().run(vec![item]).await;
+        assert_eq!(failed, Err(QueueError::Failed));
     }
-    assert_eq!(queue.reserve(1).unwrap().run(vec![3]).await, Ok(vec![3]));
+    assert_eq!(queue.reserve(CLIENT, 1).unwrap().run(vec![3]).await, Ok(vec![3]));
+}
+
+#[tokio::test]
+async fn clients_take_turns_in_a_batch() {
+    let (queue, batches, go) = held(Batching {
+        places: 64,
+        ..BATCHING
+    });
+    let first = submit(&queue, vec![0]).await;
+    assert_eq!(batches.recv().unwrap(), [0]);
+    let many = submit(&queue, (1..7).collect()).await;
+    let few = queue.reserve(Client::Key(1), 2).unwrap();
+    let few = tokio::spawn(few.run(vec![20, 21]));
+    tokio::task::yield_now().await;
+    for _ in 0..3 {
+        go.send(()).unwrap();
+    }
+    assert_eq!(first.await.unwrap().unwrap(), [0]);
+    assert_eq!(few.await.unwrap().unwrap(), [40, 42]);
+    assert_eq!(many.await.unwrap().unwrap(), [2, 4, 6, 8, 10, 12]);
+    assert_eq!(
+        batches.try_iter().collect::<Vec<_>>(),
+        [vec![1, 2, 20, 21], vec![3, 4, 5, 6]]
+    );
+}
+
+#[tokio::test]
+async fn one_client_leaves_places_to_the_others() {
+    let (queue, _batches, _go) = held(Batching {
+        places: 64,
+        ..BATCHING
+    });
+    let _most = queue.reserve(CLIENT, 48).unwrap();
+    let refused = queue.reserve(CLIENT, 1).map(drop);
+    assert!(matches!(refused, Err(QueueError::Full { .. })));
+    assert!(queue.reserve(Client::Key(1), 4).is_ok());
 }

@@ -1,20 +1,20 @@
-//! The shapes of Azure ML's CLIP endpoints, and how a frame's rows tell what is asked.
+//! The shapes of Azure ML's CLIP endpoints, and the task that a frame's rows ask for.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::problem::Problem;
-use crate::settings::Limits;
+use crate::limits::Limits;
+use crate::service::ServiceError;
 
-/// What a frame is to be answered with.
+/// The answer that a frame asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
-    /// Probabilities of the first row's labels for each picture.
+    /// Probabilities of the first row's labels for each image.
     ZeroShot,
-    /// Embeddings of pictures and texts.
+    /// Embeddings of images and texts.
     Embeddings,
 }
 
@@ -59,7 +59,7 @@ pub enum Score {
         /// The labels in the request's order.
         labels: Vec<String>,
     },
-    /// Embeddings, not normalised.
+    /// Embeddings, not normalized.
     Embeddings {
         /// Of the row's image.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,17 +72,31 @@ pub enum Score {
     },
 }
 
-/// What a frame asks for.
+/// The parts of a frame that its task needs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum ScoreTask {
     ZeroShot { labels: String, images: Vec<String> },
     Embeddings { images: Vec<String>, texts: Vec<String> },
 }
 
-/// A row's cells, `None` for what is missing or `""`.
+/// A row's cells; `None` where one is missing or `""`.
 struct Row {
     image: Option<String>,
     text: Option<String>,
+}
+
+impl Score {
+    /// Count of the numbers and labels in it.
+    pub fn values(&self) -> usize {
+        let length = |features: &Option<Vec<f32>>| features.as_ref().map_or(0, Vec::len);
+        match self {
+            Self::ZeroShot { probs, labels } => probs.len() + labels.len(),
+            Self::Embeddings {
+                image_features,
+                text_features,
+            } => length(image_features) + length(text_features),
+        }
+    }
 }
 
 impl ScoreRequest {
@@ -91,8 +105,8 @@ impl ScoreRequest {
         self.input_data.data.len()
     }
 
-    /// What is asked; `otherwise` decides where both tasks fit and the request does not say.
-    pub(super) fn into_ask(self, otherwise: Option<Task>) -> Result<Ask, Problem> {
+    /// The task that is asked for; `otherwise` decides where both fit and the request does not say.
+    pub(super) fn into_task(self, otherwise: Option<Task>) -> Result<ScoreTask, ServiceError> {
         let asked = self.params.task;
         let rows = self.input_data.into_rows()?;
         let (zero_shot, embeddings) = (no_zero_shot(&rows), no_embeddings(&rows));
@@ -107,22 +121,22 @@ impl ScoreRequest {
             Task::Embeddings => embeddings,
         };
         match unfit {
-            Some(reason) => Err(Problem::invalid(reason)),
-            None => Ok(ask(task, rows)),
+            Some(reason) => Err(ServiceError::invalid(reason)),
+            None => Ok(task_of(task, rows)),
         }
     }
 }
 
-fn ask(task: Task, rows: Vec<Row>) -> Ask {
+fn task_of(task: Task, rows: Vec<Row>) -> ScoreTask {
     let (images, texts): (Vec<_>, Vec<_>) = rows.into_iter().map(|row| (row.image, row.text)).unzip();
     let images = images.into_iter().flatten().collect();
     let mut texts = texts.into_iter().flatten();
     match task {
-        Task::ZeroShot => Ask::ZeroShot {
+        Task::ZeroShot => ScoreTask::ZeroShot {
             labels: texts.next().unwrap_or_default(),
             images,
         },
-        Task::Embeddings => Ask::Embeddings {
+        Task::Embeddings => ScoreTask::Embeddings {
             images,
             texts: texts.collect(),
         },
@@ -130,23 +144,23 @@ fn ask(task: Task, rows: Vec<Row>) -> Ask {
 }
 
 impl Frame {
-    fn into_rows(self) -> Result<Vec<Row>, Problem> {
+    fn into_rows(self) -> Result<Vec<Row>, ServiceError> {
         let place = |column| self.columns.iter().position(|&c| c == column);
         let (image, text) = (place(Column::Image), place(Column::Text));
         let width = self.columns.len();
         if width == 0 || width != usize::from(image.is_some()) + usize::from(text.is_some()) {
-            return Err(Problem::invalid(
+            return Err(ServiceError::invalid(
                 "columns are \"image\" and \"text\", each at most once and at least one of them",
             ));
         }
         if self.data.is_empty() {
-            return Err(Problem::invalid("there are no rows in data"));
+            return Err(ServiceError::invalid("there are no rows in data"));
         }
         let rows = self.data.into_iter().enumerate();
         rows.map(|(i, mut cells)| {
             if cells.len() > width {
                 let (count, columns) = (cells.len(), if width == 1 { "column" } else { "columns" });
-                return Err(Problem::invalid(format!(
+                return Err(ServiceError::invalid(format!(
                     "row {i} has {count} cells for {width} {columns}"
                 )));
             }
@@ -159,7 +173,7 @@ impl Frame {
                 text: cell(text),
             };
             match (&row.image, &row.text) {
-                (None, None) => Err(Problem::invalid(format!(
+                (None, None) => Err(ServiceError::invalid(format!(
                     "row {i} is empty: give an image, a text, or both"
                 ))),
                 _ => Ok(row),
@@ -169,7 +183,7 @@ impl Frame {
     }
 }
 
-/// Why rows cannot be classified: they are when the first has labels and every one an image.
+/// The reason why rows cannot be classified: they can when the first has labels and every one an image.
 fn no_zero_shot(rows: &[Row]) -> Option<String> {
     if rows.first().is_none_or(|row| row.text.is_none()) {
         return Some("row 0 has no labels: its text gives them, separated by commas".into());
@@ -178,7 +192,7 @@ fn no_zero_shot(rows: &[Row]) -> Option<String> {
     Some(format!("row {i} has no image to classify"))
 }
 
-/// Why rows cannot be embedded: they are when all have the same cells.
+/// The reason why rows cannot be embedded: they can when all have the same cells.
 fn no_embeddings(rows: &[Row]) -> Option<String> {
     let kind = |row: &Row| match (&row.image, &row.text) {
         (Some(_), Some(_)) => "an image and a text",
@@ -195,7 +209,7 @@ fn no_embeddings(rows: &[Row]) -> Option<String> {
 
 /// JSON Schema of [`ScoreRequest`], exact to what rows may hold.
 pub fn schema(limits: &Limits) -> Value {
-    let image = json!({"type": "string", "format": "picture", "minLength": 1,
+    let image = json!({"type": "string", "format": "image", "minLength": 1,
         "description": "base64, a data URI or (where the server allows it) a URL of a JPEG, PNG, WebP, GIF or BMP"});
     let text = json!({"type": "string", "minLength": 1, "maxLength": limits.text_chars});
     let labels = json!({"type": "string", "format": "labels", "minLength": 1, "pattern": "[^,\\s]", "description": "labels, separated by commas or line breaks"});

@@ -187,7 +187,7 @@ async fn tensors_may_be_binary_both_ways() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_said_in_the_protocols_shape() {
+async fn requests_that_do_not_fit_are_refused_in_the_protocols_shape() {
     let server = serve(Settings::default()).await;
     let image = base64(&disc(RED));
     let wrong = |field: &str, value: Value| {
@@ -246,10 +246,11 @@ async fn what_does_not_fit_is_said_in_the_protocols_shape() {
         assert_eq!(answer.status, 400, "{answer:?}");
         assert!(answer.message().contains(wanted), "{answer:?}");
     }
-    let plain = server
-        .client
-        .post(server.url(INFER))
-        .header("Content-Type", "text/plain")
-        .body("{}");
-    assert_eq!(Running::send(plain).await.status, 415);
+    for content_type in [Some("text/plain"), None] {
+        let mut call = server.client.post(server.url(INFER)).body("{}");
+        if let Some(content_type) = content_type {
+            call = call.header("Content-Type", content_type);
+        }
+        assert_eq!(Running::send(call).await.status, 415, "{content_type:?}");
+    }
 }

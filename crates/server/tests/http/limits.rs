@@ -1,11 +1,11 @@
-//! What a server refuses, and how: sizes, counts, keys, methods, and what takes too long.
+//! Refusals: sizes, counts, keys, methods, and requests that take too long.
 
 use std::time::Duration;
 
-use cliplet_server::{EngineSettings, Limits, Settings};
+use cliplet_server::{ApiKeys, EngineSettings, Limits, Settings};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::support::*;
 
@@ -19,7 +19,7 @@ fn small() -> Settings {
             ..Limits::default()
         },
         engine: EngineSettings {
-            picture_pixels: 96 * 96,
+            max_pixels: 96 * 96,
             ..EngineSettings::default()
         },
         ..Settings::default()
@@ -82,7 +82,7 @@ async fn bodies_rows_labels_texts_and_pixels_have_limits() {
         .post("/v1/embeddings", &json!({"input": ["a", "b", "c", "d"]}))
         .await;
     assert_eq!(inputs.status, 422, "{inputs:?}");
-    // Counts are judged before what the inputs are.
+    // Counts are checked before the inputs.
     let inputs = server
         .post("/v1/embeddings", &json!({"input": [1, 2, 3, 4]}))
         .await;
@@ -126,9 +126,9 @@ async fn labels_that_make_an_answer_larger_than_a_body_may_be_are_refused() {
 }
 
 #[tokio::test]
-async fn a_key_lets_in_who_has_it_and_health_is_open() {
+async fn a_key_lets_its_owner_in_and_health_is_open() {
     let server = serve(Settings {
-        key: Some("open sesame".into()),
+        api_keys: ApiKeys::single("open sesame").unwrap(),
         ..Settings::default()
     })
     .await;
@@ -247,7 +247,7 @@ async fn what_takes_too_long_is_ended() {
     );
 
     let mut slow = TcpStream::connect(server.address).await.unwrap();
-    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half")
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Half")
         .await
         .unwrap();
     let mut rest = Vec::new();
@@ -262,7 +262,7 @@ async fn a_body_that_only_drips_is_cut_and_one_that_comes_on_is_not() {
     let server = serve(settings).await;
     let head = |length: usize| {
         format!(
-            "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+            "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         )
     };
@@ -311,7 +311,7 @@ async fn a_client_that_does_not_take_its_answer_is_cut() {
     settings.limits.stall_time = Duration::from_millis(300);
     let server = serve(settings).await;
     let mut idle = TcpStream::connect(server.address).await.unwrap();
-    idle.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    idle.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -321,25 +321,153 @@ async fn a_client_that_does_not_take_its_answer_is_cut() {
     assert!((taken.len() as u64) < FILE, "{}", taken.len());
 }
 
+/// The status and body of a request on a connection of its own.
+async fn raw(server: &Running, path: &str) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 #[tokio::test]
-async fn more_connections_than_are_allowed_wait_for_a_place() {
+async fn an_idle_connection_makes_room_for_another() {
     let mut settings = Settings::default();
     settings.limits.connections = 1;
     let server = serve(settings).await;
     let mut first = TcpStream::connect(server.address).await.unwrap();
     first
-        .write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
     first.read_u8().await.unwrap();
-    let call = tokio::time::timeout(Duration::from_millis(300), server.get("/healthz")).await;
-    assert!(call.is_err(), "there is no place for it");
-    drop(first);
-    assert_eq!(server.get("/healthz").await.status, 200);
+    assert!(raw(&server, "/v2").await.starts_with("HTTP/1.1 200"));
+    // The answer that was sent, and the end.
+    let mut rest = Vec::new();
+    first.read_to_end(&mut rest).await.unwrap();
 }
 
 #[tokio::test]
-async fn too_many_requests_under_way_are_turned_away() {
+async fn probes_are_answered_where_every_connection_is_busy() {
+    let mut settings = Settings::default();
+    settings.limits.connections = 1;
+    let server = serve(settings).await;
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n\r\n{";
+    busy.write_all(head.as_bytes()).await.unwrap();
+    // Another connection is idle until its header is there.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for probe in [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v2/health/live",
+        "/v2/health/ready",
+    ] {
+        let answer = raw(&server, probe).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{probe}: {answer}");
+    }
+    for other in ["/v2", "/openapi.json", "/", "/score"] {
+        let answer = raw(&server, other).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"),
+            "{other}: {answer}"
+        );
+    }
+    drop(busy);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(raw(&server, "/v2").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn requests_without_their_bodies_take_no_place() {
+    let mut settings = Settings::default();
+    settings.limits.requests = 2;
+    let server = serve(settings).await;
+    let head = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n\r\n{";
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        waiting.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.answer("/v1/embeddings", &json!({"input": "a cat"})).await;
+}
+
+/// The status of an embedding request from an address of loopback.
+async fn status_from(server: &Running, address: &str) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    let body = json!({"input": "a cat"}).to_string();
+    let request = format!(
+        "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer["HTTP/1.1 ".len()..][..3].into()
+}
+
+#[tokio::test]
+async fn one_client_leaves_places_to_the_others() {
+    let mut settings = Settings::default();
+    settings.limits.requests = 4;
+    settings.limits.requests_per_client = 2;
+    settings.engine.texts.wait = Duration::from_secs(2);
+    let server = serve(settings).await;
+    let flood = async {
+        tokio::join!(
+            status_from(&server, "127.0.0.2"),
+            status_from(&server, "127.0.0.2"),
+            status_from(&server, "127.0.0.2"),
+        )
+    };
+    let polite = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        status_from(&server, "127.0.0.3").await
+    };
+    let (flood, polite) = tokio::join!(flood, polite);
+    let mut flood = [flood.0, flood.1, flood.2];
+    flood.sort_unstable();
+    assert_eq!(
+        (flood.join(" ").as_str(), polite.as_str()),
+        ("200 200 429", "200")
+    );
+}
+
+#[tokio::test]
+async fn named_keys_have_limits_of_their_own() {
+    let mut settings = Settings {
+        api_keys: ApiKeys::parse("ann: one\nbob: two\n").unwrap(),
+        ..Settings::default()
+    };
+    settings.limits.requests = 4;
+    settings.limits.requests_per_client = 1;
+    settings.engine.texts.wait = Duration::from_secs(2);
+    let server = serve(settings).await;
+    let with = async |key: &str, milliseconds: u64| {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        let call = server.client.post(server.url("/v1/embeddings")).bearer_auth(key);
+        Running::send(call.json(&json!({"input": "a cat"}))).await.status
+    };
+    let statuses = tokio::join!(
+        with("one", 0),
+        with("one", 300),
+        with("two", 300),
+        with("three", 0)
+    );
+    assert_eq!(statuses, (200, 429, 200, 401));
+}
+
+#[tokio::test]
+async fn too_many_requests_in_progress_are_turned_away() {
     let mut settings = Settings::default();
     settings.limits.requests = 1;
     settings.engine.texts.wait = Duration::from_secs(2);

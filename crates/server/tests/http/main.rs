@@ -3,5 +3,6 @@ mod azure;
 mod embeddings;
 mod inference;
 mod limits;
+mod origins;
 mod support;
 mod urls;

@@ -1,10 +1,13 @@
-//! Frames and what they ask for.
+//! Frames and the tasks that they ask for.
 
 use super::*;
 
-fn ask(frame: Value, otherwise: Option<Task>) -> Result<Ask, String> {
+fn task_of_frame(frame: Value, otherwise: Option<Task>) -> Result<ScoreTask, String> {
     let request: ScoreRequest = serde_json::from_value(frame).unwrap();
-    request.into_ask(otherwise).map_err(|problem| problem.message)
+    request.into_task(otherwise).map_err(|error| match error {
+        ServiceError::Invalid(message) => message,
+        other => panic!("{other:?}"),
+    })
 }
 
 fn frame(columns: &[&str], data: Value) -> Value {
@@ -13,16 +16,16 @@ fn frame(columns: &[&str], data: Value) -> Value {
 
 const BOTH: &[&str] = &["image", "text"];
 
-fn zero_shot(labels: &str, images: &[&str]) -> Ask {
-    Ask::ZeroShot {
+fn zero_shot(labels: &str, images: &[&str]) -> ScoreTask {
+    ScoreTask::ZeroShot {
         labels: labels.into(),
         images: images.iter().map(|image| image.to_string()).collect(),
     }
 }
 
-fn embeddings(images: &[&str], texts: &[&str]) -> Ask {
+fn embeddings(images: &[&str], texts: &[&str]) -> ScoreTask {
     let owned = |all: &[&str]| all.iter().map(|one| one.to_string()).collect();
-    Ask::Embeddings {
+    ScoreTask::Embeddings {
         images: owned(images),
         texts: owned(texts),
     }
@@ -38,31 +41,44 @@ fn the_request_tells_the_task() {
         (json!([["i"]]), embeddings(&["i"], &[])),
         (json!([["", "a"], [null, "b"]]), embeddings(&[], &["a", "b"])),
     ] {
-        assert_eq!(ask(frame(BOTH, data.clone()), None).unwrap(), wanted, "{data}");
+        assert_eq!(
+            task_of_frame(frame(BOTH, data.clone()), None).unwrap(),
+            wanted,
+            "{data}"
+        );
     }
     let swapped = frame(&["text", "image"], json!([["a", "i"]]));
-    assert_eq!(ask(swapped, None).unwrap(), zero_shot("a", &["i"]));
+    assert_eq!(task_of_frame(swapped, None).unwrap(), zero_shot("a", &["i"]));
     let texts = frame(&["text"], json!([["a"]]));
-    assert_eq!(ask(texts, None).unwrap(), embeddings(&[], &["a"]));
+    assert_eq!(task_of_frame(texts, None).unwrap(), embeddings(&[], &["a"]));
 }
 
 #[test]
 fn where_both_tasks_fit_the_request_decides_before_the_server() {
     let both = frame(BOTH, json!([["i", "a"], ["j", "b"]]));
     let embedded = embeddings(&["i", "j"], &["a", "b"]);
-    assert_eq!(ask(both.clone(), None).unwrap(), zero_shot("a", &["i", "j"]));
-    assert_eq!(ask(both.clone(), Some(Task::Embeddings)).unwrap(), embedded);
+    assert_eq!(
+        task_of_frame(both.clone(), None).unwrap(),
+        zero_shot("a", &["i", "j"])
+    );
+    assert_eq!(
+        task_of_frame(both.clone(), Some(Task::Embeddings)).unwrap(),
+        embedded
+    );
     let mut asked = both;
     asked["params"] = json!({"task": "embeddings"});
-    assert_eq!(ask(asked.clone(), Some(Task::ZeroShot)).unwrap(), embedded);
+    assert_eq!(
+        task_of_frame(asked.clone(), Some(Task::ZeroShot)).unwrap(),
+        embedded
+    );
     asked["params"] = json!({"task": "zero-shot"});
     assert_eq!(
-        ask(asked, Some(Task::Embeddings)).unwrap(),
+        task_of_frame(asked, Some(Task::Embeddings)).unwrap(),
         zero_shot("a", &["i", "j"])
     );
     let labelled = frame(BOTH, json!([["i", "a, b"], ["j"]]));
     assert_eq!(
-        ask(labelled, Some(Task::Embeddings)).unwrap(),
+        task_of_frame(labelled, Some(Task::Embeddings)).unwrap(),
         zero_shot("a, b", &["i", "j"])
     );
 }
@@ -92,7 +108,7 @@ fn what_does_not_fit_names_its_row() {
         (embedded, "row 1 has an image only"),
         (classified, "row 0 has no labels"),
     ] {
-        let message = ask(request.clone(), None).unwrap_err();
+        let message = task_of_frame(request.clone(), None).unwrap_err();
         assert!(message.contains(wanted), "{request}: {message}");
     }
 }

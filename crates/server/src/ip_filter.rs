@@ -1,12 +1,12 @@
-//! Which addresses pictures may be fetched from: public ones, and nothing that only this machine, its
+//! The addresses that images may be fetched from: public ones, and nothing that only this machine, its
 //! network or its cloud provider answers on.
 //!
 //! Ranges are those of IANA's special-purpose registries that are not "globally reachable" (RFC 6890
-//! and what came after). An IPv6 address that carries an IPv4 one is judged by the latter.
+//! and what came after). An IPv6 address that carries an IPv4 one is treated as the latter.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is on the public internet.
+/// Returns true for an address on the public internet.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Fuzzes what reads untrusted bytes: ./build.sh fuzz [TARGET] [SECONDS]. Without a target every one runs in turn, a
+# minute each by default. What fails is kept in fuzz/artifacts/TARGET; found inputs are kept in fuzz/corpus/TARGET.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly CARGO_FUZZ=0.13.2
+readonly TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/cliplet"
+export PATH="$TOOLS/bin:$PATH"
+# The sanitizers' flags want a compiler that takes unstable ones; a stable one does when it is told that it may.
+export RUSTC_BOOTSTRAP=1
+
+cargo fuzz --version 2>/dev/null | grep -q -F "$CARGO_FUZZ" ||
+  cargo install --quiet cargo-fuzz --version "$CARGO_FUZZ" --root "$TOOLS"
+
+targets=$(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | grep -v '^cliplet-fuzz$')
+seconds=${2:-60}
+case "${1:-all}" in
+  all) ;;
+  list) echo "$targets"; exit ;;
+  [0-9]*) seconds=$1 ;;
+  *) grep -q -x -- "$1" <<<"$targets" || { echo "fuzz.sh: no target '$1': one of" $targets >&2; exit 1; }; targets=$1 ;;
+esac
+
+failed=()
+for target in $targets; do
+  mkdir -p "fuzz/corpus/$target"
+  python3 scripts/fuzz_seeds.py "$target" "fuzz/corpus/$target"
+  # An own time limit for a single input is above the bound that the target asserts itself.
+  options=(-max_total_time="$seconds" -timeout=60 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 -verbosity=0)
+  [ ! -f "fuzz/dictionaries/$target.dict" ] || options+=(-dict="fuzz/dictionaries/$target.dict")
+  echo "== $target, $seconds s"
+  cargo fuzz run --sanitizer "${SANITIZER:-address}" "$target" -- "${options[@]}" 2>&1 |
+    grep -E 'number_of_executed_units|new_units_added|panicked|assert|over Bound|ERROR|SUMMARY|Test unit written' ||
+    [ "${PIPESTATUS[0]}" = 0 ] || true
+  # What failed is written; how the run ended says too little, since a target may end itself.
+  ! compgen -G "fuzz/artifacts/$target/*" >/dev/null || failed+=("$target")
+done
+[ ${#failed[@]} = 0 ] || { echo "failed: ${failed[*]} (inputs in fuzz/artifacts/)" >&2; exit 1; }
+echo "no target found anything"
