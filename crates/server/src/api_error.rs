@@ -150,12 +150,6 @@ impl ApiError {
         Self::new(status, code, message)
     }
 
-    /// The same error, its message naming the part of the request that it is about.
-    pub fn at(mut self, place: &str) -> Self {
-        self.message = format!("{place}: {}", self.message);
-        self
-    }
-
     /// The JSON body and its status, in the shape of the protocol that `path` belongs to; of `headers`, those
     /// that clients of an error need.
     pub fn response(&self, path: &str, headers: &HeaderMap) -> Response {

@@ -44,7 +44,7 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use tokio::net::TcpListener;
-use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
@@ -190,18 +190,20 @@ impl Server {
             Some(cors) => routes.layer(cors),
             None => routes,
         };
+        let catch = |_: Box<dyn Any + Send>| ApiError::internal().into_response();
         let timeout = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, app.limits.request_time);
-        let steps = ServiceBuilder::new()
-            .map_request(middleware::drop_unusable_id)
-            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-            .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(from_fn_with_state(app.clone(), middleware::request_context))
-            .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
-                ApiError::internal().into_response()
-            }))
+        let check = from_fn_with_state(app.clone(), origin::check_host_and_origin);
+        let context = from_fn_with_state(app.clone(), middleware::request_context);
+        // The last is the first that a request passes.
+        routes
+            .layer(check)
             .layer(timeout)
-            .layer(from_fn_with_state(app.clone(), origin::check_host_and_origin));
-        routes.layer(steps).with_state(app.clone())
+            .layer(CatchPanicLayer::custom(catch))
+            .layer(context)
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(MapRequestLayer::new(middleware::drop_unusable_id))
+            .with_state(app.clone())
     }
 
     /// Serves `listener` until `stop` is done, then finishes the requests that were accepted.

@@ -65,6 +65,22 @@ impl Origins {
             .any(|allowed| *allowed == "*" || *allowed == origin)
     }
 
+    /// Checks the host and the origin of a request, as [`Self::allows`] does.
+    fn check(&self, request: &Request, numeric: bool) -> Result<(), ApiError> {
+        let text = |name: HeaderName| {
+            let value = request.headers().get(name)?;
+            Some(value.to_str().unwrap_or_default())
+        };
+        let (host, origin) = (text(header::HOST), text(header::ORIGIN));
+        let authority = request.uri().authority().cloned();
+        match authority.or_else(|| host?.parse().ok()) {
+            Some(host) => self.allows(&host, origin, numeric),
+            // A request over HTTP/1.0 may name no host; browsers name one.
+            None if host.is_none() && origin.is_none() => Ok(()),
+            None => Err(ApiError::unknown_host()),
+        }
+    }
+
     /// Checks a request for `host` that a page of `origin` sends, if a page does; `numeric` allows every address.
     ///
     /// # Errors
@@ -117,27 +133,12 @@ pub(crate) async fn check_host_and_origin(
     request: Request,
     next: Next,
 ) -> Response {
-    if !app.api_keys().is_empty() {
-        return next.run(request).await;
-    }
-    let text = |name: HeaderName| {
-        request
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap_or_default())
+    let allowed = match app.api_keys().is_empty() {
+        // A server that others reach is reached by its addresses too: rebinding needs a name.
+        true => app.origins.check(&request, app.listens_beyond_loopback()),
+        false => Ok(()),
     };
-    let host = request.uri().authority().cloned();
-    let host = host.or_else(|| text(header::HOST)?.parse().ok());
-    // A request over HTTP/1.0 may name no host; browsers name one.
-    let Some(host) = host else {
-        return match text(header::HOST).is_some() || text(header::ORIGIN).is_some() {
-            true => ApiError::unknown_host().into_response(),
-            false => next.run(request).await,
-        };
-    };
-    // A server that others reach is reached by its addresses too: rebinding needs a name.
-    let numeric = app.listens_beyond_loopback();
-    match app.origins.allows(&host, text(header::ORIGIN), numeric) {
+    match allowed {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }

@@ -262,11 +262,14 @@ impl Service {
             given => given,
         };
         let processor = self.engine.processor();
-        let prepare = move |_: &CancelFlag| {
+        let prepare = move |caller: &CancelFlag| {
             let file = match image {
                 ImageInput::File(file) => file,
                 ImageInput::Text(text) => decode_image_text(&text)?,
             };
+            if caller.is_cancelled() {
+                return Err(Error::Cancelled.into());
+            }
             Ok(processor.preprocess(&file)?)
         };
         self.on_pool(client, prepare).await?
@@ -340,6 +343,8 @@ impl From<Error> for ServiceError {
                 message: reason,
             },
             Error::Input(message) => Self::Invalid(message),
+            // Nobody is left to be told.
+            Error::Cancelled => Self::Internal,
             error => {
                 tracing::error!(%error, "the core failed");
                 Self::Internal
