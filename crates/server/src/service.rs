@@ -16,7 +16,7 @@ use super::limits::Limits;
 use super::pool::{CancelFlag, Panicked};
 use super::queue::QueueError;
 use super::settings::Settings;
-use cliplet::image::PixelValues;
+use cliplet::image::{Cancel, PixelValues};
 
 /// Images of one request that are fetched or waiting for the pool at a time.
 const IMAGES_AT_ONCE: usize = 16;
@@ -267,10 +267,8 @@ impl Service {
                 ImageInput::File(file) => file,
                 ImageInput::Text(text) => decode_image_text(&text)?,
             };
-            if caller.is_cancelled() {
-                return Err(Error::Cancelled.into());
-            }
-            Ok(processor.preprocess(&file)?)
+            let is_cancelled = || caller.is_cancelled();
+            Ok(processor.preprocess_cancellable(&file, Cancel::new(&is_cancelled))?)
         };
         self.on_pool(client, prepare).await?
     }
