@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::classify::{DEFAULT_TEMPLATE, Template};
+use cliplet::zero_shot::{DEFAULT_TEMPLATE, PromptTemplate};
 use cliplet_server::{
     ApiKeys, Batching, EngineSettings, FetchSettings, KeyChanger, Limits, Server, Settings, Task,
 };
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use super::model::Model;
 use super::output::print;
-use super::{Done, Outcome, io_error};
+use super::{Outcome, Status};
 use log::{Log, LogFormat};
 use options::{BatchArgs, LimitArgs, OriginArgs, UrlArgs};
 
@@ -72,7 +72,7 @@ impl Serve {
         let clip = Arc::new(self.model.load()?);
         let server = Server::new(clip, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(io_error("runtime"))?;
+        let runtime = runtime.map_err(Error::io("runtime"))?;
         let outcome = runtime.block_on(self.serve(server, &log));
         // Work that is still running for clients that have gone is not waited for.
         runtime.shutdown_background();
@@ -82,11 +82,11 @@ impl Serve {
     async fn serve(&self, server: Server, log: &Log) -> Outcome {
         let address = (self.host, self.port);
         let name = format!("{}:{}", self.host, self.port);
-        let listener = TcpListener::bind(address).await.map_err(io_error(&name))?;
-        let stop = signals::stop().map_err(io_error("signals"))?;
+        let listener = TcpListener::bind(address).await.map_err(Error::io(&name))?;
+        let stop = signals::stop().map_err(Error::io("signals"))?;
         let keys = server.key_changer();
-        let reload = signals::on_hangup(|| self.reload_keys(&keys)).map_err(io_error("signals"))?;
-        let bound = listener.local_addr().map_err(io_error(&name))?;
+        let reload = signals::on_hangup(|| self.reload_keys(&keys)).map_err(Error::io("signals"))?;
+        let bound = listener.local_addr().map_err(Error::io(&name))?;
         print(&format!("cliplet serves at http://{bound}/\n"))?;
         if !bound.ip().is_loopback() && self.api_key.is_none() && self.api_key_file.is_none() {
             tracing::warn!("every machine that reaches {bound} may use this server: --api-key wants a key");
@@ -97,7 +97,7 @@ impl Serve {
             () = log.report_dropped_lines() => {}
         }
         tracing::info!("stopped");
-        Ok(Done::Whole)
+        Ok(Status::Success)
     }
 
     /// Reads the key file again; where it cannot be used, the keys stay as they are.
@@ -129,7 +129,7 @@ impl Serve {
             engine: self.engine(),
             urls: urls.allow_url_images.then_some(fetch),
             task: Some(self.task),
-            templates: Template::list(&self.template)?,
+            templates: PromptTemplate::list(&self.template)?,
             api_keys: self.keys()?,
             page: self.page()?,
             allowed_hosts: self.origins.allowed_hosts.clone(),
@@ -176,7 +176,7 @@ impl Serve {
     fn keys(&self) -> Result<ApiKeys, Error> {
         let keys = match (&self.api_key, &self.api_key_file) {
             (Some(key), _) => ApiKeys::single(key),
-            (None, Some(file)) => ApiKeys::parse(&std::fs::read_to_string(file).map_err(io_error(file))?),
+            (None, Some(file)) => ApiKeys::parse(&std::fs::read_to_string(file).map_err(Error::io(file))?),
             (None, None) => return Ok(ApiKeys::default()),
         };
         keys.map_err(|error| Error::Input(error.to_string()))

@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
     use crate::{Server, Settings};
-    use cliplet::clip::{Clip, LoadOptions};
+    use cliplet::clip::Clip;
 
     async fn falls_over() -> &'static str {
         panic!("a secret detail")
@@ -173,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_answer_without_its_details() {
         let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("models/cliplet-small.gguf");
-        let clip = Clip::open(&file, &LoadOptions::default()).unwrap();
+        let clip = Clip::open(&file).unwrap();
         let server = Server::new(Arc::new(clip), Settings::default()).unwrap();
         let mut router = server.behind_middleware(Router::new().route("/falls", get(falls_over)));
         let request = Request::builder()

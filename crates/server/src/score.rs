@@ -15,6 +15,7 @@ use super::image_input::ImageInput;
 use super::service::{Naming, check_limit, check_texts, split_labels};
 use super::{App, Shared, body};
 use crate::limits::Limits;
+use cliplet::Embedding;
 use types::{Score, ScoreTask};
 
 /// Answers a frame of rows.
@@ -112,8 +113,8 @@ impl App {
         let (mut images, mut texts) = (images.into_iter(), texts.into_iter());
         let rows = images.len().max(texts.len());
         let row = |_| Score::Embeddings {
-            image_features: images.next(),
-            text_features: texts.next(),
+            image_features: images.next().map(Embedding::into_vec),
+            text_features: texts.next().map(Embedding::into_vec),
         };
         Ok((0..rows).map(row).collect())
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cliplet::classify::{LabelSet, Template, logits, parse_labels, softmax};
+use cliplet::Embedding;
 use cliplet::clip::Clip;
 use cliplet::error::{Error, Result as CoreResult};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -17,12 +17,16 @@ use super::pool::{CancelFlag, Panicked};
 use super::queue::QueueError;
 use super::settings::Settings;
 use cliplet::image::{Cancel, PixelValues};
+use cliplet::zero_shot::{LabelSet, PromptTemplate, logits, parse_labels, softmax};
 
 /// Images of one request that are fetched or waiting for the pool at a time.
 const IMAGES_AT_ONCE: usize = 16;
 
-/// Embeddings of several inputs, one vector each, in their order.
-pub(crate) type Embeddings = Vec<Vec<f32>>;
+/// Embeddings of several inputs in their order, not normalized.
+pub(crate) type Embeddings = Vec<Embedding>;
+
+/// The probabilities of labels, in their order, for each of several images.
+pub(crate) type Probabilities = Vec<Vec<f32>>;
 
 /// The reason why an operation gives no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +108,7 @@ pub(crate) struct Service {
     engine: Engine,
     fetcher: Option<Fetcher>,
     limits: Limits,
-    templates: Vec<Template>,
+    templates: Vec<PromptTemplate>,
 }
 
 impl Service {
@@ -152,7 +156,7 @@ impl Service {
         images: Vec<ImageInput>,
         labels: Vec<String>,
         naming: &Naming,
-    ) -> Result<Embeddings, ServiceError> {
+    ) -> Result<Probabilities, ServiceError> {
         let (images, labels) = tokio::try_join!(
             self.embed_images(client, images, naming),
             self.embed_labels(client, labels)
@@ -166,11 +170,13 @@ impl Service {
         client: Client,
         images: Arc<Embeddings>,
         labels: LabelEmbeddings,
-    ) -> Result<Embeddings, ServiceError> {
+    ) -> Result<Probabilities, ServiceError> {
         let scale = self.clip().logit_scale();
         let score = move |_: &CancelFlag| {
-            let scores = images.iter().map(|image| softmax(&logits(image, &labels, scale)));
-            scores.collect()
+            let units = images.iter().map(|image| image.clone().normalize());
+            units
+                .map(|image| softmax(&logits(&image, &labels, scale)))
+                .collect()
         };
         Ok(self.on_pool(client, score).await?)
     }

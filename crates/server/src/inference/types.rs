@@ -1,5 +1,7 @@
 //! The protocol's shapes, and the way from a request's tensors to images, texts and labels.
 
+use std::ops::Deref;
+
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use crate::api_error::ApiError;
 use crate::body::present;
 use crate::image_input::ImageInput;
 use crate::limits::Limits;
-use crate::service::{Embeddings, Naming, ServiceError, check_limit, check_texts};
+use crate::service::{Naming, ServiceError, check_limit, check_texts};
 
 pub const IMAGE_FEATURES: &str = "image_features";
 pub const TEXT_FEATURES: &str = "text_features";
@@ -309,13 +311,13 @@ struct BinarySize {
 
 impl Output {
     /// A matrix by its rows.
-    pub fn new(name: &'static str, rows: &Embeddings) -> Self {
+    pub fn new<R: Deref<Target = [f32]>>(name: &'static str, rows: &[R]) -> Self {
         Self {
             name,
             datatype: "FP32",
-            shape: vec![rows.len(), rows.first().map_or(0, Vec::len)],
+            shape: vec![rows.len(), rows.first().map_or(0, |row| row.len())],
             parameters: None,
-            data: Some(rows.concat()),
+            data: Some(rows.iter().flat_map(|row| row.iter().copied()).collect()),
         }
     }
 }
