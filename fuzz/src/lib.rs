@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use cliplet::Error;
+use cliplet::candle_core::{DType, Device};
 use cliplet::image::ImageProcessor;
+use cliplet::weights::Placement;
 use cliplet_kernels::CountingAllocator;
 use cpu_time::ProcessTime;
 
@@ -19,6 +21,14 @@ pub const SMALL_CONFIG: &str = include_str!("../../tests/parity/tiny/config.json
 
 /// A tokenizer of few words.
 pub const TOKENIZER: &str = include_str!("../../tests/parity/tiny/tokenizer.json");
+
+/// The CPU, in float32.
+pub fn placement() -> Placement {
+    Placement {
+        device: Device::Cpu,
+        dtype: DType::F32,
+    }
+}
 
 /// Pixels of the largest image that a target decodes.
 const MAX_PIXELS: u64 = 1 << 20;

@@ -1,12 +1,12 @@
 //! A GGUF model file that arrives in chunks.
 #![no_main]
 
-use cliplet::weights::{GgufStream, Placement};
+use cliplet::weights::GgufStream;
 use cliplet_fuzz::{Bound, check};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     check(Bound::of_model(data), || {
-        let mut stream = GgufStream::new(Some(data.len() as u64), Placement::default());
+        let mut stream = GgufStream::new(Some(data.len() as u64), cliplet_fuzz::placement());
         // Chunks of many lengths, so that every field is cut somewhere.
         let mut rest = data;
         for length in (1..64).cycle() {

@@ -25,7 +25,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     with_files(&files, |folder| {
         check(Bound::of_model(data), || {
             if let Ok(mut snapshot) = Snapshot::open(folder) {
-                let _ = snapshot.load(Default::default(), None);
+                let _ = snapshot.load(cliplet_fuzz::placement(), None);
             }
         });
     });

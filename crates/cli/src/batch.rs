@@ -5,6 +5,8 @@
 mod answer;
 mod columns;
 mod folder;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod journal;
 mod lines;
 mod meter;

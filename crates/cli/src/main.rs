@@ -1,101 +1,11 @@
-//! The `cliplet` command: one file a subcommand, none of which holds model logic. This file has what they
-//! share: the exit codes and the printing of errors.
+//! The `cliplet` command.
 
-mod batch;
-mod bench;
-mod classify;
-mod convert;
-mod dataset;
-mod device;
-mod embed;
-mod eval;
-mod images;
-mod info;
-mod labels;
-mod model;
-mod output;
-mod progress;
-mod serve;
-mod templates;
-
-use std::io::Write;
 use std::process::ExitCode;
-
-use clap::{Parser, Subcommand};
-use cliplet::Error;
-
-/// CLIP where the picture already is: zero-shot labels and embeddings of pictures and texts.
-#[derive(Parser)]
-#[command(version, propagate_version = true)]
-struct Command {
-    #[command(subcommand)]
-    task: Task,
-}
-
-#[derive(Subcommand)]
-enum Task {
-    /// Rank labels for pictures.
-    Classify(classify::Classify),
-    /// Embed pictures and texts.
-    Embed(embed::Embed),
-    /// Classify or embed the rows of a file, of a folder or of standard input.
-    Batch(batch::Batch),
-    /// Turn a Hugging Face snapshot into one GGUF file.
-    Convert(convert::Convert),
-    /// Measure zero-shot accuracy on pictures sorted into classes.
-    Eval(eval::Eval),
-    /// Tell what a model is.
-    Info(info::Info),
-    /// Measure pictures and texts a second.
-    Bench(bench::Bench),
-    /// Answer over HTTP: Azure ML's, OpenAI's and the Open Inference Protocol's endpoints, and the page.
-    Serve(serve::Serve),
-}
-
-/// Exit code where something failed.
-const FAILURE: u8 = 1;
-/// Exit code where the command was misused, as clap gives it too.
-const USAGE: u8 = 2;
-
-/// What a subcommand answers.
-type Outcome = Result<Status, Error>;
-
-/// The result of a subcommand that ran to its end.
-#[derive(Debug, PartialEq, Eq)]
-enum Status {
-    /// All of it.
-    Success,
-    /// Some failed; that was said on standard error.
-    Partial,
-}
 
 /// Weights and activations begin at cache lines.
 #[global_allocator]
 static ALLOCATOR: cliplet_kernels::LineAligned = cliplet_kernels::LineAligned;
 
-/// Parses the command line, runs the subcommand and gives the exit code.
 fn main() -> ExitCode {
-    let outcome = match Command::parse().task {
-        Task::Classify(task) => task.run(),
-        Task::Embed(task) => task.run(),
-        Task::Batch(task) => task.run(),
-        Task::Convert(task) => task.run(),
-        Task::Eval(task) => task.run(),
-        Task::Info(task) => task.run(),
-        Task::Bench(task) => task.run(),
-        Task::Serve(task) => task.run(),
-    };
-    match outcome {
-        Ok(Status::Success) => ExitCode::SUCCESS,
-        Ok(Status::Partial) => ExitCode::from(FAILURE),
-        Err(error) => {
-            // Where standard error takes nothing, the exit code says it alone.
-            let _ = writeln!(std::io::stderr(), "cliplet: {error}");
-            ExitCode::from(if matches!(error, Error::Input(_)) {
-                USAGE
-            } else {
-                FAILURE
-            })
-        }
-    }
+    cliplet_cli::run()
 }

@@ -1,0 +1,44 @@
+//! Entry points of the fuzz targets: tables and journals as they lie on disk.
+
+use std::path::Path;
+
+use super::journal::{Journal, Settings};
+use super::sink::To;
+use super::source::{Kind, Source};
+
+/// Rows of a table that are read at most.
+const MOST_ROWS: usize = 100_000;
+
+/// Reads the rows of a file, of the kind that its name tells.
+pub fn read_rows(path: &Path) {
+    let source = Kind::of(path).and_then(|kind| Source::open(path, kind));
+    for row in source.into_iter().flatten().take(MOST_ROWS) {
+        if row.is_err() {
+            break;
+        }
+    }
+}
+
+/// Goes on with the journal of an interrupted run, whose first line is replaced by that of the same run, and makes
+/// its output.
+pub fn read_journal(output: &Path) {
+    let settings = Settings {
+        model: ("fuzz".into(), "q8".into(), 1, None),
+        device: "cpu".into(),
+        dtype: None,
+        labels: None,
+        templates: vec![],
+        top_k: None,
+        normalize: false,
+    };
+    let partial = output.with_extension("jsonl.partial");
+    let records = std::fs::read(&partial).unwrap_or_default();
+    let header = serde_json::to_string(&settings).unwrap_or_default();
+    if std::fs::write(&partial, [header.as_bytes(), b"\n", &records].concat()).is_err() {
+        return;
+    }
+    if let Ok(journal) = Journal::open(output, &settings, false) {
+        // A journal whose records cannot be read is an error.
+        let _ = journal.finish(To::Jsonl);
+    }
+}
