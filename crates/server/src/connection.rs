@@ -30,6 +30,8 @@ use table::{Connections, Lane, Place};
 
 /// Pause before accepting again where the system has no more file handles.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Pause before accepting again where an idle connection was told to close.
+const SHORT_PAUSE: Duration = Duration::from_millis(2);
 /// Time between two warnings that connections cannot be accepted.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time for a request's header on a connection of the lane for probes.
@@ -66,12 +68,13 @@ pub(crate) async fn serve(
                 start(stream, peer, place, &routers, limits, &open);
             }
             Err(error) => {
-                connections.close_an_idle_one();
+                let closed = connections.close_an_idle_one();
                 if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
                     tracing::warn!(%error, "a connection could not be accepted");
                     warned = Some(Instant::now());
                 }
-                tokio::time::sleep(PAUSE).await;
+                // A connection that was told to close gives its handle back in a moment.
+                tokio::time::sleep(if closed { SHORT_PAUSE } else { PAUSE }).await;
             }
         }
     }

@@ -33,14 +33,19 @@ impl FairCounter {
         self.taken
     }
 
+    /// The units taken by one client.
+    pub fn taken_by(&self, client: Client) -> usize {
+        self.by_client.get(&client).copied().unwrap_or(0)
+    }
+
+    /// The units taken by the client that has the most.
+    pub fn most(&self) -> usize {
+        self.by_client.values().copied().max().unwrap_or(0)
+    }
+
     /// Takes `amount` units for `client` if that leaves the others their share.
     pub fn try_take(&mut self, client: Client, amount: usize) -> bool {
-        let own = self
-            .by_client
-            .get(&client)
-            .copied()
-            .unwrap_or(0)
-            .saturating_add(amount);
+        let own = self.taken_by(client).saturating_add(amount);
         let all = self.taken.saturating_add(amount);
         // Less than sixteen units cannot be shared out in sixteenths.
         let open_to_client = match own <= self.capacity / 16 || self.capacity < 16 {

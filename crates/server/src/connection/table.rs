@@ -87,11 +87,13 @@ impl Connections {
     }
 
     /// Closes the connection that has been idle the longest, if one is.
-    pub fn close_an_idle_one(&self) {
+    pub fn close_an_idle_one(&self) -> bool {
         let mut table = self.lock();
-        if let Some(id) = table.idlest(|_| true) {
+        let idlest = table.idlest(|_| true);
+        if let Some(id) = idlest {
             table.close(id);
         }
+        idlest.is_some()
     }
 
     /// Nothing that could panic runs under the lock, so a poisoned one holds sound state.
@@ -104,17 +106,12 @@ impl Table {
     /// Closes an idle connection for a new one of `client`: one of its own where it has many, else one of the
     /// client that has the most.
     fn make_room_for(&mut self, client: Client) -> bool {
-        let mut counts: HashMap<Client, usize> = HashMap::new();
-        for entry in self.open.values().filter(|entry| entry.lane == Lane::All) {
-            *counts.entry(entry.client).or_default() += 1;
-        }
-        let own = counts.get(&client).copied().unwrap_or(0);
-        let most = counts.values().copied().max().unwrap_or(0);
+        let (own, most) = (self.counter.taken_by(client), self.counter.most());
         let victim = self.idlest(|entry| {
             entry.lane == Lane::All
                 && match own > self.few {
                     true => entry.client == client,
-                    false => counts.get(&entry.client) == Some(&most),
+                    false => self.counter.taken_by(entry.client) == most,
                 }
         });
         if let Some(id) = victim {
