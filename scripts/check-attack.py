@@ -200,7 +200,7 @@ def flood(cliplet: str):
 def pages(cliplet: str):
     """Requests that a web page can make without asking, and names that resolve here."""
     with Server(cliplet) as server:
-        infer = "/v2/models/cliplet-small/infer"
+        infer = "/v2/models/cliplet-everyday/infer"
         for path in ["/score", "/v1/embeddings", infer]:
             holds("pages", f"{path} without a content type", server.ask("POST", path, b"{}")[0], 415)
             holds("pages", f"{path} as text", server.ask("POST", path, b"{}", Content_Type="text/plain")[0], 415)

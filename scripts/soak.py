@@ -29,7 +29,7 @@ def requests() -> list[tuple[str, bytes]]:
     infer = json.dumps({"inputs": [tensor]}).encode()
     bad = [inputs.frame(inputs.webp_with_exif_claim()), inputs.frame(b"Dear sir or madam"), b"{", inputs.frame(inputs.png_header(9000, 9000))]
     return ([("/score", body) for body in scores + embeds + bad] + [("/v1/embeddings", body) for body in texts] +
-            [("/v2/models/cliplet-small/infer", infer)])
+            [("/v2/models/cliplet-everyday/infer", infer)])
 
 
 def close(got, wanted) -> bool:

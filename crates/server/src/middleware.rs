@@ -172,7 +172,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer_without_its_details() {
-        let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("models/cliplet-small.gguf");
+        let file =
+            Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("models/cliplet-everyday.gguf");
         let clip = Clip::open(&file).unwrap();
         let server = Server::new(Arc::new(clip), Settings::default()).unwrap();
         let mut router = server.behind_middleware(Router::new().route("/falls", get(falls_over)));
