@@ -31,8 +31,8 @@ declare module "*/cliplet.js" {
     constructor(name: string, total?: number, cached?: boolean);
     free(): void;
     push(chunk: Uint8Array): void;
-    room(): [address: number, length: number];
-    filled(count: number): void;
+    chunk_mut(): [address: number, length: number];
+    advance(count: number): void;
     finish(): Engine;
   }
 

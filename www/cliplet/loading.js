@@ -56,10 +56,10 @@ async function loadCachedFile(start, { name, cached, file }, step) {
     const total = source.getSize();
     const loader = new wasm.Loader(name, total, true);
     for (let done = 0; done < total; ) {
-      const [address, length] = loader.room();
+      const [address, length] = loader.chunk_mut();
       const count = source.read(new Uint8Array(memory.buffer, address, length), { at: done });
       if (count === 0) break;
-      loader.filled(count);
+      loader.advance(count);
       done += count;
       await step(done, total);
     }
