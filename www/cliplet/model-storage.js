@@ -55,6 +55,17 @@ class CacheStorageModels {
 const FOLDER = "cliplet-parts";
 const missing = () => undefined;
 
+/**
+ * The contents of a file, in memory: a `File` can no longer be read once another engine has changed or deleted what it
+ * stands for. Undefined where that has happened already.
+ * @param {FileSystemFileHandle} handle
+ */
+const contents = (handle) =>
+  handle
+    .getFile()
+    .then((file) => file.arrayBuffer())
+    .then((bytes) => new Blob([bytes]), missing);
+
 /** @implements {ModelStorage} */
 class FolderModels {
   #folder;
@@ -72,8 +83,8 @@ class FolderModels {
   /** @param {string} key @param {string} name */
   async get(key, name) {
     const folder = await this.#of(key).catch(missing);
-    const file = await folder?.getFileHandle(name).catch(missing);
-    return file?.getFile();
+    const handle = await folder?.getFileHandle(name).catch(missing);
+    return handle && contents(handle);
   }
 
   /** @param {string} key @param {string} name @param {Blob | string} body */
@@ -107,8 +118,9 @@ class FolderModels {
     const found = [];
     for (const name of await names(this.#folder)) {
       const folder = await this.#folder.getDirectoryHandle(name).catch(missing);
-      const file = await folder?.getFileHandle("record").catch(missing);
-      if (file) found.push(await file.getFile());
+      const handle = await folder?.getFileHandle("record").catch(missing);
+      const record = handle && (await contents(handle));
+      if (record) found.push(record);
     }
     return found;
   }

@@ -34,7 +34,7 @@ fn each_fault_is_told_in_its_row() {
         ),
         (
             "{\"image\": \"data:image/png,abc\"}".into(),
-            Some("data URI: it is not in base64"),
+            Some("the image is no base64"),
         ),
         ("{\"image\": \"/9j/abcd\"}".into(), Some("image: damaged JPEG")),
         ("\"\\u00\"".into(), Some("not a row in JSON")),
