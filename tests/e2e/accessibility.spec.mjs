@@ -60,6 +60,7 @@ const states = {
   export: async (page) => {
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Clear selection" }).click();
+    await expect(page.locator("#selection")).toBeHidden();
     await page.getByRole("button", { name: "Export" }).click();
   },
   "saving a set": async (page) => {

@@ -2,6 +2,7 @@
 // handing results on.
 
 import {
+  acceptAnyMatch,
   answer,
   card,
   chips,
@@ -170,6 +171,7 @@ test("export: a report with thumbnails opens by itself, and XMP sidecars hold th
 }, info) => {
   await open(page, site);
   await setTemplate(page, "a {}");
+  await acceptAnyMatch(page);
   await setLabels(page, "red <circle> & co, blue square");
   await drop(page, await many(page, 2));
   await expect(page.getByRole("status")).toHaveText("2 pictures done");

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import {
+  acceptAnyMatch,
   chips,
   downloaded,
   draw,
@@ -26,6 +27,7 @@ const button = (page, name, what) => row(page, name).getByRole("button", { name:
 const prepare = async (page, site) => {
   await open(page, site);
   await setTemplate(page, "a {}");
+  await acceptAnyMatch(page);
   await setLabels(page, '"red, round circle", blue square, cat');
   await drop(page, [...(await many(page, 2)), png('it\'s "one", $(echo no).png', await draw(page, paints.redCircle))]);
   await expect(page.getByRole("status")).toHaveText("3 pictures done");

@@ -71,6 +71,7 @@ test.describe("on a host without isolation headers", () => {
     await page.goto(site);
     await isolated(page);
     await expect(threads(page)).toHaveText(/^[2-9]$/);
+    await setLabels(page, "red circle, blue square");
     await classifies(page);
   });
 
