@@ -4,6 +4,9 @@ import { run } from "./bare.mjs";
 import { beforeEngine, draw, expect, paints, test } from "./page.mjs";
 import { TRAP } from "./traps.mjs";
 
+// The worker's script is changed on its way, which a service worker's copy would pass by.
+test.use({ serviceWorkers: "block" });
+
 const code = `
   const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   const png = new File([bytes(given.png)], "circle.png");
