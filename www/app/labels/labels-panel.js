@@ -9,6 +9,9 @@ import { parse, write } from "./parse.js";
 /** Pause after a keystroke in the text before it is taken, in milliseconds. */
 const SETTLE = 250;
 
+/** Leaves the focus where it is: labels that were read on blur would move the button before the click arrives. */
+const keepFocus = (event) => event.preventDefault();
+
 export class LabelsPanel extends View {
   #asText = false;
   #settling;
@@ -40,7 +43,7 @@ export class LabelsPanel extends View {
             ${this.#sets()}
             <button type="button" id="set-save" class="small" ?hidden=${length === 0} @click=${() => app.emit("save-set")}>${text.saveSet}</button>
             <button type="button" id="labels-as-text" class="small" aria-expanded=${this.#asText} aria-controls="labels-text"
-              @click=${() => this.#showText(!this.#asText)}>${this.#asText ? text.asChips : text.asText}</button>
+              @mousedown=${keepFocus} @click=${() => this.#showText(!this.#asText)}>${this.#asText ? text.asChips : text.asText}</button>
             <button type="button" id="labels-import" class="small" title=${text.importTitle} @click=${() => this.part("#labels-file").click()}>${text.importLabels}</button>
             <input id="labels-file" type="file" accept=".txt,.csv,.tsv,.json,text/plain,text/csv" multiple hidden aria-hidden="true" tabindex="-1"
               @change=${({ target }) => this.#files(target)} />
