@@ -30,11 +30,11 @@ fn each_fault_is_told_in_its_row() {
         ),
         (
             "{\"image\": \"data:image/png;base64,@@@@\"}".into(),
-            Some("base64: Invalid symbol"),
+            Some("Invalid symbol"),
         ),
         (
             "{\"image\": \"data:image/png,abc\"}".into(),
-            Some("the image is no base64"),
+            Some("data URI is not in base64"),
         ),
         ("{\"image\": \"/9j/abcd\"}".into(), Some("image: damaged JPEG")),
         ("\"\\u00\"".into(), Some("not a row in JSON")),
