@@ -51,7 +51,7 @@ async function brokenOff(page, site) {
   return said;
 }
 
-/** Not to the bit: the scales of folded norms come from each platform's own powers. */
+/** Not to the bit: the scales of folded norms come from each platform's own `hypot`. */
 function expectSame(embedding, expected) {
   expect(embedding).toHaveLength(expected.length);
   for (const [i, value] of expected.entries()) expect(embedding[i]).toBeCloseTo(value, 4);
