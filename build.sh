@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what is missing, builds the page and serves it; or tests everything.
-#   ./build.sh             build dist/ and serve it on loopback
-#   ./build.sh dist        only build dist/
+#   ./build.sh             build the page with the module that this machine's browsers choose, and serve it on loopback
+#   ./build.sh dist        build dist/ with all four modules, for any host
 #   ./build.sh test        every test: native, wasm in a headless browser, the page end to end
 #   ./build.sh test PART   one of: lint, native, wasm, page, engines
 #   ./build.sh setup       only install what building and testing need
@@ -42,7 +42,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 for part in setup dist test cuda bench; do source "scripts/$part.sh"; done
 
 case "${1:-serve}" in
-  serve) setup_build; build_dist; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
+  serve) setup_build; build_dist "$(fitting_module)"; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
   dist) setup_build; build_dist ;;
   setup) setup_test ;;
   check-cuda) setup_rust; check_cuda "${@:2}" ;;
@@ -52,7 +52,7 @@ case "${1:-serve}" in
   check-attack) setup_rust; cargo build --release --package cliplet-cli; python3 scripts/check-attack.py "$TARGET/release/cliplet" "${@:2}" ;;
   fuzz) setup_rust; scripts/fuzz.sh "${@:2}" ;;
   soak) setup_rust; cargo build --release --package cliplet-cli; python3 scripts/soak.py "$TARGET/release/cliplet" "${2:-10}" ;;
-  check-bundlers) setup_test; [ -f dist/precache.json ] || build_dist; exec scripts/check-bundlers.sh "${@:2}" ;;
+  check-bundlers) setup_test; need_whole_dist; exec scripts/check-bundlers.sh "${@:2}" ;;
   bench) setup_test; build_dist; bench ;;
   test)
     setup_test

@@ -53,9 +53,27 @@ assemble_page() {
   node www/tools/precache.mjs dist
 }
 
+# fitting_module: the module that browsers on this machine choose. V8 turns the relaxed dot product into one exact
+# instruction where the processor has AVX-VNNI or, on Arm, the dot product; elsewhere the page takes plain SIMD.
+fitting_module() {
+  if grep -qwE 'avx_vnni|asimddp' /proc/cpuinfo 2>/dev/null; then echo relaxed-threads; else echo simd-threads; fi
+}
+
+# build_dist [VARIANT...]: dist/ with these modules; with all four where none is named.
 build_dist() {
   local variant
-  for variant in simd relaxed simd-threads relaxed-threads; do build_module "$variant"; done
+  [ $# -gt 0 ] || set -- simd relaxed simd-threads relaxed-threads
+  rm -rf dist
+  for variant in "$@"; do build_module "$variant"; done
   assemble_page
   say "Built dist/: plain static files for any host"
+}
+
+# need_whole_dist: builds dist/ unless it is there with all four modules.
+need_whole_dist() {
+  local variant
+  for variant in simd relaxed simd-threads relaxed-threads; do
+    [ -f "dist/cliplet/wasm/$variant/cliplet_bg.wasm" ] || { build_dist; return; }
+  done
+  [ -f dist/precache.json ] || build_dist
 }

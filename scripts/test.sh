@@ -41,7 +41,7 @@ test_page() {
 
 test_engines() {
   setup_engines
-  [ -f dist/precache.json ] || build_dist
+  need_whole_dist
   e2e_packages
   say "The page's journeys in $ENGINES"
   (cd tests/e2e && npm run --silent engines)

@@ -51,12 +51,6 @@ async function brokenOff(page, site) {
   return said;
 }
 
-/** Not to the bit: the scales of folded norms come from each platform's own `hypot`. */
-function expectSame(embedding, expected) {
-  expect(embedding).toHaveLength(expected.length);
-  for (const [i, value] of expected.entries()) expect(embedding[i]).toBeCloseTo(value, 4);
-}
-
 /** The embedding that \`cliplet convert\`'s file of the same snapshot gives. */
 async function converted(page, site) {
   const base64 = (await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url))).toString("base64");
@@ -71,9 +65,9 @@ async function converted(page, site) {
   );
 }
 
-test("a Hub id is packed on the way, kept, and needs no network again", async ({ page, site }) => {
+test("a Hub id is packed while it loads, cached, and needs no network again", async ({ page, site }) => {
   const { info, embedding, seen, cached } = await run(page, site, LOAD);
-  expectSame(embedding, await converted(page, site));
+  expect(embedding).toEqual(await converted(page, site));
   expect(info).toMatchObject({
     name: "some/tiny",
     quantization: "q8",
@@ -92,7 +86,7 @@ test("a Hub id is packed on the way, kept, and needs no network again", async ({
   expect(hub.requests.length).toBe(before);
 });
 
-/** Loads as LOAD does and waits until the model is kept as one file: `file`, in `folder`. */
+/** Loads as LOAD does and waits until the model is cached as one file: `file`, in `folder`. */
 const KEEP = `
   // Held, since some browsers stop an engine that nothing holds, whatever it still writes.
   const clip = (globalThis.held = await cliplet.Cliplet.load("hf:some/tiny", { hub }));
@@ -111,7 +105,7 @@ const KEEP = `
     return Array.from(await clip.embedText("a cat"));
   };`;
 
-test("a model that is kept whole becomes one file, which every engine reads and forgetting deletes", {
+test("a model that is cached whole becomes one file, which every engine reads and deleting removes", {
   tag: "@engines",
 }, async ({ page, site }) => {
   const { expected, found, left } = await run(
@@ -128,7 +122,7 @@ test("a model that is kept whole becomes one file, which every engine reads and 
   expect(hub.served).toBe(hub.size);
 });
 
-test("a kept file that is damaged is fetched anew", { tag: "@engines" }, async ({ page, site }) => {
+test("a cached file that is damaged is fetched again", { tag: "@engines" }, async ({ page, site }) => {
   const { expected, found } = await run(
     page,
     site,
@@ -142,7 +136,7 @@ test("a kept file that is damaged is fetched anew", { tag: "@engines" }, async (
   expect(hub.served).toBe(2 * hub.size);
 });
 
-test("what is kept of an address loads without it, and anew once the server has another version", {
+test("a model cached from an address loads without it, and again once the server has another version", {
   tag: "@engines",
 }, async ({ page, site }) => {
   const versions = await Promise.all(
@@ -182,7 +176,7 @@ test("what is kept of an address loads without it, and anew once the server has 
   expect(asked.GET).toBe(2);
 });
 
-test("a kept file that another tab has is waited for", { tag: "@engines" }, async ({ page, site }) => {
+test("a cached file that another tab holds is waited for", { tag: "@engines" }, async ({ page, site }) => {
   const { expected, found } = await run(
     page,
     site,
@@ -214,7 +208,7 @@ test("two engines that load a model at once leave it whole", { tag: "@engines" }
   expect(hub.served).toBe(2 * hub.size);
 });
 
-test("a model that is forgotten while it is still being put together stays forgotten", async ({ page, site }) => {
+test("a model that is deleted while its file is still being written stays deleted", async ({ page, site }) => {
   await beforeEngine(
     page,
     `
@@ -238,17 +232,17 @@ test("a model that is forgotten while it is still being put together stays forgo
   expect(left).toEqual([]);
 });
 
-test("a lost connection is taken up where it broke", async ({ page, site }) => {
+test("a lost connection is resumed where it broke", async ({ page, site }) => {
   hub.lose = 50_000;
   const { embedding } = await run(page, site, LOAD);
   const ranges = hub.requests.filter(({ range }) => range).map(({ range }) => range);
   expect(ranges.length).toBeGreaterThan(2);
   expect(new Set(ranges).size).toBe(ranges.length);
   hub.lose = Infinity;
-  expectSame(embedding, await converted(page, site));
+  expect(embedding).toEqual(await converted(page, site));
 });
 
-test("a visit that ended midway is gone on with in the next", async ({ page, site }) => {
+test("a download that a visit broke off is resumed in the next", async ({ page, site }) => {
   test.setTimeout(120_000);
   expect(await brokenOff(page, site)).toContain("network: ");
   const { embedding, info } = await run(page, site, LOAD);
@@ -257,19 +251,19 @@ test("a visit that ended midway is gone on with in the next", async ({ page, sit
     range: expect.stringMatching(/^bytes=\d{5,}-$/),
   });
   expect(info.cached).toBe(true);
-  expectSame(embedding, await converted(page, site));
+  expect(embedding).toEqual(await converted(page, site));
 });
 
-test("weights that changed in between are loaded anew, never mixed", async ({ page, site }) => {
+test("weights that changed in between are loaded again, never mixed", async ({ page, site }) => {
   test.setTimeout(120_000);
   await brokenOff(page, site);
   Object.assign(hub, { served: 0, etag: '"two"' });
   const { embedding } = await run(page, site, LOAD);
   expect(hub.served).toBeGreaterThanOrEqual(hub.size);
-  expectSame(embedding, await converted(page, site));
+  expect(embedding).toEqual(await converted(page, site));
 });
 
-test("what a load would bring and keep is told before it", async ({ page, site }) => {
+test("the size of a download and of its cached copy is known before it", async ({ page, site }) => {
   const told = await run(page, site, `return cliplet.Cliplet.inspect("hf:some/tiny", { hub, quant: "q4" });`);
   expect(told).toMatchObject({ name: "some/tiny", download: hub.size, quantization: "q4", cached: false });
   const { info } = await run(page, site, LOAD.replace("{ hub,", "{ hub, quant: 'q4',"));
@@ -292,22 +286,22 @@ test("the files of a snapshot chosen together load; weights alone say what they 
     const clip = await cliplet.Cliplet.load(files);
     const embedding = Array.from(await clip.embedText("a cat"));
     const alone = await cliplet.Cliplet.load(files[0]).catch((error) => error);
-    const kept = (await cliplet.Cliplet.listCached()).find(({ name }) => name === clip.info.name);
-    const again = await cliplet.Cliplet.load(kept.id);
+    const cached = (await cliplet.Cliplet.listCached()).find(({ name }) => name === clip.info.name);
+    const again = await cliplet.Cliplet.load(cached.id);
     const same = Array.from(await again.embedText("a cat"));
-    await cliplet.Cliplet.deleteCached(kept.id);
-    const left = (await cliplet.Cliplet.listCached()).filter(({ id }) => id === kept.id).length;
+    await cliplet.Cliplet.deleteCached(cached.id);
+    const left = (await cliplet.Cliplet.listCached()).filter(({ id }) => id === cached.id).length;
     return { embedding, same, code: alone.code, message: alone.message, left };`,
     files,
   );
-  expectSame(found.embedding, await converted(page, site));
+  expect(found.embedding).toEqual(await converted(page, site));
   expect(found.same).toEqual(found.embedding);
   expect(found.code).toBe("input");
   expect(found.message).toContain("config.json");
   expect(found.left).toBe(0);
 });
 
-test("a repository that is none is said so", async ({ page, site }) => {
+test("an address that is no repository is an error that says so", async ({ page, site }) => {
   const codes = await run(
     page,
     site,
@@ -320,7 +314,7 @@ test("a repository that is none is said so", async ({ page, site }) => {
   expect(codes[2]).toContain("hf:owner/name");
 });
 
-test("a full disk ends the keeping, not the loading", async ({ page, site }) => {
+test("a full disk ends the caching, not the loading", async ({ page, site }) => {
   await beforeEngine(
     page,
     `Cache.prototype.put = async () => { throw new DOMException("no room", "QuotaExceededError"); };`,

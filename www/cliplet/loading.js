@@ -56,7 +56,7 @@ async function loadCachedFile(start, { name, cached, file }, step) {
     const total = source.getSize();
     const loader = new wasm.Loader(name, total, true);
     for (let done = 0; done < total; ) {
-      const [address, length] = loader.chunk_mut();
+      const [address, length] = loader.chunkMut();
       const count = source.read(new Uint8Array(memory.buffer, address, length), { at: done });
       if (count === 0) break;
       loader.advance(count);

@@ -64,7 +64,7 @@ export function simdKind() {
 }
 
 /**
- * Names of the variants to try, best first.
+ * Names of the variants to try, best first. Plain SIMD comes after relaxed SIMD, for a site that has not all four.
  * @param {number} threads wanted
  * @param {Variant} [forced] the only one to try
  * @returns {Variant[]}
@@ -73,5 +73,7 @@ export function variants(threads, forced) {
   if (forced) return [forced];
   const best = simdKind();
   if (!best) return [];
-  return threads > 1 && canThread() ? [`${best}-threads`, best] : [best];
+  const kinds = best === "relaxed" ? /** @type {const} */ (["relaxed", "simd"]) : /** @type {const} */ (["simd"]);
+  const threaded = threads > 1 && canThread() ? kinds.map((kind) => /** @type {const} */ (`${kind}-threads`)) : [];
+  return [...threaded, ...kinds];
 }

@@ -3,6 +3,7 @@
 // takes to start one.
 //   node bundle.mjs DIST
 import "./bundle-app.mjs";
+import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
@@ -16,15 +17,22 @@ if (!dist) {
 const ENTRIES = ["cliplet/index.js", "cliplet/element.js", "cliplet/hub.js"];
 const WORKER = "cliplet/worker.js";
 
-/** Lets a module's JavaScript find its binary from the worker's place. */
+/** Lets a module's JavaScript find its binary from the worker's place; one that was not built says so when it is asked for. */
 const binaries = {
   name: "binaries",
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /wasm[\\/][\w-]+[\\/]cliplet\.js$/ }, async ({ path }) => {
+  setup({ onResolve, onLoad }) {
+    const filter = /wasm[\\/][\w-]+[\\/]cliplet\.js$/;
+    onResolve({ filter }, ({ path, resolveDir }) => ({ path: resolve(resolveDir, path) }));
+    onLoad({ filter }, async ({ path }) => {
+      if (!existsSync(path)) {
+        const message = `this build lacks the module ${basename(dirname(path))}: ./build.sh dist makes all four`;
+        return { contents: `throw new Error(${JSON.stringify(message)});` };
+      }
       const contents = await readFile(path, "utf8");
       const address = JSON.stringify(`./wasm/${basename(dirname(path))}/cliplet_bg.wasm`);
       return { contents: contents.replace("'cliplet_bg.wasm'", address) };
-    }),
+    });
+  },
 };
 const common = {
   absWorkingDir: resolve(dist),
@@ -47,7 +55,7 @@ const entries = await build({
 const worker = await build({ ...common, entryPoints: [WORKER], outfile: WORKER, allowOverwrite: true, minify: true });
 
 const wanted = new Set([...Object.keys(entries.metafile.outputs), WORKER]);
-for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input));
+for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input), { force: true });
 /** Sources that are bundled now, parts of an earlier build, and what only development needs. */
 const isLeftOver = (file) =>
   file.endsWith(".js") ? !wanted.has(`cliplet/${file}`) : /^(tsconfig\.json|ambient\.d\.ts)$/.test(file);

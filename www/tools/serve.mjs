@@ -26,10 +26,10 @@ const TYPES = {
 /**
  * Starts a server for `folder`.
  * @param {string} folder
- * @param {{port?: number, prefix?: string, isolated?: boolean, cors?: boolean, hub?: string, onRequest?: (path: string) => void}} options
+ * @param {{port?: number, prefix?: string, isolated?: boolean, cors?: boolean, hub?: string, onRequest?: (path: string, request: string) => void}} options
  *   `prefix` serves the folder below a sub-path such as "/some/where/"; `isolated: false` leaves all headers out that a plain
  *   host does not set; `cors` lets other sites read the files, as a CDN does; `hub` is another Hub's origin;
- *   `onRequest(path)` is told of every request.
+ *   `onRequest(path, request)` is told of every request, which is its method and whole target.
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
 export async function serve(folder, { port = 0, prefix = "/", isolated = true, cors = false, hub, onRequest } = {}) {
@@ -46,7 +46,7 @@ export async function serve(folder, { port = 0, prefix = "/", isolated = true, c
     }
     try {
       const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-      onRequest?.(path);
+      onRequest?.(path, `${request.method} ${request.url}`);
       const policy = policies[path.slice(prefix.length)];
       if (isolated && policy) headers["Content-Security-Policy"] = hub ? policy.replace(HUB, hub) : policy;
       if (!path.startsWith(prefix)) throw new Error("outside the prefix");

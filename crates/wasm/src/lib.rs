@@ -48,8 +48,8 @@ pub struct Loader(clip::Loader);
 
 #[wasm_bindgen]
 impl Loader {
-    /// A loader for a file called `name` of `total` bytes, where that is known; `kept` is one that has been
-    /// loaded before.
+    /// A loader for a file called `name` of `total` bytes, where that is known; a `verified` one has been loaded
+    /// before, so that its tokenizer can wait until the first text.
     #[wasm_bindgen(constructor)]
     pub fn new(name: &str, total: Option<f64>, verified: Option<bool>) -> Self {
         let loader = clip::Loader::new(total.map(|total| total as u64));
@@ -61,14 +61,15 @@ impl Loader {
         self.0.push(chunk).map_err(thrown)
     }
 
-    /// Room in the module's memory for bytes that come next: address and length, never empty. It holds
+    /// Unfilled memory of the module for the bytes that come next: address and length, never empty. It is valid
     /// until the next call of this loader.
+    #[wasm_bindgen(js_name = chunkMut)]
     pub fn chunk_mut(&mut self) -> JsResult<Vec<usize>> {
-        let room = self.0.chunk_mut().map_err(thrown)?;
-        Ok(vec![room.as_mut_ptr().addr(), room.len()])
+        let chunk = self.0.chunk_mut().map_err(thrown)?;
+        Ok(vec![chunk.as_mut_ptr().addr(), chunk.len()])
     }
 
-    /// Takes the first `count` bytes of the room that was given last.
+    /// Takes the first `count` bytes of the chunk that was filled last.
     pub fn advance(&mut self, count: usize) -> JsResult<()> {
         self.0.advance(count).map_err(thrown)
     }
@@ -81,7 +82,7 @@ impl Loader {
 }
 
 /// Takes the weights of a Hugging Face snapshot in chunks as they arrive, quantizes them on the way
-/// and gives parts of a model file to keep.
+/// and gives parts of a model file to cache.
 #[wasm_bindgen]
 pub struct SnapshotLoader(clip::SnapshotLoader);
 
