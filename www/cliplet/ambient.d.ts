@@ -31,7 +31,7 @@ declare module "*/cliplet.js" {
     constructor(name: string, total?: number, cached?: boolean);
     free(): void;
     push(chunk: Uint8Array): void;
-    chunk_mut(): [address: number, length: number];
+    chunkMut(): [address: number, length: number];
     advance(count: number): void;
     finish(): Engine;
   }

@@ -42,7 +42,7 @@ async function withThreads(start, bytes) {
 }
 
 /**
- * One of our own files where it is cached whole: read straight into the room that the loader has for it.
+ * One of our own files where it is cached whole: read straight into the memory that the loader offers.
  * @param {Start} start
  * @param {Opened} opened
  * @param {Step} step
