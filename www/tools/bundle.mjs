@@ -55,7 +55,8 @@ const entries = await build({
 const worker = await build({ ...common, entryPoints: [WORKER], outfile: WORKER, allowOverwrite: true, minify: true });
 
 const wanted = new Set([...Object.keys(entries.metafile.outputs), WORKER]);
-for (const input of Object.keys(worker.metafile.inputs)) if (!wanted.has(input)) await rm(join(dist, input), { force: true });
+for (const input of Object.keys(worker.metafile.inputs))
+  if (!wanted.has(input)) await rm(join(dist, input), { force: true });
 /** Sources that are bundled now, parts of an earlier build, and what only development needs. */
 const isLeftOver = (file) =>
   file.endsWith(".js") ? !wanted.has(`cliplet/${file}`) : /^(tsconfig\.json|ambient\.d\.ts)$/.test(file);
