@@ -1,21 +1,20 @@
-//! `cliplet batch`: rows of pictures and texts in, a row of answers out for each, in their order.
+//! `cliplet batch`: rows of images and texts in, a row of answers out for each, in their order.
 //!
-//! As a filter it answers line by line; with an output file it also survives being killed.
+//! As a filter it answers line by line; with an output file it can be killed and resumed.
 
 mod answer;
-mod columns;
+mod csv;
 mod folder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod journal;
-mod lines;
-mod meter;
-mod parquet;
+mod jsonl;
+mod parquet_reader;
+mod parquet_writer;
 mod pipeline;
 mod row;
-mod sink;
 mod source;
-mod table;
+mod writer;
 
 use std::io::Stdout;
 use std::path::{Path, PathBuf};
@@ -28,14 +27,14 @@ use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, parse_labels};
 
 use super::labels::{self, LabelOptions, TemplateOptions};
 use super::model::Model;
+use super::progress::RowProgress;
 use super::{Outcome, Status};
 use answer::{Answer, Task};
-use journal::{Journal, Marks, Settings};
-use meter::Meter;
-use pipeline::{Pipeline, Preparation};
+use journal::{AnsweredRows, Journal, Settings};
+use pipeline::{Pipeline, PreparedRow, RowPreparer};
 use row::{Content, Row};
-use sink::{Sink, To};
-use source::{Kind, Source};
+use source::{InputFormat, Source};
+use writer::{AnswerWriter, OutputFormat};
 
 /// Rows a chunk on a CPU.
 const CPU_CHUNK: usize = 64;
@@ -47,21 +46,21 @@ const GPU_CHUNK: usize = 512;
 pub struct Batch {
     #[command(flatten)]
     model: Model,
-    /// A table with the columns image and text, and id where there is one, or a folder of pictures; - is standard input.
+    /// A table with the columns image and text, and id where there is one, or a folder of images; - is standard input.
     #[arg(value_name = "INPUT", default_value = "-")]
     input: PathBuf,
-    /// What the input is; by its name, and lines of JSON on standard input.
+    /// Format of the input; by its name, and lines of JSON on standard input.
     #[arg(long, value_enum)]
-    from: Option<Kind>,
-    /// File to write; standard output otherwise. A run that was killed goes on when it is given again.
+    from: Option<InputFormat>,
+    /// File to write; standard output otherwise. A run that was killed is resumed when the same command is given again.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What to write; by the output's name, and lines of JSON on standard output.
+    /// Format of the output; by its name, and lines of JSON on standard output.
     #[arg(long, value_enum)]
-    to: Option<To>,
-    /// What to do; auto ranks labels where --labels or the first row, having picture and text, gives them.
-    #[arg(long, value_enum, default_value_t = Wanted::Auto)]
-    task: Wanted,
+    to: Option<OutputFormat>,
+    /// Task; auto ranks labels where --labels or the first row, having image and text, gives them.
+    #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
+    task: TaskChoice,
     #[command(flatten)]
     labels: LabelOptions,
     #[command(flatten)]
@@ -81,29 +80,31 @@ pub struct Batch {
     /// Rows at a time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch_size: Option<u32>,
-    /// Begin anew where a killed run could go on.
+    /// Begin anew where a killed run could be resumed.
     #[arg(long)]
     restart: bool,
 }
 
-/// What the caller wants done.
+/// The task as the caller names it.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Wanted {
+enum TaskChoice {
     /// As the first row asks.
     Auto,
-    /// Rank labels for pictures.
+    /// Rank labels for images.
     ZeroShot,
-    /// Embed pictures and texts.
+    /// Embed images and texts.
     Embeddings,
 }
 
 impl Batch {
     pub fn run(&self) -> Outcome {
         let templates = self.templates.read()?;
-        let kind = self.from.map_or_else(|| Kind::of(&self.input), Ok)?;
-        let to = self.to.map_or_else(|| To::of(self.output.as_deref()), Ok)?;
-        self.check(to)?;
-        let mut source = Source::open(&self.input, kind)?;
+        let from = self.from.map_or_else(|| InputFormat::of(&self.input), Ok)?;
+        let to = self
+            .to
+            .map_or_else(|| OutputFormat::of(self.output.as_deref()), Ok)?;
+        self.check_output(to)?;
+        let mut source = Source::open(&self.input, from)?;
         let clip = Arc::new(self.model.load()?);
         let first = source.next();
         let labels = self.labels(first.as_ref())?;
@@ -116,68 +117,38 @@ impl Batch {
                 normalize: self.normalize,
             },
         };
-        let total = source.total;
-        let (mut out, done) = self.out(&clip, labels, &templates, to)?;
-        let mut meter = match &out {
-            Out::File(journal) => Meter::new(total, journal.rows, journal.failed),
-            Out::Stream(_) => Meter::new(total, 0, 0),
-        };
-        let root = self.root.clone().unwrap_or_else(|| match kind {
-            Kind::Folder => self.input.clone(),
-            _ => PathBuf::new(),
-        });
-        // A folder that is not there holds no pictures, whatever its name.
-        let origin = Path::new(".").join(&root);
-        let origin = origin.canonicalize().unwrap_or(origin);
-        let size = match clip.info().backend.as_str() {
-            "cuda" | "metal" => GPU_CHUNK,
-            _ => CPU_CHUNK,
-        };
-        let preparation = Preparation {
-            clip: Arc::clone(&clip),
-            root,
-            origin,
-            zero_shot: matches!(task, Task::ZeroShot { .. }),
-            size: self.batch_size.map_or(size, |size| size as usize),
-        };
-        for chunk in Pipeline::start(source, done, preparation) {
-            let chunk = chunk?;
-            let marks: Vec<_> = chunk.iter().map(|row| row.mark).collect();
-            let position = chunk.last().map_or(0, |row| row.position);
-            let answers = task.answer(&clip, chunk)?;
-            if !out.write(&marks, &answers)? {
+        let (mut destination, answered) = self.destination(&clip, labels, &templates, to)?;
+        let mut progress = destination.progress(source.total);
+        let preparer = self.preparer(&clip, from, &task);
+        for chunk in Pipeline::start(source, answered, preparer) {
+            if !answer_chunk(&task, &clip, chunk?, &mut destination, &mut progress)? {
                 return Ok(Status::Success);
             }
-            let failed = answers.iter().filter(|answer| answer.error.is_some()).count();
-            meter.count(answers.len() as u64, failed as u64, position);
-            if self.too_many(&meter) {
+            if self.exceeds_max_errors(&progress) {
                 break;
             }
         }
-        meter.finish();
-        if self.too_many(&meter) {
-            let (failed, most) = (meter.failed(), self.max_errors.unwrap_or_default());
+        progress.finish();
+        if self.exceeds_max_errors(&progress) {
+            let (failed, most) = (progress.failed(), self.max_errors.unwrap_or_default());
             eprintln!("cliplet: stopped: {failed} rows have failed; --max-errors allows {most}");
             return Ok(Status::Partial);
         }
-        match out {
-            Out::Stream(sink) => sink.finish().map(|_| ())?,
-            Out::File(journal) => journal.finish(to)?,
-        }
+        destination.finish(to)?;
         Ok(Status::Success)
     }
 
-    /// Refuses what cannot be written.
-    fn check(&self, to: To) -> Result<(), Error> {
-        let same = |output: &Path| match (output.canonicalize(), self.input.canonicalize()) {
+    /// Refuses an output that cannot be written.
+    fn check_output(&self, to: OutputFormat) -> Result<(), Error> {
+        let is_input = |output: &Path| match (output.canonicalize(), self.input.canonicalize()) {
             (Ok(output), Ok(input)) => output == input,
             _ => false,
         };
         match &self.output {
-            None if to == To::Parquet => Err(Error::Input(
+            None if to == OutputFormat::Parquet => Err(Error::Input(
                 "Parquet cannot be written to standard output: give --output".into(),
             )),
-            Some(output) if journal::files(output).iter().any(|file| same(file)) => {
+            Some(output) if journal::files(output).iter().any(|file| is_input(file)) => {
                 Err(Error::Input(format!(
                     "{}: the output would replace the input; give another",
                     output.display()
@@ -194,8 +165,8 @@ impl Batch {
     /// The labels of a zero-shot run; none where rows are to be embedded.
     fn labels(&self, first: Option<&Result<Row, Error>>) -> Result<Option<Vec<String>>, Error> {
         match (self.task, self.labels.given()) {
-            (Wanted::Embeddings, false) => return Ok(None),
-            (Wanted::Embeddings, true) => {
+            (TaskChoice::Embeddings, false) => return Ok(None),
+            (TaskChoice::Embeddings, true) => {
                 return Err(Error::Input(
                     "--labels are for --task zero-shot, not embeddings".into(),
                 ));
@@ -205,7 +176,7 @@ impl Batch {
                 labels::warn(&labels.warnings);
                 return Ok(Some(labels.list));
             }
-            (Wanted::Auto | Wanted::ZeroShot, false) => {}
+            (TaskChoice::Auto | TaskChoice::ZeroShot, false) => {}
         }
         let content = match first {
             Some(Ok(Row {
@@ -218,8 +189,8 @@ impl Batch {
                     "the first row does not tell what to do ({reason}): give --labels, or --task embeddings"
                 )));
             }
-            // Nothing to do, or an error that comes up again with the rows: a folder within a folder that cannot be
-            // listed, say.
+            // There is no row, or its error comes up again with the rows: that of a folder within a folder which
+            // cannot be listed, for example.
             None | Some(_) => &Content::default(),
         };
         match content {
@@ -228,7 +199,7 @@ impl Batch {
                 text: Some(text),
                 ..
             } => Ok(Some(parse_labels(text))),
-            _ if self.task == Wanted::ZeroShot && first.is_some() => Err(Error::Input(
+            _ if self.task == TaskChoice::ZeroShot && first.is_some() => Err(Error::Input(
                 "the first row has no labels as its text: give --labels".into(),
             )),
             _ => Ok(None),
@@ -246,17 +217,17 @@ impl Batch {
         })
     }
 
-    /// Where answers go, and the rows that are done already.
-    fn out(
+    /// The destination of the answers, and the rows that it has answers of already.
+    fn destination(
         &self,
         clip: &Clip,
         labels: Option<Vec<String>>,
         templates: &[PromptTemplate],
-        to: To,
-    ) -> Result<(Out, Marks), Error> {
+        to: OutputFormat,
+    ) -> Result<(Destination, AnsweredRows), Error> {
         let Some(output) = &self.output else {
-            let sink = Sink::new(std::io::stdout(), to, "standard output")?;
-            return Ok((Out::Stream(sink), Marks::default()));
+            let writer = AnswerWriter::new(std::io::stdout(), to, "standard output")?;
+            return Ok((Destination::Stream(writer), AnsweredRows::default()));
         };
         let info = clip.info();
         let zero_shot = labels.is_some();
@@ -276,40 +247,97 @@ impl Batch {
             labels,
         };
         let journal = Journal::open(output, &settings, self.restart)?;
-        let marks = journal.marks()?;
-        Ok((Out::File(journal), marks))
+        let answered = journal.answered_rows()?;
+        Ok((Destination::File(journal), answered))
     }
 
-    fn too_many(&self, meter: &Meter) -> bool {
-        self.max_errors.is_some_and(|most| meter.failed() > most)
+    /// The preparation of rows, whose relative paths start from `--root`, the input folder or the working directory.
+    fn preparer(&self, clip: &Arc<Clip>, from: InputFormat, task: &Task) -> RowPreparer {
+        let root = self.root.clone().unwrap_or_else(|| match from {
+            InputFormat::Folder => self.input.clone(),
+            _ => PathBuf::new(),
+        });
+        // A folder that does not exist has no canonical path; every image in it fails by its own name.
+        let origin = Path::new(".").join(&root);
+        let origin = origin.canonicalize().unwrap_or(origin);
+        let chunk_rows = match clip.info().backend.as_str() {
+            "cuda" | "metal" => GPU_CHUNK,
+            _ => CPU_CHUNK,
+        };
+        RowPreparer {
+            clip: Arc::clone(clip),
+            root,
+            origin,
+            zero_shot: matches!(task, Task::ZeroShot { .. }),
+            chunk_rows: self.batch_size.map_or(chunk_rows, |rows| rows as usize),
+        }
+    }
+
+    fn exceeds_max_errors(&self, progress: &RowProgress) -> bool {
+        self.max_errors.is_some_and(|most| progress.failed() > most)
     }
 }
 
-/// Where answers go.
-enum Out {
-    /// To standard output, at once.
-    Stream(Sink<Stdout>),
-    /// To a file, by way of its journal.
+/// Answers a chunk of rows and counts them. Returns false where nobody reads the answers any more.
+fn answer_chunk(
+    task: &Task,
+    clip: &Clip,
+    chunk: Vec<PreparedRow>,
+    destination: &mut Destination,
+    progress: &mut RowProgress,
+) -> Result<bool, Error> {
+    let fingerprints: Vec<_> = chunk.iter().map(|row| row.fingerprint).collect();
+    let position = chunk.last().map_or(0, |row| row.position);
+    let answers = task.answer(clip, chunk)?;
+    if !destination.write(&fingerprints, &answers)? {
+        return Ok(false);
+    }
+    let failed = answers.iter().filter(|answer| answer.error.is_some()).count();
+    progress.count(answers.len() as u64, failed as u64, position);
+    Ok(true)
+}
+
+/// The place that answers are written to.
+enum Destination {
+    /// Standard output, at once.
+    Stream(AnswerWriter<Stdout>),
+    /// A file, by way of its journal.
     File(Journal),
 }
 
-impl Out {
-    /// Writes the answers of a chunk; whether anybody still reads them.
-    fn write(&mut self, marks: &[u64], answers: &[Answer]) -> Result<bool, Error> {
+impl Destination {
+    /// The progress of an input whose end is at position `total`.
+    fn progress(&self, total: Option<u64>) -> RowProgress {
+        match self {
+            Self::File(journal) => RowProgress::new(total, journal.rows, journal.failed),
+            Self::Stream(_) => RowProgress::new(total, 0, 0),
+        }
+    }
+
+    /// Writes the answers of a chunk. Returns false where nobody reads them any more.
+    fn write(&mut self, fingerprints: &[u64], answers: &[Answer]) -> Result<bool, Error> {
         let written = match self {
-            Self::Stream(sink) => answers
+            Self::Stream(writer) => answers
                 .iter()
-                .try_for_each(|answer| sink.write(answer))
-                .and_then(|()| sink.flush()),
-            Self::File(journal) => marks
+                .try_for_each(|answer| writer.write(answer))
+                .and_then(|()| writer.flush()),
+            Self::File(journal) => fingerprints
                 .iter()
                 .zip(answers)
-                .try_for_each(|(mark, answer)| journal.push(*mark, answer))
+                .try_for_each(|(fingerprint, answer)| journal.push(*fingerprint, answer))
                 .and_then(|()| journal.flush()),
         };
         match written {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
             written => written.map(|()| true),
+        }
+    }
+
+    /// Completes the output.
+    fn finish(self, to: OutputFormat) -> Result<(), Error> {
+        match self {
+            Self::Stream(writer) => writer.finish().map(|_| ()),
+            Self::File(journal) => journal.finish(to),
         }
     }
 }

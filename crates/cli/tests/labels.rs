@@ -137,5 +137,8 @@ fn a_folder_run_passes_over_and_counts_what_is_no_image() {
         .collect();
     assert_eq!(names, ["red.png", "red.qoi"]);
     let messages = String::from_utf8_lossy(&output.stderr);
-    assert!(messages.contains("1 HEIC, 1 other files"), "{messages}");
+    assert!(
+        messages.contains("1 HEIC, 2 macOS metadata, 1 other files"),
+        "{messages}"
+    );
 }

@@ -1,4 +1,4 @@
-//! What is answered for a row, in the fields of the server's `/score`.
+//! The answer for a row, in the fields of the server's `/score`.
 
 use cliplet::Error;
 use cliplet::clip::Clip;
@@ -7,7 +7,7 @@ use cliplet::{Embedding, UnitEmbedding};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::pipeline::Prepared;
+use super::pipeline::PreparedRow;
 
 /// The answer for one row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Answer {
     /// The row's own `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
-    /// Path of the picture.
+    /// Path of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// Probability of each of [`Self::labels`].
@@ -27,36 +27,39 @@ pub struct Answer {
     /// The labels in their order, or the best first where a number of them was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
-    /// Embedding of the picture.
+    /// Embedding of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_features: Option<Vec<f32>>,
     /// Embedding of the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_features: Option<Vec<f32>>,
-    /// Why there is nothing of the above.
+    /// The reason why the row failed; then it has none of the results above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What is done with every row.
+/// The work that is done for every row.
 pub enum Task {
-    /// Labels are ranked for the picture.
+    /// Labels are ranked for the image.
     ZeroShot {
         labels: Vec<String>,
         embeddings: Vec<UnitEmbedding>,
         top_k: Option<usize>,
     },
-    /// Picture and text are embedded.
+    /// Image and text are embedded.
     Embeddings { normalize: bool },
 }
 
 impl Task {
     /// Answers a chunk of rows, in order.
-    pub fn answer(&self, clip: &Clip, chunk: Vec<Prepared>) -> Result<Vec<Answer>, Error> {
+    ///
+    /// # Errors
+    /// Those of the model; a row that could not be prepared has its error in its answer.
+    pub fn answer(&self, clip: &Clip, chunk: Vec<PreparedRow>) -> Result<Vec<Answer>, Error> {
         let mut pixels = Vec::new();
         let mut texts = Vec::new();
         let mut answers = Vec::with_capacity(chunk.len());
-        for Prepared { answer, inputs, .. } in chunk {
+        for PreparedRow { answer, inputs, .. } in chunk {
             let (image, text) = inputs.unwrap_or_default();
             answers.push((answer, image.is_some(), text.is_some()));
             pixels.extend(image);
@@ -75,6 +78,7 @@ impl Task {
             .collect())
     }
 
+    /// Adds the results of the task to the answer of a row.
     fn fill(
         &self,
         mut answer: Answer,

@@ -3,24 +3,24 @@
 use std::path::Path;
 
 use super::journal::{Journal, Settings};
-use super::sink::To;
-use super::source::{Kind, Source};
+use super::source::{InputFormat, Source};
+use super::writer::OutputFormat;
 
 /// Rows of a table that are read at most.
-const MOST_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 100_000;
 
-/// Reads the rows of a file, of the kind that its name tells.
+/// Reads the rows of a file, in the format that its name tells.
 pub fn read_rows(path: &Path) {
-    let source = Kind::of(path).and_then(|kind| Source::open(path, kind));
-    for row in source.into_iter().flatten().take(MOST_ROWS) {
+    let source = InputFormat::of(path).and_then(|format| Source::open(path, format));
+    for row in source.into_iter().flatten().take(MAX_ROWS) {
         if row.is_err() {
             break;
         }
     }
 }
 
-/// Goes on with the journal of an interrupted run, whose first line is replaced by that of the same run, and makes
-/// its output.
+/// Resumes from the journal of an interrupted run and makes its output. The settings in the journal's first line are
+/// replaced by those of this run, so that the records after it are read.
 pub fn read_journal(output: &Path) {
     let settings = Settings {
         model: ("fuzz".into(), "q8".into(), 1, None),
@@ -39,6 +39,6 @@ pub fn read_journal(output: &Path) {
     }
     if let Ok(journal) = Journal::open(output, &settings, false) {
         // A journal whose records cannot be read is an error.
-        let _ = journal.finish(To::Jsonl);
+        let _ = journal.finish(OutputFormat::Jsonl);
     }
 }

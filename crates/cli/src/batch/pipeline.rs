@@ -1,5 +1,5 @@
-//! Rows on their way to the model: read in one thread, decoded on every core in chunks ahead of the
-//! model, through queues that hold only so much, so that memory does not grow with the input.
+//! Rows on their way to the model: one thread reads them, all cores decode their images in chunks ahead of the model.
+//! The queues between have a fixed length, so that memory does not grow with the input.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use cliplet::image::PixelValues;
 use rayon::prelude::*;
 
 use super::answer::Answer;
-use super::journal::Marks;
+use super::journal::AnsweredRows;
 use super::row::{Content, Row};
 use super::source::Source;
 
@@ -23,64 +23,65 @@ const ROWS_AHEAD: usize = 8;
 const CHUNKS_AHEAD: usize = 1;
 /// Bytes of rows that fill a chunk, however few they are.
 const CHUNK_BYTES: usize = 64 << 20;
-/// How long a chunk of a live input waits for the next row.
+/// Time that a chunk of a live input waits for the next row.
 const LINGER: Duration = Duration::from_millis(5);
 
 /// A row ready for the model.
-pub struct Prepared {
-    /// Number, id and name of the row; its error, where it has one.
+pub struct PreparedRow {
+    /// Number, id and image name of the row; its error, where it has one.
     pub answer: Answer,
-    /// The decoded picture and the text, where the row has no error.
+    /// The preprocessed image and the text, where the row has no error.
     pub inputs: Option<(Option<PixelValues>, Option<String>)>,
-    /// See [`Row::mark`].
-    pub mark: u64,
+    /// See [`Row::fingerprint`].
+    pub fingerprint: u64,
     /// See [`Row::position`].
     pub position: u64,
 }
 
-/// How rows become [`Prepared`].
-pub struct Preparation {
+/// Prepares rows for the model.
+pub struct RowPreparer {
     pub clip: Arc<Clip>,
     /// Folder that relative paths start from.
     pub root: PathBuf,
-    /// The same by its full name, wherever the command runs: what [`Row::mark`] wants.
+    /// The same folder by its absolute path, for [`Row::fingerprint`].
     pub origin: PathBuf,
-    /// Whether only the picture counts.
+    /// True where the text of a row is ignored.
     pub zero_shot: bool,
     /// Rows a chunk.
-    pub size: usize,
+    pub chunk_rows: usize,
 }
 
 /// Chunks of prepared rows, in the order of the input.
 pub struct Pipeline {
-    chunks: Receiver<Result<Vec<Prepared>, Error>>,
+    chunks: Receiver<Result<Vec<PreparedRow>, Error>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-type Numbered = (u64, Row);
+/// A row and its number in the input, from 0.
+type NumberedRow = (u64, Row);
 
 impl Pipeline {
-    /// Starts reading and decoding. Rows that `done` knows are compared with it and left out.
-    pub fn start(source: Source, done: Marks, preparation: Preparation) -> Self {
+    /// Starts reading and decoding. Rows that are `answered` already are compared and left out.
+    pub fn start(source: Source, answered: AnsweredRows, preparer: RowPreparer) -> Self {
         let (row, rows) = sync_channel(ROWS_AHEAD);
         let (chunk, chunks) = sync_channel(CHUNKS_AHEAD);
         let live = source.live;
-        let origin = preparation.origin.clone();
+        let origin = preparer.origin.clone();
         let threads = vec![
-            spawn(move || read(source, done, &origin, &row)),
-            spawn(move || decode(&rows, live, &preparation, &chunk)),
+            spawn(move || read_rows(source, answered, &origin, &row)),
+            spawn(move || prepare_chunks(&rows, live, &preparer, &chunk)),
         ];
         Self { chunks, threads }
     }
 }
 
 impl Iterator for Pipeline {
-    type Item = Result<Vec<Prepared>, Error>;
+    type Item = Result<Vec<PreparedRow>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.chunks.recv().ok().or_else(|| {
-            let broken = self.threads.drain(..).any(|thread| thread.join().is_err());
-            broken.then(|| {
+            let panicked = self.threads.drain(..).any(|thread| thread.join().is_err());
+            panicked.then(|| {
                 let source = std::io::Error::other("a thread that reads it has stopped");
                 Err(Error::Io {
                     file: "input".into(),
@@ -91,34 +92,40 @@ impl Iterator for Pipeline {
     }
 }
 
-/// Sends on every row that is not done yet, and the error that ends them.
-fn read(source: Source, mut done: Marks, origin: &Path, rows: &SyncSender<Result<Numbered, Error>>) {
+/// Sends every row that is not answered yet, and the error that ends them.
+fn read_rows(
+    source: Source,
+    mut answered: AnsweredRows,
+    origin: &Path,
+    rows: &SyncSender<Result<NumberedRow, Error>>,
+) {
     let mut count = 0;
     for (number, row) in (0..).zip(source) {
         count = number + 1;
-        let todo = row.and_then(|row| Ok((!done.knows(number, &row, origin)?).then_some((number, row))));
-        let Some(todo) = todo.transpose() else { continue };
-        let failed = todo.is_err();
-        if rows.send(todo).is_err() || failed {
+        let next =
+            row.and_then(|row| Ok((!answered.contains_next(number, &row, origin)?).then_some((number, row))));
+        let Some(next) = next.transpose() else { continue };
+        let failed = next.is_err();
+        if rows.send(next).is_err() || failed {
             return;
         }
     }
-    // The receiver may be gone already: then nobody waits for the error either.
-    let _ = done.end(count).map_err(|error| rows.send(Err(error)));
+    // Where the receiver is gone already, nobody waits for the error either.
+    let _ = answered.check_count(count).map_err(|error| rows.send(Err(error)));
 }
 
-/// Gathers rows into chunks and decodes their pictures.
-fn decode(
-    rows: &Receiver<Result<Numbered, Error>>,
+/// Gathers rows into chunks, decodes their images and sends them.
+fn prepare_chunks(
+    rows: &Receiver<Result<NumberedRow, Error>>,
     live: bool,
-    preparation: &Preparation,
-    chunks: &SyncSender<Result<Vec<Prepared>, Error>>,
+    preparer: &RowPreparer,
+    chunks: &SyncSender<Result<Vec<PreparedRow>, Error>>,
 ) {
     while let Ok(first) = rows.recv() {
-        let (gathered, error) = gather(first, rows, live, preparation.size);
+        let (gathered, error) = gather_chunk(first, rows, live, preparer.chunk_rows);
         let chunk: Vec<_> = gathered
             .into_par_iter()
-            .map(|(number, row)| preparation.prepare(number, row))
+            .map(|(number, row)| preparer.prepare(number, row))
             .collect();
         let sent = chunk.is_empty() || chunks.send(Ok(chunk)).is_ok();
         let Some(error) = error else {
@@ -127,20 +134,20 @@ fn decode(
             }
             return;
         };
-        // As above.
+        // Where the receiver is gone already, nobody waits for the error either.
         let _ = chunks.send(Err(error));
         return;
     }
 }
 
-/// A chunk that begins with `first`: full, or what a live input has to give for now; and the error
-/// that came after it.
-fn gather(
-    first: Result<Numbered, Error>,
-    rows: &Receiver<Result<Numbered, Error>>,
+/// A chunk that begins with `first`, and the error that came after it. It is full unless the input ends or is live
+/// and has no more rows for now.
+fn gather_chunk(
+    first: Result<NumberedRow, Error>,
+    rows: &Receiver<Result<NumberedRow, Error>>,
     live: bool,
-    size: usize,
-) -> (Vec<Numbered>, Option<Error>) {
+    chunk_rows: usize,
+) -> (Vec<NumberedRow>, Option<Error>) {
     let mut chunk = Vec::new();
     let mut bytes = 0;
     let mut next = Some(first);
@@ -152,7 +159,7 @@ fn gather(
             }
             Err(error) => return (chunk, Some(error)),
         }
-        if chunk.len() >= size || bytes >= CHUNK_BYTES {
+        if chunk.len() >= chunk_rows || bytes >= CHUNK_BYTES {
             break;
         }
         next = match live {
@@ -163,9 +170,10 @@ fn gather(
     (chunk, None)
 }
 
-impl Preparation {
-    fn prepare(&self, number: u64, row: Row) -> Prepared {
-        let (mark, position) = (row.mark(&self.origin), row.position);
+impl RowPreparer {
+    /// Decodes a row; where that fails, the answer carries the error.
+    fn prepare(&self, number: u64, row: Row) -> PreparedRow {
+        let (fingerprint, position) = (row.fingerprint(&self.origin), row.position);
         let mut answer = Answer {
             row: number,
             ..Answer::default()
@@ -190,10 +198,10 @@ impl Preparation {
             Ok((image.transpose().map_err(|error| error.to_string())?, text))
         });
         let inputs = inputs.map_err(|error| answer.error = Some(error)).ok();
-        Prepared {
+        PreparedRow {
             answer,
             inputs,
-            mark,
+            fingerprint,
             position,
         }
     }

@@ -1,4 +1,4 @@
-//! One row of input: what it holds, and how its picture is found.
+//! One row of input: its content, and how its image is found.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,12 @@ use cliplet::image::{ImageProcessor, PixelValues, decode_base64, is_data_uri};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
+/// The largest row that is read, in bytes.
+pub const MAX_ROW_BYTES: u64 = 256 << 20;
 /// The longest text that may be a path, in bytes.
-const LONGEST_PATH: usize = 4096;
-/// How base64 of JPEG, PNG, WebP, GIF and BMP files begins.
-const ENCODED: [&str; 8] = [
+const MAX_PATH_BYTES: usize = 4096;
+/// First characters of JPEG, PNG, WebP, GIF and BMP files in base64.
+const BASE64_STARTS: [&str; 8] = [
     "/9j/",
     "iVBORw0KGgo",
     "UklGR",
@@ -22,75 +24,77 @@ const ENCODED: [&str; 8] = [
     "Qk3",
 ];
 
-/// One row, as every kind of input gives it.
+/// Rows of an input; an error ends them.
+pub type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
+
+/// One row, as the readers of all formats return it.
 pub struct Row {
-    /// What it holds, or why it cannot be read.
+    /// The fields, or the reason why they cannot be read.
     pub content: Result<Content, String>,
-    /// How far into the input its end lies, in the unit of the input's total.
+    /// Position of the row's end in the input, in the unit of the input's total.
     pub position: u64,
 }
 
-/// What a row holds. A row without picture and text is told so later, by what is done with it.
+/// The fields of a row. Both image and text may be missing: the task decides later whether that is an error.
 #[derive(Default)]
 pub struct Content {
-    /// Carried into the answer as it is.
+    /// Copied into the answer.
     pub id: Option<Value>,
-    pub image: Option<Picture>,
+    pub image: Option<RowImage>,
     pub text: Option<String>,
 }
 
-/// A picture as a row names or holds it.
-pub enum Picture {
-    /// A file of a folder.
+/// An image as a row names or holds it.
+pub enum RowImage {
+    /// A file below the root.
     File(PathBuf),
     /// A path, a data URI or base64.
     Given(String),
-    /// The picture itself.
+    /// The bytes of an image file.
     Bytes(Vec<u8>),
 }
 
 impl Row {
-    /// A number that tells this row from another: a resumed run compares it with the row it saw. A
-    /// picture that is named is told by its path from `root`, so that one of the same name in another
-    /// folder is another.
-    pub fn mark(&self, root: &Path) -> u64 {
+    /// A number that distinguishes this row from others: a resumed run compares it with that of the row it answered.
+    /// A named image counts with its full path below `root`, so images of the same name in two folders differ.
+    pub fn fingerprint(&self, root: &Path) -> u64 {
         let Content { id, image, text } = match &self.content {
             Ok(content) => content,
             Err(reason) => return xxh3_64(reason.as_bytes()),
         };
         let image = match image {
             None => 0,
-            Some(Picture::File(path)) => of_path(&root.join(path)),
-            Some(Picture::Given(text)) if is_inline(text, root) => xxh3_64(text.as_bytes()),
-            Some(Picture::Given(text)) => of_path(&root.join(text)),
-            Some(Picture::Bytes(bytes)) => xxh3_64(bytes),
+            Some(RowImage::File(path)) => hash_path(&root.join(path)),
+            Some(RowImage::Given(text)) if is_inline(text, root) => xxh3_64(text.as_bytes()),
+            Some(RowImage::Given(text)) => hash_path(&root.join(text)),
+            Some(RowImage::Bytes(bytes)) => xxh3_64(bytes),
         };
-        let of = |text: Option<&[u8]>| text.map_or(0, xxh3_64);
+        let hash = |text: Option<&[u8]>| text.map_or(0, xxh3_64);
         let id = id.as_ref().map(Value::to_string);
         let parts = [
             image,
-            of(text.as_ref().map(String::as_bytes)),
-            of(id.as_ref().map(String::as_bytes)),
+            hash(text.as_ref().map(String::as_bytes)),
+            hash(id.as_ref().map(String::as_bytes)),
         ];
         xxh3_64(&parts.map(u64::to_le_bytes).concat())
     }
 
-    /// Bytes it takes in memory, roughly.
+    /// Approximate size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         let Ok(Content { image, text, .. }) = &self.content else {
             return 0;
         };
         let image = match image {
-            Some(Picture::Given(text)) => text.len(),
-            Some(Picture::Bytes(bytes)) => bytes.len(),
+            Some(RowImage::Given(text)) => text.len(),
+            Some(RowImage::Bytes(bytes)) => bytes.len(),
             _ => 0,
         };
         image + text.as_ref().map_or(0, String::len)
     }
 }
 
-impl Picture {
-    /// The path by which an answer names it; pictures that came within their row have none.
+impl RowImage {
+    /// The path by which an answer names the image; images within their row have none.
     pub fn name(&self, root: &Path) -> Option<Cow<'_, str>> {
         match self {
             Self::File(path) => Some(path.to_string_lossy()),
@@ -99,16 +103,19 @@ impl Picture {
         }
     }
 
-    /// Reads and preprocesses it; paths start from `root`.
+    /// Reads and preprocesses the image; relative paths start from `root`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Image`] with the path, or "base64".
     pub fn read(&self, root: &Path, processor: &ImageProcessor) -> Result<PixelValues, Error> {
         match self {
             Self::File(path) => read_file(&root.join(path), processor),
             Self::Given(text) if text.starts_with("http://") || text.starts_with("https://") => Err(
-                unreadable(text, "addresses are not fetched; give a path or base64"),
+                Error::image(text, "addresses are not fetched; give a path or base64"),
             ),
             Self::Given(text) if is_inline(text, root) => {
                 let bytes = decode_base64(text).map_err(|error| match error {
-                    Error::Input(reason) => unreadable("base64", &reason),
+                    Error::Input(reason) => Error::image("base64", reason),
                     other => other,
                 })?;
                 processor.preprocess(&bytes)
@@ -119,27 +126,20 @@ impl Picture {
     }
 }
 
-fn of_path(path: &Path) -> u64 {
+fn hash_path(path: &Path) -> u64 {
     xxh3_64(path.as_os_str().as_encoded_bytes())
 }
 
-fn unreadable(file: &str, reason: &str) -> Error {
-    Error::Image {
-        file: file.into(),
-        reason: reason.into(),
-    }
-}
-
-/// Whether `text` is the picture, not its path.
+/// Whether `text` is the image itself, not its path.
 fn is_inline(text: &str, root: &Path) -> bool {
-    let encoded = || ENCODED.iter().any(|start| text.starts_with(start)) && !root.join(text).is_file();
-    is_data_uri(text) || text.len() > LONGEST_PATH || encoded()
+    let encoded = || BASE64_STARTS.iter().any(|start| text.starts_with(start)) && !root.join(text).is_file();
+    is_data_uri(text) || text.len() > MAX_PATH_BYTES || encoded()
 }
 
 fn read_file(path: &Path, processor: &ImageProcessor) -> Result<PixelValues, Error> {
     let metadata = std::fs::metadata(path).map_err(Error::io(path))?;
     if !metadata.is_file() {
-        return Err(unreadable(&path.display().to_string(), "this is not a file"));
+        return Err(Error::image(path.display().to_string(), "this is not a file"));
     }
     processor.preprocess_input(path.into())
 }

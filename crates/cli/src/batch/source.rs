@@ -1,4 +1,4 @@
-//! Where rows come from: one iterator of [`Row`]s, whatever the kind of input.
+//! Inputs of every format as one iterator of [`Row`]s.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -7,29 +7,29 @@ use std::path::Path;
 use clap::ValueEnum;
 use cliplet::Error;
 
-use super::row::Row;
-use super::{columns, folder, lines, parquet};
+use super::row::{Row, Rows};
+use super::{csv, folder, jsonl, parquet_reader};
 
-/// The largest row that is taken in one piece, in bytes.
-pub const LARGEST_ROW: u64 = 256 << 20;
-
-/// Kinds of input.
+/// Formats of the input.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub enum InputFormat {
     /// Comma-separated values with a header.
     Csv,
     /// One JSON object a line.
     Jsonl,
     /// Parquet.
     Parquet,
-    /// Every picture file in a folder and in the folders within it.
+    /// Every image file in a folder and in the folders within it.
     Folder,
     /// One path a line.
     Paths,
 }
 
-impl Kind {
-    /// The kind of an input by its name.
+impl InputFormat {
+    /// The format of an input by its name.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the name does not tell it.
     pub fn of(path: &Path) -> Result<Self, Error> {
         if is_stdin(path) {
             return Ok(Self::Jsonl);
@@ -58,68 +58,41 @@ pub fn is_stdin(path: &Path) -> bool {
 /// Rows of an input; an error ends them.
 pub struct Source {
     rows: Rows,
-    /// What [`Row::position`] comes to at the end, where that is known.
+    /// [`Row::position`] of the last row, where it is known beforehand.
     pub total: Option<u64>,
-    /// Whether rows may come slowly, so that nobody is kept waiting for a chunk to fill.
+    /// True for a stream whose rows may come slowly: then no row waits for its chunk to fill.
     pub live: bool,
 }
-
-/// Rows as each reader gives them.
-pub type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
 
 impl Source {
     /// Opens an input.
     ///
     /// # Errors
     /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it has none of the columns.
-    pub fn open(path: &Path, kind: Kind) -> Result<Self, Error> {
+    pub fn open(path: &Path, format: InputFormat) -> Result<Self, Error> {
         let live = is_stdin(path);
-        match kind {
-            Kind::Folder | Kind::Parquet if live => {
+        let (rows, total) = match format {
+            InputFormat::Folder | InputFormat::Parquet if live => {
                 return Err(Error::Input(
                     "a folder or Parquet cannot be read from standard input: give its path".into(),
                 ));
             }
-            Kind::Folder => {
-                let mut files = folder::Files::new(path)?;
-                let total = files.by_ref().count();
-                if let Some(summary) = files.summary() {
-                    eprintln!("cliplet: {}: {summary}", path.display());
-                }
-                return Ok(Self {
-                    rows: folder::rows(path)?,
-                    total: Some(total as u64),
-                    live,
-                });
-            }
-            Kind::Parquet => {
-                let (rows, total) = parquet::rows(path)?;
+            InputFormat::Folder => open_folder(path)?,
+            InputFormat::Parquet => parquet_reader::rows(path)?,
+            InputFormat::Csv | InputFormat::Jsonl | InputFormat::Paths => {
+                let (rows, length) = open_text(path, format)?;
                 return Ok(Self {
                     rows,
-                    total: Some(total),
+                    total: length,
                     live,
                 });
             }
-            Kind::Csv | Kind::Jsonl | Kind::Paths => {}
-        }
-        let (reader, total): (Box<dyn Read + Send>, _) = if live {
-            (Box::new(std::io::stdin()), None)
-        } else {
-            let file = File::open(path).map_err(Error::io(path))?;
-            let length = file.metadata().map_err(Error::io(path))?.len();
-            (Box::new(file), Some(length))
         };
-        let name = if live {
-            "standard input".into()
-        } else {
-            path.display().to_string()
-        };
-        let rows: Rows = match kind {
-            Kind::Csv => Box::new(columns::Columns::new(reader, name)?),
-            Kind::Paths => Box::new(lines::Lines::new(BufReader::new(reader), name, lines::path)),
-            _ => Box::new(lines::Lines::new(BufReader::new(reader), name, lines::json)),
-        };
-        Ok(Self { rows, total, live })
+        Ok(Self {
+            rows,
+            total: Some(total),
+            live,
+        })
     }
 
     /// Puts a row back that was taken to look at.
@@ -129,6 +102,36 @@ impl Source {
             ..self
         }
     }
+}
+
+/// The rows of a folder and their number. It is listed twice, so that the number is known before the first row; what
+/// is left out is reported on standard error.
+fn open_folder(path: &Path) -> Result<(Rows, u64), Error> {
+    let mut files = folder::ImageFiles::new(path)?;
+    let total = files.by_ref().count();
+    if let Some(left_out) = files.left_out() {
+        eprintln!("cliplet: {}: {left_out}", path.display());
+    }
+    Ok((folder::rows(path)?, total as u64))
+}
+
+/// The rows of a text file or of standard input, and the file's length in bytes.
+fn open_text(path: &Path, format: InputFormat) -> Result<(Rows, Option<u64>), Error> {
+    let (reader, name, length): (Box<dyn Read + Send>, _, _) = if is_stdin(path) {
+        (Box::new(std::io::stdin()), "standard input".to_string(), None)
+    } else {
+        let file = File::open(path).map_err(Error::io(path))?;
+        let length = file.metadata().map_err(Error::io(path))?.len();
+        (Box::new(file), path.display().to_string(), Some(length))
+    };
+    let lines =
+        |reader, name, parse| -> Rows { Box::new(jsonl::LineRows::new(BufReader::new(reader), name, parse)) };
+    let rows = match format {
+        InputFormat::Csv => Box::new(csv::CsvRows::new(reader, name)?),
+        InputFormat::Paths => lines(reader, name, jsonl::parse_path),
+        _ => lines(reader, name, jsonl::parse_json),
+    };
+    Ok((rows, length))
 }
 
 impl Iterator for Source {

@@ -13,30 +13,29 @@ use parquet::record::{Field, reader::RowIter};
 use parquet::schema::types::Type;
 use serde_json::Value;
 
-use super::row::{Content, Picture, Row};
-use super::source::Rows;
+use super::row::{Content, Row, RowImage, Rows};
 
-/// Values of a column decoded at a time: each may be a picture.
+/// Values of a column decoded at a time: each may be an image.
 const DECODED_AT_ONCE: usize = 16;
 
-/// The rows of a file and how many they are.
+/// The rows of a file and their number.
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be read, [`Error::Input`] where its columns are not those of a batch.
 pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(Error::io(path))?;
-    let reader = SerializedFileReader::new(file).map_err(|error| broken(&name, error))?;
+    let reader = SerializedFileReader::new(file).map_err(|error| read_error(&name, error))?;
     let metadata = reader.metadata().file_metadata();
     let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
-    let columns =
-        wanted(metadata.schema()).map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
+    let columns = projection(metadata.schema())
+        .map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
     let rows = RowIter::from_file_into(Box::new(reader))
         .project(Some(columns))
-        .map_err(|error| broken(&name, error))?
+        .map_err(|error| read_error(&name, error))?
         .with_batch_size(DECODED_AT_ONCE);
     let rows = (1..).zip(rows).map(move |(position, row)| {
-        let row = row.map_err(|error| broken(&name, error))?;
+        let row = row.map_err(|error| read_error(&name, error))?;
         Ok(Row {
             content: content(row.into_columns()),
             position,
@@ -45,34 +44,34 @@ pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
     Ok((Box::new(rows), total))
 }
 
-/// The part of a file's schema that is read, or why none of it can be.
-fn wanted(schema: &Type) -> Result<Type, String> {
+/// The part of a file's schema that is read, or the reason why there is none.
+fn projection(schema: &Type) -> Result<Type, String> {
     let fields = schema.get_fields().iter();
-    let kept = fields
+    let read = fields
         .filter_map(|field| match field.name() {
-            "image" if field.is_group() => Some(picture(field)),
-            "image" | "text" => Some(plain(field, &[Physical::BYTE_ARRAY])),
-            "id" => Some(plain(
+            "image" if field.is_group() => Some(image_column(field)),
+            "image" | "text" => Some(flat_column(field, &[Physical::BYTE_ARRAY])),
+            "id" => Some(flat_column(
                 field,
                 &[Physical::BYTE_ARRAY, Physical::INT32, Physical::INT64],
             )),
             _ => None,
         })
         .collect::<Result<Vec<_>, _>>()?;
-    if kept.iter().all(|field| field.name() == "id") {
+    if read.iter().all(|field| field.name() == "id") {
         let names: Vec<_> = schema.get_fields().iter().map(|field| field.name()).collect();
         return Err(format!(
             "there is no column image or text; there are {}",
             names.join(", ")
         ));
     }
-    let group = Type::group_type_builder(schema.name()).with_fields(kept);
+    let group = Type::group_type_builder(schema.name()).with_fields(read);
     group.build().map_err(|error| error.to_string())
 }
 
-/// A column of one of the `allowed` types.
-fn plain(field: &Arc<Type>, allowed: &[Physical]) -> Result<Arc<Type>, String> {
-    let fits = field.is_primitive() && !repeated(field) && allowed.contains(&field.get_physical_type());
+/// A column without parts, of one of the `allowed` types.
+fn flat_column(field: &Arc<Type>, allowed: &[Physical]) -> Result<Arc<Type>, String> {
+    let fits = field.is_primitive() && !is_repeated(field) && allowed.contains(&field.get_physical_type());
     if fits {
         return Ok(Arc::clone(field));
     }
@@ -82,23 +81,23 @@ fn plain(field: &Arc<Type>, allowed: &[Physical]) -> Result<Arc<Type>, String> {
     ))
 }
 
-/// The structure of a picture, as far as it is read.
-fn picture(field: &Arc<Type>) -> Result<Arc<Type>, String> {
+/// A column of structures: its parts `bytes` and `path`.
+fn image_column(field: &Arc<Type>) -> Result<Arc<Type>, String> {
     let parts = field.get_fields().iter();
-    let kept = parts
+    let read = parts
         .filter(|part| matches!(part.name(), "bytes" | "path"))
-        .map(|part| plain(part, &[Physical::BYTE_ARRAY]))
+        .map(|part| flat_column(part, &[Physical::BYTE_ARRAY]))
         .collect::<Result<Vec<_>, _>>()?;
-    if kept.is_empty() || repeated(field) {
+    if read.is_empty() || is_repeated(field) {
         return Err("the column image is a structure without bytes or path".into());
     }
     let group = Type::group_type_builder("image")
         .with_repetition(field.get_basic_info().repetition())
-        .with_fields(kept);
+        .with_fields(read);
     group.build().map(Arc::new).map_err(|error| error.to_string())
 }
 
-fn repeated(field: &Type) -> bool {
+fn is_repeated(field: &Type) -> bool {
     field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED
 }
 
@@ -133,26 +132,26 @@ fn text(field: Field) -> Result<Option<String>, String> {
     }
 }
 
-fn image(field: Field) -> Result<Option<Picture>, String> {
+fn image(field: Field) -> Result<Option<RowImage>, String> {
     match field {
         Field::Bytes(bytes) if bytes.is_empty() => Ok(None),
-        Field::Bytes(bytes) => Ok(Some(Picture::Bytes(bytes.data().to_vec()))),
+        Field::Bytes(bytes) => Ok(Some(RowImage::Bytes(bytes.data().to_vec()))),
         Field::Group(parts) => {
             let (mut bytes, mut path) = (None, None);
             for (name, part) in parts.into_columns() {
                 match (name.as_str(), part) {
-                    ("bytes", Field::Bytes(data)) => bytes = Some(Picture::Bytes(data.data().to_vec())),
-                    ("path", part) => path = text(part)?.map(Picture::Given),
+                    ("bytes", Field::Bytes(data)) => bytes = Some(RowImage::Bytes(data.data().to_vec())),
+                    ("path", part) => path = text(part)?.map(RowImage::Given),
                     _ => {}
                 }
             }
             Ok(bytes.or(path))
         }
-        other => Ok(text(other)?.filter(|text| !text.is_empty()).map(Picture::Given)),
+        other => Ok(text(other)?.filter(|text| !text.is_empty()).map(RowImage::Given)),
     }
 }
 
-fn broken(name: &str, error: ParquetError) -> Error {
+fn read_error(name: &str, error: ParquetError) -> Error {
     Error::Io {
         file: name.into(),
         source: std::io::Error::other(error),

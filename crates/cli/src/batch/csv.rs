@@ -4,16 +4,15 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use cliplet::Error;
-use csv::{ByteRecord, Reader, ReaderBuilder};
 use serde_json::Value;
 
-use super::row::{Content, Picture, Row};
-use super::source::LARGEST_ROW;
+use super::row::{Content, MAX_ROW_BYTES, Row, RowImage};
 
 /// Rows of a CSV file.
-pub struct Columns<R> {
-    reader: Reader<Limited<R>>,
+pub struct CsvRows<R> {
+    reader: Reader<RowLimit<R>>,
     left: Arc<AtomicU64>,
     name: String,
     fields: usize,
@@ -23,19 +22,19 @@ pub struct Columns<R> {
     ended: bool,
 }
 
-/// A reader that gives only so much for each row: a quote that is never closed would otherwise take
-/// the rest of the file for one.
-struct Limited<R> {
+/// A reader that gives at most [`MAX_ROW_BYTES`] for each row: a quote that is never closed would otherwise take
+/// the rest of the file for one row.
+struct RowLimit<R> {
     inner: R,
     left: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Limited<R> {
+impl<R: Read> Read for RowLimit<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)? as u64;
         let left = self.left.load(Ordering::Relaxed);
         let Some(left) = left.checked_sub(count) else {
-            let reason = format!("a row is over {LARGEST_ROW} bytes; is a quote never closed?");
+            let reason = format!("a row is over {MAX_ROW_BYTES} bytes; is a quote never closed?");
             return Err(std::io::Error::other(reason));
         };
         self.left.store(left, Ordering::Relaxed);
@@ -43,19 +42,19 @@ impl<R: Read> Read for Limited<R> {
     }
 }
 
-impl<R: Read> Columns<R> {
+impl<R: Read> CsvRows<R> {
     /// Rows of `reader`, called `name` in errors.
     ///
     /// # Errors
     /// [`Error::Input`] where the header names neither `image` nor `text`.
     pub fn new(reader: R, name: String) -> Result<Self, Error> {
-        let left = Arc::new(AtomicU64::new(LARGEST_ROW));
-        let limited = Limited {
+        let left = Arc::new(AtomicU64::new(MAX_ROW_BYTES));
+        let limited = RowLimit {
             inner: reader,
             left: Arc::clone(&left),
         };
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(limited);
-        let header = reader.headers().map_err(|error| failed(&name, error))?;
+        let header = reader.headers().map_err(|error| csv_error(&name, error))?;
         let column = |wanted: &str| header.iter().position(|column| column.trim() == wanted);
         let (id, image, text) = (column("id"), column("image"), column("text"));
         let fields = header.len();
@@ -91,20 +90,20 @@ impl<R: Read> Columns<R> {
         };
         Ok(Content {
             id: field(self.id)?.map(Value::String),
-            image: field(self.image)?.map(Picture::Given),
+            image: field(self.image)?.map(RowImage::Given),
             text: field(self.text)?,
         })
     }
 }
 
-impl<R: Read> Iterator for Columns<R> {
+impl<R: Read> Iterator for CsvRows<R> {
     type Item = Result<Row, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
         }
-        self.left.store(LARGEST_ROW, Ordering::Relaxed);
+        self.left.store(MAX_ROW_BYTES, Ordering::Relaxed);
         let mut record = ByteRecord::new();
         match self.reader.read_byte_record(&mut record) {
             Ok(false) => None,
@@ -114,13 +113,13 @@ impl<R: Read> Iterator for Columns<R> {
             })),
             Err(error) => {
                 self.ended = true;
-                Some(Err(failed(&self.name, error)))
+                Some(Err(csv_error(&self.name, error)))
             }
         }
     }
 }
 
-fn failed(name: &str, error: csv::Error) -> Error {
+fn csv_error(name: &str, error: ::csv::Error) -> Error {
     Error::Io {
         file: name.into(),
         source: error.into(),

@@ -1,4 +1,4 @@
-//! Rows that are lines: JSON objects, or paths.
+//! Rows that are lines of text: JSON objects, or paths.
 
 use std::io::{BufRead, Read};
 
@@ -6,47 +6,49 @@ use cliplet::Error;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::row::{Content, Picture, Row};
-use super::source::LARGEST_ROW;
+use super::row::{Content, MAX_ROW_BYTES, Row, RowImage};
 
-/// A row as JSON. Other fields are not looked at.
+/// A row as JSON. Other fields are ignored.
 #[derive(Deserialize)]
-struct Object {
+struct JsonRow {
     id: Option<Value>,
     image: Option<String>,
     text: Option<String>,
 }
 
-/// Reads a line of JSON.
-pub fn json(line: &str) -> Result<Content, String> {
-    let Object { id, image, text } =
+/// Parses a line of JSON, or returns the reason why it is no row.
+pub type ParseLine = fn(&str) -> Result<Content, String>;
+
+/// Parses a line of JSON.
+pub fn parse_json(line: &str) -> Result<Content, String> {
+    let JsonRow { id, image, text } =
         serde_json::from_str(line).map_err(|error| format!("not a row in JSON: {error}"))?;
     Ok(Content {
         id,
-        image: image.filter(|image| !image.is_empty()).map(Picture::Given),
+        image: image.filter(|image| !image.is_empty()).map(RowImage::Given),
         text: text.filter(|text| !text.is_empty()),
     })
 }
 
-/// Reads a line that is a path.
-pub fn path(line: &str) -> Result<Content, String> {
+/// Parses a line that is a path.
+pub fn parse_path(line: &str) -> Result<Content, String> {
     Ok(Content {
-        image: Some(Picture::File(line.into())),
+        image: Some(RowImage::File(line.into())),
         ..Content::default()
     })
 }
 
-/// Rows of a reader whose every line is one; empty lines are none.
-pub struct Lines<R> {
+/// Rows of a reader that has one in each line; empty lines are skipped.
+pub struct LineRows<R> {
     reader: R,
     name: String,
-    parse: fn(&str) -> Result<Content, String>,
+    parse: ParseLine,
     position: u64,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> LineRows<R> {
     /// Rows of `reader`, called `name` in errors, each read by `parse`.
-    pub fn new(reader: R, name: String, parse: fn(&str) -> Result<Content, String>) -> Self {
+    pub fn new(reader: R, name: String, parse: ParseLine) -> Self {
         Self {
             reader,
             name,
@@ -56,21 +58,21 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next row, `None` at the end.
-    fn row(&mut self) -> std::io::Result<Option<Row>> {
+    fn next_row(&mut self) -> std::io::Result<Option<Row>> {
         loop {
             let start = self.position;
             let mut line = Vec::new();
             self.position += self
                 .reader
                 .by_ref()
-                .take(LARGEST_ROW)
+                .take(MAX_ROW_BYTES)
                 .read_until(b'\n', &mut line)? as u64;
             if line.is_empty() {
                 return Ok(None);
             }
-            let content = if line.len() as u64 == LARGEST_ROW && !line.ends_with(b"\n") {
+            let content = if line.len() as u64 == MAX_ROW_BYTES && !line.ends_with(b"\n") {
                 self.position += self.reader.skip_until(b'\n')? as u64;
-                Err(format!("the line is over {LARGEST_ROW} bytes"))
+                Err(format!("the line is over {MAX_ROW_BYTES} bytes"))
             } else {
                 let line = match start {
                     0 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line),
@@ -90,11 +92,11 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-impl<R: BufRead> Iterator for Lines<R> {
+impl<R: BufRead> Iterator for LineRows<R> {
     type Item = Result<Row, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.row().transpose()?;
+        let row = self.next_row().transpose()?;
         Some(row.map_err(Error::io(&self.name)))
     }
 }

@@ -1,5 +1,4 @@
-//! Answers as Parquet: lists in the standard three levels, a row group whenever enough has come
-//! together.
+//! Answers as Parquet: lists in the standard three levels, in row groups of bounded size.
 
 use std::io::{Error, Result, Write};
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::answer::Answer;
-use super::sink::plain;
+use super::writer::id_text;
 
 /// The columns, in the order of the fields of [`Answer`].
 const SCHEMA: &str = "message answers {
@@ -26,26 +25,28 @@ const SCHEMA: &str = "message answers {
 }";
 /// Values of lists that fill a row group.
 const GROUP_VALUES: usize = 8 << 20;
-/// Rows that fill a row group, however little they hold.
+/// Rows that fill a row group, even where their lists are short.
 const GROUP_ROWS: usize = 1 << 16;
 
 /// A Parquet file being written.
-pub struct Table<W: Write + Send> {
+pub struct ParquetWriter<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    waiting: Vec<Answer>,
-    values: usize,
+    /// Answers of the next row group.
+    pending: Vec<Answer>,
+    /// Values in their lists.
+    pending_values: usize,
 }
 
-impl<W: Write + Send> Table<W> {
-    /// A table into `file`.
+impl<W: Write + Send> ParquetWriter<W> {
+    /// Starts a file.
     pub fn new(file: W) -> Result<Self> {
         let schema = parse_message_type(SCHEMA).map_err(Error::other)?;
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
         let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties.build()));
         Ok(Self {
             writer: writer.map_err(Error::other)?,
-            waiting: Vec::new(),
-            values: 0,
+            pending: Vec::new(),
+            pending_values: 0,
         })
     }
 
@@ -53,9 +54,9 @@ impl<W: Write + Send> Table<W> {
     pub fn push(&mut self, answer: Answer) -> Result<()> {
         let floats = [&answer.probs, &answer.image_features, &answer.text_features];
         let floats = floats.into_iter().flatten().map(Vec::len).sum::<usize>();
-        self.values += floats + answer.labels.as_ref().map_or(0, Vec::len);
-        self.waiting.push(answer);
-        if self.values >= GROUP_VALUES || self.waiting.len() >= GROUP_ROWS {
+        self.pending_values += floats + answer.labels.as_ref().map_or(0, Vec::len);
+        self.pending.push(answer);
+        if self.pending_values >= GROUP_VALUES || self.pending.len() >= GROUP_ROWS {
             self.write_group()?;
         }
         Ok(())
@@ -63,15 +64,15 @@ impl<W: Write + Send> Table<W> {
 
     /// Writes the rest and the footer.
     pub fn finish(mut self) -> Result<W> {
-        if !self.waiting.is_empty() {
+        if !self.pending.is_empty() {
             self.write_group()?;
         }
         self.writer.into_inner().map_err(Error::other)
     }
 
     fn write_group(&mut self) -> Result<()> {
-        self.values = 0;
-        let rows = std::mem::take(&mut self.waiting);
+        self.pending_values = 0;
+        let rows = std::mem::take(&mut self.pending);
         let mut group = self.writer.next_row_group().map_err(Error::other)?;
         let text = |text: &String| ByteArray::from(text.as_bytes().to_vec());
         let row = rows.iter().map(|answer| answer.row as i64).collect();
@@ -80,7 +81,7 @@ impl<W: Write + Send> Table<W> {
             ..Column::default()
         };
         column.write(&mut group)?;
-        let ids = rows.iter().map(|a| a.id.as_ref().map(plain));
+        let ids = rows.iter().map(|a| a.id.as_ref().map(id_text));
         Column::<ByteArrayType>::optional(ids.map(|id| id.as_ref().map(text))).write(&mut group)?;
         let images = rows.iter().map(|a| a.image.as_ref().map(text));
         Column::<ByteArrayType>::optional(images).write(&mut group)?;
@@ -152,7 +153,7 @@ impl<T: DataType> Column<T> {
         }
     }
 
-    /// Writes it as the next column of `group`.
+    /// Writes the values as the next column of `group`.
     fn write<W: Write + Send>(self, group: &mut SerializedRowGroupWriter<W>) -> Result<()> {
         let column = group.next_column().map_err(Error::other)?;
         let Some(mut column) = column else {
