@@ -42,6 +42,73 @@ fn png_with(name: &[u8], length: u32, data: &[u8]) -> Vec<u8> {
     [&PNG[..pixels], &length.to_be_bytes(), name, data].concat()
 }
 
+/// Bits of a bitstream, the lowest of each byte first.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Bits {
+    fn put(&mut self, value: usize, count: usize) {
+        for bit in 0..count {
+            if self.count.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            self.bytes[self.count / 8] |= ((value >> bit & 1) as u8) << (self.count % 8);
+            self.count += 1;
+        }
+    }
+
+    /// A Huffman code of one symbol of eight bits.
+    fn put_single(&mut self, symbol: usize) {
+        self.put(0b101, 3);
+        self.put(symbol, 8);
+    }
+
+    /// A Huffman code of eleven symbols with lengths of 1, 2, 3 and so on up to 10 and 10, for which a decoder wants a
+    /// table of 1,024 entries.
+    fn put_long(&mut self) {
+        self.put(0, 1);
+        // Fourteen lengths of codes for lengths: three bits for 1 to 6, four bits for 7 to 10.
+        self.put(10, 4);
+        for length in [0, 0, 0, 3, 3, 3, 3, 3, 0, 3, 4, 4, 4, 4] {
+            self.put(length, 3);
+        }
+        // Eleven lengths follow, a number of four bits less two.
+        self.put(1, 1);
+        self.put(1, 3);
+        self.put(9, 4);
+        let codes = [
+            0b000, 0b100, 0b010, 0b110, 0b001, 0b101, 0b0011, 0b1011, 0b0111, 0b1111,
+        ];
+        for length in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10] {
+            self.put(codes[length - 1], if length <= 6 { 3 } else { 4 });
+        }
+    }
+}
+
+/// A lossless WebP of 16 x 16 pixels that claims 65,536 groups of Huffman codes and has `groups` of them.
+fn webp_with_tables(groups: usize) -> Vec<u8> {
+    let mut bits = Bits::default();
+    bits.put(0x2f, 8);
+    bits.put(15, 14);
+    bits.put(15, 14);
+    // Neither alpha, version, transforms nor a cache of colors.
+    bits.put(0, 4 + 1 + 1);
+    // An image of the groups' numbers for squares of 4 x 4: all of it has the largest number.
+    bits.put(1, 1);
+    bits.put(0, 3 + 1);
+    for symbol in [255, 255, 0, 0, 0] {
+        bits.put_single(symbol);
+    }
+    (0..5 * groups).for_each(|_| bits.put_long());
+    let data = bits.bytes;
+    let chunk = [b"VP8L", &(data.len() as u32).to_le_bytes()[..], &data].concat();
+    let length = (chunk.len() as u32 + 4).to_le_bytes();
+    [b"RIFF", &length[..], b"WEBP", &chunk].concat()
+}
+
 #[test]
 fn claims_of_headers_take_no_memory() {
     let huge = u32::MAX.to_le_bytes();
@@ -51,6 +118,8 @@ fn claims_of_headers_take_no_memory() {
     let cases = [
         ("EXIF of 4 GB in a WebP", changed(WEBP, exif, &huge)),
         ("a WebP file of 4 GB", changed(WEBP, 4, &huge)),
+        ("Huffman tables of 64 MB in a WebP", webp_with_tables(3000)),
+        ("Huffman tables of 1.4 GB in a WebP", webp_with_tables(65_536)),
         (
             "a profile of 2 GB in a PNG",
             png_with(b"iCCP", i32::MAX as u32, b"p\0\0"),

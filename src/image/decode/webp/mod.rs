@@ -3,6 +3,8 @@
 //! The decoder is given a file of only the chunks that make pixels. Metadata are found here, within the file's length,
 //! whatever their chunks claim.
 
+mod tables;
+
 use super::canvas::Canvas;
 use super::file::{File, StoredPixels};
 use super::orientation;
@@ -16,6 +18,11 @@ const HEADER: usize = 12;
 /// Bytes of a frame's position, size, duration and flags.
 const FRAME_HEADER: usize = 16;
 const ALPHA_FLAG: u8 = 0x10;
+/// Bytes that Huffman tables may take in any image, for each of its pixels, and for each byte of the file: several
+/// times what encoders' files need.
+const TABLES: u64 = 4 << 20;
+const TABLES_PER_PIXEL: u64 = 4;
+const TABLES_PER_BYTE: u64 = 16;
 
 pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let body = &file.bytes[HEADER.min(file.bytes.len())..];
@@ -40,7 +47,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     if (pixels.width, pixels.height) == (width, height) {
         return Ok(pixels.turned(orientation));
     }
-    // What the frame leaves free is transparent, or black where nothing is.
+    // Pixels outside the frame are transparent, or black where the image has no transparency.
     let mut on_canvas = Canvas::new(
         file,
         width,
@@ -80,8 +87,30 @@ fn read_still(file: &File, body: &[u8], alpha: bool) -> Result<StoredPixels> {
     let (still, bytes_per_pixel) = still_file(file, body, alpha)?;
     let decoder = WebPDecoder::new(file.reader(&still)).map_err(|error| failed(file, &error))?;
     let (width, height) = decoder.dimensions();
+    file.check_size(width, height, |_| 0)?;
     let pixels = u64::from(width) * u64::from(height);
-    file.read_with(decoder, pixels * bytes_per_pixel, |_| 0, failed)
+    let tables = check_tables(file, body, (width, height), pixels)?;
+    file.read_with(decoder, pixels * bytes_per_pixel + tables, |_| 0, failed)
+}
+
+/// The bytes that the decoder takes for Huffman tables, if the length of the file and the pixels justify them.
+fn check_tables(file: &File, body: &[u8], size: (u32, u32), pixels: u64) -> Result<u64> {
+    let most = TABLES + TABLES_PER_PIXEL * pixels + TABLES_PER_BYTE * body.len() as u64;
+    let (bitstream, implied) = match (data_of(body, b"VP8L"), data_of(body, b"ALPH")) {
+        (Some(lossless), _) => (lossless, None),
+        // The lowest bits of an alpha channel's first byte say how it is compressed.
+        (None, Some([head, lossless @ ..])) if head & 3 == 1 => (lossless, Some(size)),
+        _ => return Ok(0),
+    };
+    match tables::table_bytes(bitstream, implied, most) {
+        bytes if bytes <= most => Ok(bytes),
+        _ => Err(file.damaged(format_args!(
+            "its Huffman tables take more than {} MB of memory, which {}x{} pixels do not need",
+            most / 1_000_000,
+            size.0,
+            size.1
+        ))),
+    }
 }
 
 /// The decoder's error; it takes the missing end of a file for a corrupt bitstream.
