@@ -156,6 +156,43 @@ fn an_image_cut_short_ends_early() {
     }
 }
 
+/// A gray TIFF of so many rows, each a strip of its own: the same packed bytes, `idle` of which mean nothing.
+fn tiff_of_shared_strips(rows: u32, idle: usize) -> Vec<u8> {
+    const NO_OPERATION: u8 = 128;
+    let packed = [&vec![NO_OPERATION; idle][..], &[0, 7]].concat();
+    let start = 8 + packed.len() as u32;
+    let directory = start + 8 * rows;
+    let fields: [(u16, u32, u32); 8] = [
+        (256, 1, 1),
+        (257, 1, rows),
+        (258, 1, 8),
+        (259, 1, 32773),
+        (262, 1, 1),
+        (273, rows, start),
+        (278, 1, 1),
+        (279, rows, start + 4 * rows),
+    ];
+    let mut tiff = [b"II*\0", &directory.to_le_bytes()[..], &packed].concat();
+    for value in [8, packed.len() as u32] {
+        tiff.extend((0..rows).flat_map(|_| value.to_le_bytes()));
+    }
+    tiff.extend((fields.len() as u16).to_le_bytes());
+    for (tag, count, value) in fields {
+        tiff.extend(tag.to_le_bytes());
+        tiff.extend(4u16.to_le_bytes());
+        tiff.extend(count.to_le_bytes());
+        tiff.extend(value.to_le_bytes());
+    }
+    tiff
+}
+
+#[test]
+fn strips_that_share_their_bytes_are_not_read_without_end() {
+    decode(&tiff_of_shared_strips(40, 10)).expect("few bytes for each row");
+    let text = message(&tiff_of_shared_strips(4000, 100_000));
+    assert!(text.contains("share the same bytes too often"), "{text}");
+}
+
 #[test]
 fn rgba_of_another_length_than_its_size_is_an_error() {
     for (width, height, length) in [(2, 2, 15), (2, 2, 17), (0, 3, 0), (u32::MAX, u32::MAX, 4)] {

@@ -62,12 +62,7 @@ impl<'f> Grid<'f> {
         } else {
             (STRIP_OFFSETS, STRIP_LENGTHS)
         };
-        let list = |tag| {
-            ifd.numbers(tag)
-                .map(Iterator::collect::<Vec<_>>)
-                .unwrap_or_default()
-        };
-        let grid = Self {
+        let mut grid = Self {
             file,
             width,
             height,
@@ -75,10 +70,17 @@ impl<'f> Grid<'f> {
             chunk_height,
             planes: samples.planes(),
             row_bytes: samples.row_bytes(chunk_width),
-            offsets: list(offsets),
-            lengths: list(lengths),
+            offsets: Vec::new(),
+            lengths: Vec::new(),
         };
-        if grid.offsets.len() < grid.across() * grid.down() * grid.planes {
+        let count = grid.across() * grid.down() * grid.planes;
+        let list = |tag| {
+            ifd.numbers(tag)
+                .map(|numbers| numbers.take(count).collect::<Vec<_>>())
+                .unwrap_or_default()
+        };
+        (grid.offsets, grid.lengths) = (list(offsets), list(lengths));
+        if grid.offsets.len() < count {
             return Err(file.ends_early());
         }
         Ok(grid)

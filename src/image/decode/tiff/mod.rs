@@ -24,6 +24,13 @@ const FILL_ORDER: u16 = 266;
 const FAX_OPTIONS: u16 = 292;
 const PREDICTOR: u16 = 317;
 const XMP: u16 = 700;
+/// Bytes that an unpacked strip or tile may take in any image, for each pixel of the image, and for each byte of the
+/// file.
+const CHUNK_BYTES: u64 = 4 << 20;
+const CHUNK_BYTES_PER_PIXEL: u64 = 8;
+const CHUNK_BYTES_PER_BYTE: u64 = 4;
+/// Times that packed bytes may be read, for each byte of the file and each pixel.
+const PACKED_READS: u64 = 8;
 
 pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let ifd = Ifd::first(file.bytes).ok_or_else(|| file.ends_early())?;
@@ -38,8 +45,16 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     })?;
 
     let grid = Grid::new(file, &ifd, (width as usize, height as usize), &samples)?;
-    if grid.unpacked_bytes() as u64 > (file.bytes.len() as u64).saturating_mul(compression.best_ratio()) {
+    let (length, pixels) = (file.bytes.len() as u64, u64::from(width) * u64::from(height));
+    let unpacked = grid.unpacked_bytes() as u64;
+    if unpacked > length.saturating_mul(compression.best_ratio()) {
         return Err(file.ends_early());
+    }
+    if unpacked > CHUNK_BYTES + CHUNK_BYTES_PER_PIXEL * pixels + CHUNK_BYTES_PER_BYTE * length {
+        return Err(file.unsupported(format_args!(
+            "strips or tiles of {} MB for {width}x{height} pixels",
+            unpacked / 1_000_000
+        )));
     }
     let mut unpacker = Unpacker {
         compression,
@@ -50,6 +65,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
             other => return Err(file.unsupported(format_args!("predictor {other}"))),
         },
         row: grid.row(),
+        budget: PACKED_READS * (length + pixels),
         bytes: Vec::new(),
     };
     let working = grid.unpacked_bytes().saturating_mul(2) as u64;

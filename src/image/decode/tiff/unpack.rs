@@ -64,6 +64,8 @@ pub(super) struct Unpacker {
     pub differences: bool,
     /// Bytes and pixels of a row of a chunk.
     pub row: (usize, usize),
+    /// Packed bytes that may still be read: chunks may share the bytes of the file, but not all of them all bytes.
+    pub budget: u64,
     pub bytes: Vec<u8>,
 }
 
@@ -75,6 +77,14 @@ impl Unpacker {
         if (count as u64) > most {
             return Err(file.ends_early());
         }
+        let packed = match self.compression {
+            Compression::None => &packed[..count.min(packed.len())],
+            _ => packed,
+        };
+        self.budget = match self.budget.checked_sub(packed.len() as u64) {
+            Some(left) => left,
+            None => return Err(file.damaged("its strips share the same bytes too often")),
+        };
         if self.bytes.try_reserve(count).is_err() {
             return Err(file.damaged(format_args!(
                 "a strip of {count} bytes is more than there is memory for"
