@@ -23,8 +23,9 @@ def images(*kinds: str) -> dict[str, bytes]:
 
 def of_image_target(target: str) -> dict[str, bytes]:
     kinds = {"png": ["png"], "jpeg": ["jpg", "jpeg"], "gif": ["gif"], "webp": ["webp"], "bmp": ["bmp"],
-             "tiff": ["tif", "tiff"]}
-    every = [kind for names in kinds.values() for kind in names] + ["ico", "tga", "ppm", "pgm", "qoi"]
+             "tiff": ["tif", "tiff"], "ico": ["ico", "cur"], "pnm": ["pbm", "pgm", "ppm", "pam"], "tga": ["tga"],
+             "qoi": ["qoi"]}
+    every = [kind for names in kinds.values() for kind in names]
     made = {
         "png": {"claim.png": inputs.png_header(3000, 300)},
         "jpeg": {"scans.jpg": inputs.scan_bomb(64, 64, 20)},
@@ -75,7 +76,7 @@ def seeds(target: str) -> dict[str, bytes]:
     text = {name: (TINY / name).read_bytes() for name in ["config.json", "tokenizer.json", "preprocessor_config.json"]}
     small = {"tiny.gguf": (ROOT / "tests/parity/tiny-q8.gguf").read_bytes()}
     weights = (TINY / "model.safetensors").read_bytes()
-    if target in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "image_any"):
+    if target in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "ico", "pnm", "tga", "qoi", "image_any"):
         return of_image_target(target)
     return {
         "gguf_stream": small, "gguf_file": small,

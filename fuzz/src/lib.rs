@@ -77,12 +77,14 @@ impl Bound {
         Self::new(&[], 0, 0).and_pixels(pixels)
     }
 
-    /// A file with an image of so many pixels: 16-bit RGBA twice, and work for every pixel.
+    /// A file with an image of so many pixels: 16-bit RGBA twice, and work for every pixel. Decoders have buffers of
+    /// their own besides: a WebP's partition, which is read whole, has up to 16 MB, and a narrow JPEG is padded to
+    /// whole MCUs.
     pub fn of_image(data: &[u8], pixels: u64) -> Self {
-        Self::new(data, 20_000, 16).and_pixels(pixels)
+        Self::new(data, 20_000, 32).and_bytes(20 << 20).and_pixels(pixels)
     }
 
-    /// The same bound and that of so many pixels.
+    /// Adds the bound of an image of so many pixels.
     pub fn and_pixels(mut self, pixels: u64) -> Self {
         self.time += Duration::from_nanos(4_000 * pixels);
         self.and_bytes(16 * pixels)
