@@ -33,7 +33,7 @@ def requests() -> list[tuple[str, bytes]]:
 
 
 def close(got, wanted) -> bool:
-    """Whether two answers are the same but for the rounding that another batch brings."""
+    """Compares two answers; numbers may differ by the rounding that another batch brings."""
     if isinstance(wanted, float) and isinstance(got, (int, float)):
         return abs(got - wanted) <= 1e-3 + 1e-3 * abs(wanted)
     if isinstance(wanted, list):

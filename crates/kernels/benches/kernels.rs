@@ -9,7 +9,7 @@ use cliplet_kernels::{
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Tokens of one picture: 49 patches and the class token.
+/// Tokens of one image: 49 patches and the class token.
 const TOKENS: usize = 50;
 const WIDTH: usize = 768;
 const HEADS: usize = 12;

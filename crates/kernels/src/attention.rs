@@ -49,14 +49,14 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What attention is computed over.
+/// The inputs of attention over several sequences.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention<'a> {
     /// Queries, `[tokens or segments, width]`.
     pub queries: Rows<'a>,
     /// Keys and values of all tokens, `[tokens, 2 * width]`, each row `k | v`.
     pub keys_values: Rows<'a>,
-    /// The same of shared prefixes. May be empty.
+    /// Keys and values of shared prefixes, likewise `k | v`. May be empty.
     pub prefix: Rows<'a>,
     /// The sequences.
     pub segments: &'a [Segment],
@@ -64,7 +64,7 @@ pub struct Attention<'a> {
     pub heads: usize,
     /// Width of the model.
     pub width: usize,
-    /// What the rows of `queries` are.
+    /// The meaning of the rows of `queries`.
     pub asking: Queries,
 }
 
@@ -144,7 +144,7 @@ impl Head {
                     Queries::Causal => prefix + first - queries.start + row + 1,
                 };
                 let visible = visible.min(seen);
-                // What pads the row or may not be seen becomes next to nothing, and nothing where it is read.
+                // Padding and hidden tokens become next to nothing, and nothing where they are read.
                 scores[visible..]
                     .iter_mut()
                     .for_each(|hidden| *hidden = f32::NEG_INFINITY);
@@ -167,7 +167,7 @@ impl Head {
         let (dim, columns) = (a.width / a.heads, V::COLUMNS);
         let scale = 1.0 / (dim as f32).sqrt();
         let seen = segment.prefix.len() + segment.tokens.len();
-        // What another head left between the columns is not read.
+        // Values that another head left between the columns are not read.
         self.keys.resize(seen.next_multiple_of(columns) * dim, 0.0);
         self.values.resize(dim.next_multiple_of(columns) * seen, 0.0);
         let prefix = segment.prefix.clone().map(|t| (a.prefix, t));

@@ -119,8 +119,8 @@ pub fn depthwise(x: &[f32], input: Extent, filters: &DepthwiseFilters) -> Vec<f3
     out
 }
 
-/// The same by one sum after the other: what [`depthwise`] must equal but for the order of rounding, which a
-/// relative error of 1e-6 of the sum of magnitudes bounds.
+/// Reference of [`depthwise`]: one sum after the other. Results differ by the order of rounding alone, a relative
+/// error of at most 1e-6 of the sum of magnitudes.
 pub fn depthwise_reference(x: &[f32], input: Extent, filters: &DepthwiseFilters) -> Vec<f32> {
     let (output, window) = (filters.output(input), filters.window);
     let mut out = Vec::with_capacity(output.values());

@@ -13,7 +13,7 @@ use super::arch::wasm_transpose_pack::transpose_pack;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 use super::transpose_pack::transpose_pack;
 
-/// How many bits a packed weight takes.
+/// Bits of a packed weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bits {
     /// `w = scale[n] * q`, `q` in −127..=127.

@@ -1,6 +1,6 @@
-//! The first convolution of a network: planes of colours to pixels of many channels.
+//! The first convolution of a network: planes of colors to pixels of many channels.
 //!
-//! An image comes as a plane a colour (NCHW) and leaves with its channels side by side (NHWC), so each input value
+//! An image comes as a plane a color (NCHW) and leaves with its channels side by side (NHWC), so each input value
 //! meets a vector of output channels, and nothing is gathered first.
 
 use super::activation::relu6;
@@ -93,8 +93,8 @@ pub fn stem(planes: &[f32], (height, width): (usize, usize), filters: &StemFilte
     out
 }
 
-/// The same by one sum after the other: what [`stem`] must equal but for the order of rounding, which a relative
-/// error of 1e-6 of the sum of magnitudes bounds.
+/// Reference of [`stem`]: one sum after the other. Results differ by the order of rounding alone, a relative error of
+/// at most 1e-6 of the sum of magnitudes.
 pub fn stem_reference(planes: &[f32], (height, width): (usize, usize), filters: &StemFilters) -> Vec<f32> {
     let (output, window) = (filters.output(height, width), filters.window);
     let mut out = Vec::with_capacity(output.values());

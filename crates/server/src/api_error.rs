@@ -223,7 +223,7 @@ struct ErrorDetail {
     code: &'static str,
     /// For a person.
     message: String,
-    /// The same as the code.
+    /// OpenAI's name for the kind of error: the code again.
     r#type: &'static str,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct GuardedBody<G> {
 #[error("the answer was taken too slowly")]
 struct TakenTooSlowly;
 
-/// The same response, whose body holds `guard` until it is sent, for at most `longest` where that is given.
+/// Returns `response` with a body that holds `guard` until it is sent, for at most `longest` where that is given.
 pub(crate) fn guarded<G: Send + Unpin + 'static>(
     response: Response,
     guard: G,

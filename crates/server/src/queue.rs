@@ -106,7 +106,7 @@ impl<T: Send + 'static, R: Send + 'static> Queue<T, R> {
             }),
             changed: Condvar::new(),
         });
-        // What scales by the queue wants its figures before the first request.
+        // Autoscalers read the queue's figures before the first request.
         shared.publish(&shared.lock());
         let worker = shared.clone();
         let thread = std::thread::Builder::new()

@@ -59,7 +59,7 @@ impl ServiceError {
         Self::Invalid(message.into())
     }
 
-    /// The same error, its message naming the part of the request that it is about.
+    /// Returns the error with the part of the request that it is about in front of its message.
     pub fn at(mut self, place: &str) -> Self {
         if let Self::Invalid(message) | Self::Unusable { message, .. } = &mut self {
             *message = format!("{place}: {message}");

@@ -11,7 +11,7 @@ fn frame(data: Value) -> Value {
     json!({"input_data": {"columns": ["image", "text"], "index": [0, 1], "data": data}})
 }
 
-/// What the core gives for a picture and labels.
+/// Probabilities that the core gives for an image and labels.
 fn probs(file: &[u8], labels: &[&str], template: &str) -> Vec<f32> {
     let labels = labels.iter().map(|label| label.to_string()).collect();
     let set = LabelSet::new(labels, vec![PromptTemplate::new(template).unwrap()]).unwrap();
@@ -24,7 +24,7 @@ fn probs(file: &[u8], labels: &[&str], template: &str) -> Vec<f32> {
 }
 
 #[tokio::test]
-async fn labels_for_pictures_give_probabilities_in_label_order() {
+async fn labels_for_images_give_probabilities_in_label_order() {
     let server = serve(Settings::default()).await;
     let (red, blue) = (disc(RED), disc(BLUE));
     let labels = ["blue circle", "red circle", "cat"];
@@ -115,7 +115,7 @@ async fn templates_are_the_servers() {
 }
 
 #[tokio::test]
-async fn data_uris_are_pictures() {
+async fn data_uris_are_images() {
     let server = serve(Settings::default()).await;
     let red = disc(RED);
     let uri = format!("data:image/png;base64,{}", base64(&red));

@@ -46,7 +46,7 @@ async fn a_text_or_a_list_of_them_is_embedded() {
 }
 
 #[tokio::test]
-async fn pictures_come_in_every_form_beside_texts() {
+async fn images_come_in_every_form_beside_texts() {
     let server = serve(Settings::default()).await;
     let red = disc(RED);
     let uri = format!("data:image/png;base64,{}", base64(&red));

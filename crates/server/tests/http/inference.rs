@@ -95,7 +95,7 @@ async fn the_document_has_every_path_of_the_protocol() {
 }
 
 #[tokio::test]
-async fn tensors_of_pictures_texts_and_labels_are_run() {
+async fn tensors_of_images_texts_and_labels_are_run() {
     let server = serve(Settings::default()).await;
     let (red, blue) = (disc(RED), disc(BLUE));
     let images = tensor("image", &[&base64(&red), &base64(&blue)]);
@@ -240,6 +240,11 @@ async fn requests_that_do_not_fit_are_refused_in_the_protocols_shape() {
             "{wanted}: {answer:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn bodies_without_a_right_length_or_content_type_are_refused() {
+    let server = serve(Settings::default()).await;
     for (length, wanted) in [("9999", "9999"), ("many", "many"), ("1", "not as expected")] {
         let call = server.client.post(server.url(INFER));
         let answer = Running::send(call.header("Inference-Header-Content-Length", length).body("{}")).await;

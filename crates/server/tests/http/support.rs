@@ -1,4 +1,4 @@
-//! A server on loopback with the small model, pictures to send it, and the core's own figures.
+//! A server on loopback with the small model, images to send it, and the core's own figures.
 
 use std::io::Cursor;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ pub struct Running {
     pub client: reqwest::Client,
 }
 
-/// What a server answered.
+/// A server's answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -40,7 +40,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What the error says, in either protocol's shape.
+    /// The error's message, in either protocol's shape.
     pub fn message(&self) -> &str {
         let error = &self.body["error"];
         error
@@ -106,18 +106,18 @@ impl Running {
     }
 }
 
-/// A PNG of a red disc (or another colour's) on white.
-pub fn disc(colour: [u8; 3]) -> Vec<u8> {
-    let picture = RgbImage::from_fn(96, 96, |x, y| {
+/// A PNG of a red disc (or another color) on white.
+pub fn disc(color: [u8; 3]) -> Vec<u8> {
+    let image = RgbImage::from_fn(96, 96, |x, y| {
         let (dx, dy) = (f64::from(x) - 47.5, f64::from(y) - 47.5);
         Rgb(if dx * dx + dy * dy < 900.0 {
-            colour
+            color
         } else {
             [255; 3]
         })
     });
     let mut file = Cursor::new(Vec::new());
-    picture.write_to(&mut file, ImageFormat::Png).unwrap();
+    image.write_to(&mut file, ImageFormat::Png).unwrap();
     file.into_inner()
 }
 
@@ -128,14 +128,14 @@ pub fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// What the core gives for a picture.
+/// The core's embedding of an image.
 pub fn image_embedding(file: &[u8]) -> Vec<f32> {
     let clip = clip();
     let pixels = clip.image_processor().preprocess(file).unwrap();
     clip.embed_images(&[pixels]).unwrap().remove(0).into_vec()
 }
 
-/// What the core gives for a text.
+/// The core's embedding of a text.
 pub fn text_embedding(text: &str) -> Vec<f32> {
     clip().embed_texts(&[text]).unwrap().remove(0).into_vec()
 }
@@ -145,7 +145,7 @@ pub fn numbers(values: &Value) -> Vec<f32> {
     all.iter().map(|x| x.as_f64().unwrap() as f32).collect()
 }
 
-/// Whether two vectors are the same but for the rounding that another batch brings.
+/// Asserts that two vectors are the same but for the rounding that another batch brings.
 #[track_caller]
 pub fn assert_close(got: &[f32], wanted: &[f32]) {
     assert_eq!(got.len(), wanted.len());

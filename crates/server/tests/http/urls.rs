@@ -1,4 +1,4 @@
-//! Pictures from URLs: only where allowed, only from public addresses, within limits. A small host on
+//! Images from URLs: only where allowed, only from public addresses, within limits. A small host on
 //! loopback plays the web, and each test says which of loopback's addresses count as public.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,7 +21,7 @@ fn redirect(to: String) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
 }
 
-/// The web, on `ip`: pictures, redirects, and hosts that misbehave. Gives its port.
+/// The web, on `ip`: images, redirects, and hosts that misbehave. Gives its port.
 async fn web(ip: &str) -> u16 {
     let listener = TcpListener::bind((ip, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -84,7 +84,7 @@ async fn urls_are_refused_unless_allowed() {
 }
 
 #[tokio::test]
-async fn a_picture_is_fetched_through_redirects() {
+async fn an_image_is_fetched_through_redirects() {
     let port = web("127.0.0.1").await;
     let server = fetching(first_only).await;
     for path in ["red.png", "hop"] {

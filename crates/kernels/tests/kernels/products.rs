@@ -1,35 +1,9 @@
-//! Every implementation of the product that this machine has, by name, against its scalar reference; the
-//! same file runs natively and, through wasm-bindgen-test, in a browser.
+//! Products with packed matrices.
 
-use std::ops::Range;
-
-use cliplet_kernels::{
-    Activation, Attention, Bits, Epilogue, Kernel, PackedMatrix, Q4_GROUP, Queries, Rows, Segment, attention,
-    available, layer_norm, linear_with,
-};
+use cliplet_kernels::{Activation, Bits, Epilogue, Kernel, PackedMatrix, Q4_GROUP, available, linear_with};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-#[cfg(not(target_family = "wasm"))]
-use std::prelude::rust_2024::test as run;
-#[cfg(target_family = "wasm")]
-use wasm_bindgen_test::wasm_bindgen_test as run;
-
-#[cfg(target_family = "wasm")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
-/// Runs a property on the same cases everywhere; browsers have no files to keep failures in.
-fn property<S: Strategy>(cases: u32, strategy: S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    TestRunner::new_with_rng(config, rng)
-        .run(&strategy, check)
-        .unwrap();
-}
+use super::{noise, property, run};
 
 /// A matrix, and the same weights as numbers.
 #[derive(Debug)]
@@ -39,23 +13,6 @@ struct Case {
     packed: PackedMatrix,
     dense: Vec<f64>,
     bias: Vec<f32>,
-}
-
-/// Numbers in −1..1 that look random, extremes among them.
-fn noise(seed: u64, count: usize) -> impl Iterator<Item = f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        match state % 19 {
-            0 => 1.0,
-            1 => -1.0,
-            2 => 0.0,
-            _ => (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0,
-        }
-    })
-    .take(count)
 }
 
 fn eight_bits(rows: usize, n: usize, k: usize, seed: u64) -> Case {
@@ -304,156 +261,4 @@ fn values_that_are_not_finite_do_no_harm() {
             "{bad} in one row spoils another"
         );
     }
-}
-
-#[run]
-fn layer_norm_is_near_f64() {
-    property(
-        64,
-        (1usize..5, 1usize..1100, any::<u64>()),
-        |(rows, width, seed)| {
-            let x: Vec<f32> = noise(seed, rows * width).map(|x| 5.0 * x + 2.0).collect();
-            let (weight, bias): (Vec<f32>, Vec<f32>) =
-                (noise(seed + 1, width).collect(), noise(seed + 2, width).collect());
-            let mut out = vec![0.0; x.len()];
-            layer_norm(&x, width, &weight, &bias, 1e-5, &mut out);
-            for (x, out) in x.chunks(width).zip(out.chunks(width)) {
-                let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / width as f64;
-                let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / width as f64;
-                for i in 0..width {
-                    let unit = (f64::from(x[i]) - mean) / (variance + 1e-5).sqrt();
-                    let want = unit * f64::from(weight[i]) + f64::from(bias[i]);
-                    prop_assert!(
-                        (f64::from(out[i]) - want).abs() < 2e-5 * (1.0 + unit.abs()),
-                        "{} is not {want}",
-                        out[i]
-                    );
-                }
-            }
-            Ok(())
-        },
-    );
-}
-
-/// Attention as its definition reads, in f64, to rows of `q | k | v`.
-struct Plain<'a> {
-    qkv: &'a [f32],
-    prefix: &'a [f32],
-    segments: &'a [Segment],
-    heads: usize,
-    width: usize,
-}
-
-impl Plain<'_> {
-    /// Of `token`, that sees `own` tokens of its segment.
-    fn of(&self, token: usize, segment: &Segment, own: Range<usize>) -> Vec<f64> {
-        let (row, dim) = (3 * self.width, self.width / self.heads);
-        let own = own.map(|t| (self.qkv, t));
-        let seen: Vec<_> = segment
-            .prefix
-            .clone()
-            .map(|t| (self.prefix, t))
-            .chain(own)
-            .collect();
-        let mut out = vec![0.0; self.width];
-        for head in 0..self.heads {
-            let at = |source: &[f32], t: usize, part: usize, d: usize| {
-                f64::from(source[t * row + part * self.width + head * dim + d])
-            };
-            let score = |&(s, t): &(&[f32], usize)| {
-                (0..dim)
-                    .map(|d| at(self.qkv, token, 0, d) * at(s, t, 1, d))
-                    .sum::<f64>()
-                    / (dim as f64).sqrt()
-            };
-            let weights: Vec<f64> = seen.iter().map(|s| score(s).exp()).collect();
-            let total: f64 = weights.iter().sum();
-            for d in 0..dim {
-                out[head * dim + d] = seen
-                    .iter()
-                    .zip(&weights)
-                    .map(|(&(s, t), w)| w / total * at(s, t, 2, d))
-                    .sum();
-            }
-        }
-        out
-    }
-
-    fn all(&self, asking: Queries) -> Vec<f64> {
-        let of_segment = |segment: &Segment| -> Vec<f64> {
-            let Range { start, end } = segment.tokens;
-            match asking {
-                Queries::Each => segment
-                    .tokens
-                    .clone()
-                    .flat_map(|t| self.of(t, segment, start..end))
-                    .collect(),
-                Queries::Causal => segment
-                    .tokens
-                    .clone()
-                    .flat_map(|t| self.of(t, segment, start..t + 1))
-                    .collect(),
-                Queries::Pooled => self.of(end - 1, segment, start..end),
-            }
-        };
-        self.segments.iter().flat_map(of_segment).collect()
-    }
-}
-
-#[run]
-fn attention_is_near_f64() {
-    let shapes = (
-        1usize..4,
-        prop_oneof![Just(8usize), Just(32), Just(64), 1usize..24],
-        prop_oneof![Just(Queries::Each), Just(Queries::Causal), Just(Queries::Pooled)],
-    );
-    let lengths = prop::collection::vec(prop_oneof![1usize..20, 49usize..52], 1..4);
-    property(
-        48,
-        (shapes, lengths, 0usize..6, any::<u64>()),
-        |((heads, dim, asking), lengths, shared, seed)| {
-            let width = heads * dim;
-            let stride = 3 * width;
-            let mut segments = Vec::new();
-            let mut tokens = 0;
-            for length in lengths {
-                segments.push(Segment {
-                    tokens: tokens..tokens + length,
-                    prefix: 0..shared,
-                });
-                tokens += length;
-            }
-            let qkv: Vec<f32> = noise(seed, tokens * stride).collect();
-            let prefix: Vec<f32> = noise(seed + 1, shared * stride).collect();
-            let row = |t: usize| &qkv[t * stride..][..stride];
-            let pooled: Vec<f32> = segments
-                .iter()
-                .flat_map(|s| row(s.tokens.end - 1))
-                .copied()
-                .collect();
-            let a = Attention {
-                queries: Rows::new(if asking == Queries::Pooled { &pooled } else { &qkv }, stride),
-                keys_values: Rows::new(&qkv[width..], stride),
-                prefix: Rows::new(prefix.get(width..).unwrap_or_default(), stride),
-                segments: &segments,
-                heads,
-                width,
-                asking,
-            };
-            let plain = Plain {
-                qkv: &qkv,
-                prefix: &prefix,
-                segments: &segments,
-                heads,
-                width,
-            };
-            let wanted = plain.all(asking);
-            let mut out = vec![f32::NAN; wanted.len()];
-            attention(&a, &mut out);
-            for (got, want) in out.iter().zip(wanted) {
-                prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} is not {want}");
-            }
-            Ok(())
-        },
-    );
 }
