@@ -158,7 +158,7 @@ pub fn available() -> &'static [Kernel] {
             not(feature = "relaxed-simd")
         ))]
         kernels.push(wasm_simd128::KERNEL);
-        kernels.push(scalar::KERNEL);
+        kernels.extend([scalar::KERNEL_S8, scalar::KERNEL]);
         kernels
     })
 }

@@ -12,6 +12,13 @@ pub const KERNEL: Kernel = Kernel {
     product: Product::Scalar,
 };
 
+/// The reference with signed codes of eight bits, as Arm's kernels have them, so that every machine can measure those.
+pub const KERNEL_S8: Kernel = Kernel {
+    name: "scalar-s8",
+    range: CodeRange::S8,
+    ..KERNEL
+};
+
 /// A code's value: bytes are signed or not as the range says.
 fn value(code: Code, range: CodeRange) -> i32 {
     if size_of::<Code>() == 1 && range.low < 0 {
