@@ -27,7 +27,7 @@ from text_tower import build
 # Images of each kind in a batch.
 COUNTS = {"tiny": 96, "cifar": 48, "synthetic": 128, "drawn": 96, "glyphs": 160}
 SYNTHETIC = 24
-# How much of the trained network the finished head takes. Its answer is some fifty times longer for drawings than for
+# Share of the trained network in the finished head. Its answer is some fifty times longer for drawings than for
 # ordinary photos, so that a small share rules the former and leaves the latter to the classes.
 SHARE = 0.08
 RATE, SCALE, QUIET = 2.5e-3, 30.0, 4.0

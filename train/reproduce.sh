@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the included model.  usage: reproduce.sh DATA WORK
 # DATA holds the photo zips and class names; WORK gets caches, checkpoints, evaluation sets and the snapshot.
-# What an earlier run left in WORK is taken up again.
+# Files of an earlier run in WORK are used again.
 set -eu
 if [ $# -ne 2 ]; then
     sed -n '2,4s/^# //p' "$0" >&2

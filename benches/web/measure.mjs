@@ -1,4 +1,4 @@
-// What runs in the page: one row of the table, both engines in turn.
+// Runs in the page: measures one row of the table, both engines in turn.
 
 /**
  * @param {{what: "images" | "labels", variant: string, threads: number, count: number, pad?: number, repeats: number, rest: number}} row

@@ -1,4 +1,4 @@
-// What runs in a page just opened, as by somebody who comes back: one engine, from nothing to a kept model that is ready.
+// Runs in a page just opened, as on a second visit: one engine, from its start to a cached model that is ready.
 
 /**
  * @param {{engine: "cliplet" | "peer", variant: string, threads: number, rest: number}} row

@@ -108,7 +108,7 @@ class ManifestsTest(unittest.TestCase):
         models = KServe()
         faults = models.faults(service["spec"], "V1beta1InferenceServiceSpec", "spec")
         self.assertEqual(faults, [])
-        # What of it is a pod's is held against Kubernetes' schema.
+        # The fields of a pod in it are checked by Kubernetes' schema.
         own = models.models["V1beta1PredictorSpec"]
         kserves = {name for name, kind in own.items() if "V1beta1" in kind}
         kserves |= {"annotations", "minReplicas", "maxReplicas", "timeout"}

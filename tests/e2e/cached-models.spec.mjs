@@ -34,7 +34,7 @@ const file = (bytes, etag) => (route, method) =>
     body: method === "GET" ? bytes : "",
   });
 
-/** What a server may answer in the place of the model, and what the load then does. */
+/** Answers that a server may give in place of the model. */
 const NONSENSE = {
   "a page of HTML": (route) =>
     route.fulfill({

@@ -25,7 +25,7 @@ const QUIET = [
 ];
 
 /**
- * What starts each engine, and what of it can be switched off: "relaxed SIMD", "service workers",
+ * The driver of each engine, and the features that can be switched off: "relaxed SIMD", "service workers",
  * "Cache storage"; "persistence" asks for a private window.
  */
 export const ENGINES = {

@@ -1,5 +1,5 @@
-// The same journeys in Chromium, Firefox and WebKitGTK as they are shipped, and what each falls back to
-// when something is switched off. ENGINES=firefox,webkit runs only those.
+// Runs the same workflows in Chromium, Firefox and WebKitGTK as they are shipped, and with features switched off that
+// the page can do without. ENGINES=firefox,webkit runs only those.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,7 +8,7 @@ import { ENGINES } from "./engines.mjs";
 import { startHub } from "./hub.mjs";
 import { engines, visit } from "./page-driver.mjs";
 
-/** What each engine runs on an isolated host. WebKitGTK has neither relaxed SIMD nor, as shipped, shared memory. */
+/** The module that each engine runs on an isolated host. WebKitGTK has neither relaxed SIMD nor, as shipped, shared memory. */
 const BEST = { chromium: `${simdKind()}-threads`, firefox: `${simdKind()}-threads`, webkit: "simd" };
 const threaded = (name) => BEST[name].endsWith("-threads");
 

@@ -41,7 +41,7 @@ export async function startHub({ port = 0 } = {}) {
       return response.end(part);
     }
     hub.served += hub.lose;
-    // What was sent is to be read before the connection breaks: a browser drops what it has not handed on.
+    // The connection breaks only after the bytes were read: a browser drops those that it has not passed on.
     response.write(part.subarray(0, hub.lose), () => setTimeout(() => request.socket.destroy(), 1000));
   });
   await new Promise((ready) => server.listen(port, "127.0.0.1", ready));

@@ -129,8 +129,8 @@ test("labels are embedded once, whatever happens to the page", async ({ page, si
   expect(second).toEqual({ ...first, embeddedPrompts: 0 });
 });
 
-/** What is given beyond the first pictures' memory: nothing on one thread; on several, whose order of taking and
- * giving back differs from run to run, less than the pixels of one request. */
+/** Memory that may be added after the first images: none on one thread; on several, whose allocations come in another
+ * order in each run, less than the pixels of one request. */
 const growths = [
   ["on one thread", 1, 0],
   ["on two threads", 2, 10 * 4 * 300 * 200],

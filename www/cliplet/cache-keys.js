@@ -1,14 +1,14 @@
-// Where what is cached of a model lies: keys, addresses in Cache storage, and names in the origin's private file system.
+// Names of cached models: keys, addresses in Cache storage, and names in the origin's private file system.
 
-/** What marks the key of a cached model as a source. */
+/** A source that begins so is the key of a cached model. */
 export const CACHED = "cached:";
 /** Name of the cache and of the folder. */
 const MODELS = "cliplet-models";
 
 /**
- * What is known of a cached model.
+ * The record of a cached model.
  * @typedef {object} CacheRecord
- * @property {string} key the slot that it lies in
+ * @property {string} key under which its data is stored
  * @property {string} source
  * @property {string} name
  * @property {import("./download.js").FileVersion} version of the file on the server, or of the local one
@@ -25,8 +25,8 @@ const MODELS = "cliplet-models";
  */
 
 /**
- * Where everything that is cached has its addresses; nothing is ever fetched from them. Cache storage takes no others
- * than those of http, so pages of another kind (of an extension, sandboxed) use a name that is no site's.
+ * The address under which all models are cached; nothing is ever fetched from it. Cache storage accepts http addresses
+ * only, so pages with another scheme (extensions, sandboxed frames) use a host name that belongs to no site.
  */
 export function cacheRoot() {
   const origin = globalThis.location?.origin ?? "";
@@ -34,13 +34,13 @@ export function cacheRoot() {
 }
 
 /**
- * The address that everything of a model lies under.
+ * The address under which everything of a model is cached.
  * @param {string} key
  */
 export const addressOf = (key) => `${cacheRoot()}${encodeURIComponent(key)}/`;
 
 /**
- * What a source that is named is cached under: a Hub's model in each quantization, an address as it is.
+ * The key of a source given by name: one for each quantization of a Hub model; an address is its own key.
  * @param {string} source
  * @param {string} [quant]
  */

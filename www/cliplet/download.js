@@ -14,7 +14,7 @@ export const STALL_TIMEOUT = 15_000;
 export const LOOK_TIMEOUT = 3_000;
 
 /**
- * What tells two versions of a file apart.
+ * Properties that tell two versions of a file apart.
  * @typedef {{ etag?: string, modified?: string | number, total?: number }} FileVersion
  */
 
@@ -68,7 +68,7 @@ function versionOf(response, from) {
 }
 
 /**
- * Whether what both answers tell of a file is the same.
+ * True if both answers are of the same version of a file.
  * @param {FileVersion} a
  * @param {FileVersion} b
  */
@@ -112,7 +112,7 @@ function linked(signal) {
 class Stalled extends Error {}
 
 /**
- * What `promise` gives, unless that takes longer than `limit` milliseconds.
+ * The result of `promise`, or an error if that takes longer than `limit` milliseconds.
  * @template T
  * @param {Promise<T>} promise
  * @param {number} limit
@@ -244,7 +244,7 @@ function gaveUp(address, begun, cause) {
 }
 
 /**
- * What a stream holds, chunk by chunk; it is told when nobody reads on.
+ * The chunks of a stream, which is cancelled when the caller stops reading.
  * @template T
  * @param {ReadableStream<T>} stream
  * @param {number} [stallTimeout]

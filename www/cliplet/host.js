@@ -1,5 +1,5 @@
-// Where the package's own files are, and how its workers start there: beside this module, in a folder that the page
-// names, or on another site.
+// Finds the package's own files and starts its workers from there: beside this module, in a folder that the page names,
+// or on another site.
 
 import { ClipletError } from "./errors.js";
 
@@ -16,7 +16,7 @@ export function configure({ baseUrl, workerUrl }) {
   configured = { baseUrl, workerUrl };
 }
 
-/** What addresses of a page or worker are relative to; undefined outside of a browser. */
+/** The base of relative addresses in a page or worker; undefined outside of a browser. */
 export const documentBase = () => globalThis.document?.baseURI ?? globalThis.location?.href;
 
 /**

@@ -19,14 +19,14 @@ const isA = (value, name) => {
 };
 
 /**
- * Whether a caller gave several images.
+ * True if a caller gave several images.
  * @param {unknown} images
  * @returns {images is readonly ImageSource[] | FileList}
  */
 export const areMany = (images) => Array.isArray(images) || isA(images, "FileList");
 
 /**
- * What an image is called in messages, or null.
+ * The name of an image in messages, or null.
  * @param {any} image
  * @param {number} [index] its place among several
  * @returns {string | null}
@@ -62,7 +62,7 @@ function drawn(source, width, height) {
   );
   if (!context)
     throw new ClipletError("image", `${width} x ${height} pixels are more than this browser's canvas can hold`);
-  // What is transparent counts as white, as everywhere in this package.
+  // Transparent pixels become white, as everywhere in this package.
   context.fillStyle = "#ffffff";
   context.fillRect(0, 0, width, height);
   context.drawImage(source, 0, 0, width, height);

@@ -1,5 +1,5 @@
-// How a model is loaded whatever state the cache and the network are in: the cached copy first; a download once for all tabs;
-// and nothing that is cached is deleted before its replacement is whole.
+// Loads a model, whatever state the cache and the network are in: the cached copy is used first, all tabs share one
+// download, and nothing that is cached is deleted before its replacement is complete.
 
 import { cacheRoot } from "./cache-keys.js";
 import { isSpoilt } from "./loading.js";
@@ -82,7 +82,7 @@ async function attempts(opened, { source, open, cache, refresh, take }) {
   try {
     return { taken: await take(allowed(opened)), opened };
   } catch (error) {
-    // What was continued is no good, or the server has another version by now: once more, from the start.
+    // The resumed part is damaged, or the server has another version by now: the download starts again from zero.
     if (!opened.resumed || !isSpoilt(error)) throw error;
     const fresh = await openSource(source, { ...open, anew: refresh || Boolean(opened.cached), restart: true });
     return { taken: await take(allowed(fresh)), opened: fresh };

@@ -14,7 +14,7 @@ import { START, startFirst } from "./safetensors.js";
 const PACKED_AT_MOST = 0.6;
 
 /**
- * What a loaded model tells about itself, for its record.
+ * The facts about a loaded model that its cache record holds.
  * @param {WasmEngine} engine
  * @param {import("./download.js").FileVersion} version
  */
@@ -178,7 +178,7 @@ async function loadSnapshot(start, opened, step, keep) {
 const SPOILT = ["model", "tokenizer", "unsupported", "changed"];
 
 /**
- * Whether an error says that the bytes themselves are no good, and not the browser or the network.
+ * True if an error is about the bytes themselves, and not about the browser or the network.
  * @param {unknown} error
  */
 export function isSpoilt(error) {

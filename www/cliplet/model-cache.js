@@ -34,7 +34,7 @@ async function recordOf(slot) {
 }
 
 /**
- * What is cached of a model: the whole copy, and parts of others, the latest first.
+ * The cached copies of a model: the complete one, and incomplete ones, the latest first.
  * @param {string} key
  * @returns {Promise<{ whole?: CacheRecord, parts: CacheRecord[] }>}
  */
@@ -46,7 +46,7 @@ export async function findModel(key) {
 }
 
 /**
- * What is cached of a source, as the page found it: its whole copy, and that copy's file.
+ * The cached copy of a source, as the page found it: its record, and its file.
  * @typedef {{ whole: CacheRecord, handle?: FileSystemFileHandle }} Found
  */
 

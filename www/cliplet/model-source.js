@@ -82,7 +82,7 @@ export function toSentSource(source, hub = HUB) {
 }
 
 /**
- * What a source is called in messages.
+ * The name of a source in messages.
  * @param {SentSource} source
  */
 export function sourceName(source) {

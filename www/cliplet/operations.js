@@ -23,7 +23,7 @@ const PROMPTS_A_STEP = 32;
 
 /** @type {WasmEngine | null} */
 let engine = null;
-/** How the present model runs and was loaded. @type {any} */
+/** The module, threads and cache state of the loaded model. @type {any} */
 let backend = null;
 /** Labels of the present model. @type {LabelCache | null} */
 let labelCache = null;

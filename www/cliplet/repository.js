@@ -6,7 +6,7 @@ import { startHubWorker } from "./host.js";
 import { HUB } from "./model-source.js";
 
 export const WEIGHTS = "model.safetensors";
-/** Where the Hub's own conversion to safetensors lies, for repositories whose main branch has none. @type {Record<string, string>} */
+/** Revisions with the Hub's own conversion to safetensors, for repositories whose main branch has none. @type {Record<string, string>} */
 const CONVERTED = { "openai/clip-vit-base-patch32": "refs/pr/15" };
 
 /** @typedef {{ hub?: string, baseUrl?: string, signal?: AbortSignal, stallTimeout?: number }} HubOptions */

@@ -6,7 +6,7 @@ export const START = "start";
 const MAX_HEADER = 100e6;
 
 /**
- * The same chunks, but the first is exactly the start of the file.
+ * Repeats `chunks`, but the first one is exactly the header of the file.
  * @param {AsyncIterable<Uint8Array<ArrayBuffer>>} chunks
  */
 export async function* startFirst(chunks) {

@@ -53,7 +53,7 @@ export class Lease {
       for (const listen of listeners) listen(progress);
     };
     const shared = { clip: Cliplet.load(source, { ...options, onProgress }), users: 0, listeners };
-    // What failed is tried again by the next use.
+    // After a failure the next use tries again.
     shared.clip.catch(() => this.forget());
     engines.set(this.#key, shared);
     return shared;

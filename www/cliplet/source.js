@@ -182,7 +182,7 @@ async function fromHub(source, options) {
   const { quant, signal } = options;
   const key = keyOf(source, quant);
   const { whole, handle, parts } = await cachedOf(key, options);
-  // What is cached whole is not asked for again, so that it works without a network.
+  // A complete cached copy is used without asking the server, so that it works without a network.
   if (whole) return fromCache(key, whole, handle);
   const { id, texts, weights } = await openRepository(source, options);
   /** @param {number} from @param {FileVersion} [version] */
@@ -200,7 +200,7 @@ async function fromCachedId(source, options) {
   const { whole, parts } =
     options.found && !options.anew ? { whole: options.found.whole, parts: [] } : await findModel(key);
   const origin = (whole ?? parts[0])?.source;
-  // Where the copy is no good, or only a part is here, the model comes from where it came.
+  // A damaged or incomplete copy is replaced from its original source.
   if (origin && !origin.startsWith(CACHED) && (options.anew || !whole)) {
     const quant = origin.startsWith("hf:") ? key.slice(origin.length + 1) : options.quant;
     return openSource(origin, { ...options, quant, found: undefined });

@@ -66,7 +66,7 @@
  */
 
 /**
- * What loading a source would do.
+ * The effect that loading a source would have.
  * @typedef {object} Inspection
  * @property {string} name
  * @property {string} source
@@ -77,7 +77,7 @@
  */
 
 /**
- * Where the package's files are, for pages whose bundler does not find them or that load the package from another site.
+ * Addresses of the package's files, for pages whose bundler does not find them or that load the package from another site.
  * @typedef {object} HostOptions
  * @property {string | URL} [baseUrl] address of a folder with the package's files: `worker.js`, `hub.js`, `wasm/`, `models/`
  * @property {string | URL} [workerUrl] address of `worker.js` alone, where it is elsewhere

@@ -50,7 +50,7 @@ export function hasExactDot() {
   return exact;
 }
 
-/** Whether this context can share memory between workers. */
+/** True if this context can share memory between workers. */
 export const canThread = () => globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
 
 /**

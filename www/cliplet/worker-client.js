@@ -78,7 +78,7 @@ export class WorkerClient {
     );
   }
 
-  /** Whether requests can be sent. */
+  /** True if requests can be sent. */
   get alive() {
     return this.#worker !== null;
   }

@@ -5,7 +5,7 @@ import { failure } from "./download.js";
 
 /** @typedef {import("./images.js").SentImage} SentImage */
 
-/** How images begin that the engine reads. Where one is damaged, some browsers would make up the rest. */
+/** First bytes of the images that the engine decodes itself: of a damaged one, some browsers would invent the rest. */
 const READ_HERE = /^(\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF.{4}WEBP)/s;
 
 /**

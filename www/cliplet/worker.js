@@ -7,7 +7,7 @@ import { ClipletError, toSent } from "./errors.js";
 import { operations } from "./operations.js";
 import { joinPool } from "./pool.js";
 
-/** What cancels each request that is waiting or at work. @type {Map<number, AbortController>} */
+/** For each request that is waiting or running, the controller that cancels it. @type {Map<number, AbortController>} */
 const controllers = new Map();
 let stopped = false;
 
@@ -28,7 +28,7 @@ function stopIfAborted(signal) {
 }
 
 /**
- * What an operation knows of the request that it answers.
+ * The request that an operation answers.
  * @typedef {object} Call
  * @property {AbortSignal} signal
  * @property {boolean} alone whether no other request waits, which could be one to abort
@@ -56,7 +56,7 @@ function callOf(id) {
 }
 
 /**
- * Whether an error means that the WebAssembly can no longer be used: it trapped, or is still marked as busy from a trap.
+ * True if an error means that the WebAssembly can no longer be used: it trapped, or is still marked as busy from a trap.
  * @param {unknown} error
  */
 function isTrap(error) {

@@ -5,7 +5,7 @@ import { TOPS } from "../core/query.js";
 import { html, nothing, View } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 
-/** Where the slider begins for someone who sets a threshold of their own. */
+/** Initial positions of the slider when a visitor turns on a threshold of their own. */
 const START = { share: 0.5, cosine: 0.2 };
 
 export class ScoreSettings extends View {

@@ -5,7 +5,7 @@ import { text } from "../strings/index.js";
 
 /** Milliseconds that a toast stays. */
 const TOAST_FOR = 12_000;
-/** The same message is shown once; of different ones, the last so many. */
+/** Number of different messages on the screen at once: the latest ones. */
 const SHOWN = 4;
 
 /** @typedef {{message: string, tone?: "problem" | "offer", actions: {label: string, run: () => void}[]}} Notice */

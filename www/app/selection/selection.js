@@ -75,7 +75,7 @@ export class Selection {
     this.#app.labels.replace([...new Set([...labels, name])], text.learned(name, examples.length), { [name]: example });
   }
 
-  /** How often the model agrees with labels given by hand. */
+  /** The number of labels given by hand that the model agrees with, and of all. */
   accuracy() {
     const { session, classifier } = this.#app;
     const checked = session.list.filter((item) => item.corrected && item.ranked?.length);
