@@ -9,6 +9,7 @@ mod folder;
 pub mod fuzzing;
 mod journal;
 mod jsonl;
+mod panics;
 mod parquet_reader;
 mod parquet_writer;
 mod pipeline;

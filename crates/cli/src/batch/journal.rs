@@ -6,11 +6,12 @@
 //! The output is made from the journal at the end and renamed into place, so an output that exists is complete.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead, BufReader, BufWriter, Lines, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, Lines, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use cliplet::Error;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::answer::Answer;
 use super::row::Row;
@@ -50,45 +51,42 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of `output`, empty or as a killed run left it; `restart` empties it.
+    /// Opens the journal of `output`, empty or as a killed run left it; `restart` empties it. A file in its place that
+    /// is no journal is left as it is.
     ///
     /// # Errors
-    /// [`Error::Input`] where it was written under other settings or another run has it open, [`Error::Io`].
+    /// [`Error::Input`] where there is another file in its place, it was written under other settings, one of its lines
+    /// is damaged, or another run has it open; [`Error::Io`].
     pub fn open(output: &Path, settings: &Settings, restart: bool) -> Result<Self, Error> {
-        let [_, path, _] = files(output);
-        let refuse = |reason: &str| Error::Input(format!("{}: {reason}", path.display()));
+        let [_, path, unfinished] = files(output);
+        let refuse = |path: &Path, reason: &str| Error::Input(format!("{}: {reason}", path.display()));
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).open(&path);
         let file = file.map_err(Error::io(&path))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(refuse("another run is writing it")),
+            Err(TryLockError::WouldBlock) => return Err(refuse(&path, "another run is writing it")),
             Err(TryLockError::Error(error)) => return Err(Error::io(&path)(error)),
         }
-        if restart {
-            file.set_len(0).map_err(Error::io(&path))?;
+        let header = format!("{}\n", serde_json::to_string(settings)?);
+        let found = Records::read(&file, &header).map_err(Error::io(&path))?;
+        // Beside a journal this would be the output of a run that was killed at its very end.
+        if matches!(found.begun, Begun::Not) && unfinished.exists() {
+            return Err(refuse(&unfinished, FOREIGN));
         }
-        let complete = CompleteRecords::read(&file).map_err(Error::io(&path))?;
-        if let Some(header) = &complete.header {
-            let begun: Option<Settings> = serde_json::from_str(header).ok();
-            if begun.as_ref() != Some(settings) {
-                return Err(refuse(
-                    "it was begun with another model or other options; give those, or --restart",
-                ));
-            }
-        }
+        let kept = found.to_keep(settings, restart);
+        let kept = kept.map_err(|reason| refuse(&path, &reason))?;
         // A record that a kill cut short is written again.
-        file.set_len(complete.length).map_err(Error::io(&path))?;
+        file.set_len(kept.length).map_err(Error::io(&path))?;
         let mut journal = Self {
             file: BufWriter::new(file),
-            rows: complete.rows,
-            failed: complete.failed,
+            rows: kept.rows,
+            failed: kept.failed,
             output: output.to_path_buf(),
             path,
         };
-        if complete.header.is_none() {
-            let header = serde_json::to_string(settings)?;
-            journal.write(&format!("{header}\n"))?;
+        if kept.length == 0 {
+            journal.write(&header)?;
             journal.flush()?;
         }
         Ok(journal)
@@ -168,40 +166,110 @@ pub fn files(output: &Path) -> [PathBuf; 3] {
     })
 }
 
-/// The complete records of a journal; a last line that was cut short is not among them.
+/// The reason to leave a file alone.
+const FOREIGN: &str = "there is a file here already that is not of `cliplet batch`, and it is left as it is: move it \
+                       away, or give another output";
+
+/// Bytes of the longest first line that is looked at.
+const LONGEST_HEADER: u64 = 1 << 28;
+
+/// The contents of a journal; a last line that was cut short is not among them.
 #[derive(Default)]
-struct CompleteRecords {
-    header: Option<String>,
+struct Records {
+    begun: Begun,
     rows: u64,
     failed: u64,
-    /// Bytes of the journal up to the end of the last one.
+    /// Bytes of the journal up to the end of the last complete record.
     length: u64,
+    /// Number of the first line that is complete and yet not a record, from 1.
+    damaged_line: Option<u64>,
 }
 
-impl CompleteRecords {
-    fn read(mut file: &File) -> std::io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        let mut reader = BufReader::new(file);
-        let mut complete = Self::default();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)? as u64;
-            let Some(record) = line.strip_suffix(b"}\n") else {
-                return Ok(complete);
-            };
-            if complete.header.is_none() {
-                complete.header = Some(String::from_utf8_lossy(&line).into_owned());
-            } else {
-                match (fingerprint(record), record.get(FINGERPRINT_DIGITS)) {
-                    (Some(_), Some(flag)) => complete.failed += u64::from(*flag == b'!'),
-                    _ => return Ok(complete),
-                }
-                complete.rows += 1;
-            }
-            complete.length += length;
+/// The first line of a journal.
+#[derive(Default)]
+enum Begun {
+    /// There is none yet, or only its beginning.
+    #[default]
+    Not,
+    /// The settings of a run; none where another version of the command wrote them.
+    With(Option<Box<Settings>>),
+    /// It is of another program.
+    Elsewhere,
+}
+
+impl Begun {
+    /// Tells from the first line of a file, which would be `header` where this run had written it.
+    fn of(line: &[u8], header: &str) -> Self {
+        if line.len() < header.len() && header.as_bytes().starts_with(line) {
+            return Self::Not;
+        }
+        if let Ok(settings) = serde_json::from_slice(line) {
+            return Self::With(Some(settings));
+        }
+        match serde_json::from_slice::<Value>(line) {
+            Ok(Value::Object(fields)) if fields.get("model").is_some_and(Value::is_array) => Self::With(None),
+            _ => Self::Elsewhere,
         }
     }
+}
+
+impl Records {
+    fn read(mut file: &File, header: &str) -> std::io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        let length = reader
+            .by_ref()
+            .take(LONGEST_HEADER)
+            .read_until(b'\n', &mut line)? as u64;
+        let mut records = Self {
+            begun: Begun::of(&line, header),
+            length,
+            ..Self::default()
+        };
+        if !matches!(records.begun, Begun::With(_)) {
+            return Ok(records);
+        }
+        for number in 2.. {
+            line.clear();
+            let length = reader.read_until(b'\n', &mut line)? as u64;
+            let Some(record) = line.strip_suffix(b"\n") else {
+                break;
+            };
+            let Some(failed) = failed(record) else {
+                records.damaged_line = Some(number);
+                break;
+            };
+            records.rows += 1;
+            records.failed += u64::from(failed);
+            records.length += length;
+        }
+        Ok(records)
+    }
+
+    /// The records to go on from, or the reason why the file must stay as it is.
+    fn to_keep(self, settings: &Settings, restart: bool) -> Result<Self, String> {
+        match (&self.begun, self.damaged_line) {
+            (Begun::Not, _) => Ok(Self::default()),
+            (Begun::Elsewhere, _) => Err(FOREIGN.into()),
+            (Begun::With(_), _) if restart => Ok(Self::default()),
+            (Begun::With(begun), _) if begun.as_deref() != Some(settings) => {
+                Err("it was begun with another model or other options; give those, or --restart".into())
+            }
+            (Begun::With(_), Some(line)) => Err(format!(
+                "line {line} is damaged: delete it and all lines after it to go on from there, or give --restart"
+            )),
+            (Begun::With(_), None) => Ok(self),
+        }
+    }
+}
+
+/// Returns true for a record of a row that failed; none where it is no record.
+fn failed(record: &[u8]) -> Option<bool> {
+    fingerprint(record)?;
+    let (flag, answer) = record.get(FINGERPRINT_DIGITS..)?.split_first()?;
+    serde_json::from_slice::<Answer>(answer).ok()?;
+    Some(*flag == b'!')
 }
 
 /// The fingerprint at the start of a record.

@@ -13,6 +13,7 @@ use parquet::record::{Field, reader::RowIter};
 use parquet::schema::types::Type;
 use serde_json::Value;
 
+use super::panics::caught;
 use super::row::{Content, Row, RowImage, Rows};
 
 /// Values of a column decoded at a time: each may be an image.
@@ -25,23 +26,48 @@ const DECODED_AT_ONCE: usize = 16;
 pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(Error::io(path))?;
-    let reader = SerializedFileReader::new(file).map_err(|error| read_error(&name, error))?;
-    let metadata = reader.metadata().file_metadata();
-    let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
-    let columns = projection(metadata.schema())
-        .map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
-    let rows = RowIter::from_file_into(Box::new(reader))
-        .project(Some(columns))
-        .map_err(|error| read_error(&name, error))?
-        .with_batch_size(DECODED_AT_ONCE);
-    let rows = (1..).zip(rows).map(move |(position, row)| {
-        let row = row.map_err(|error| read_error(&name, error))?;
-        Ok(Row {
+    let opened = caught(|| open(file, &name)).unwrap_or_else(|| Err(panicked(&name, "its metadata")));
+    let (mut rows, total) = opened?;
+    let mut position = 0;
+    let rows = std::iter::from_fn(move || {
+        if position == ENDED {
+            return None;
+        }
+        position += 1;
+        let Some(row) = caught(|| rows.next()) else {
+            let error = panicked(&name, &format!("row {}", position - 1));
+            position = ENDED;
+            return Some(Err(error));
+        };
+        let row = row?.map_err(|error| read_error(&name, error));
+        Some(row.map(|row| Row {
             content: content(row.into_columns()),
             position,
-        })
+        }))
     });
     Ok((Box::new(rows), total))
+}
+
+/// [`Row::position`] after a panic, when the reader is not used again.
+const ENDED: u64 = u64::MAX;
+
+/// The reader's rows of an open file, and their number.
+fn open(file: File, name: &str) -> Result<(RowIter<'static>, u64), Error> {
+    let reader = SerializedFileReader::new(file).map_err(|error| read_error(name, error))?;
+    let metadata = reader.metadata().file_metadata();
+    let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
+    let columns =
+        projection(metadata.schema()).map_err(|reason| Error::Input(format!("{name}: {reason}")))?;
+    let rows = RowIter::from_file_into(Box::new(reader))
+        .project(Some(columns))
+        .map_err(|error| read_error(name, error))?
+        .with_batch_size(DECODED_AT_ONCE);
+    Ok((rows, total))
+}
+
+fn panicked(name: &str, part: &str) -> Error {
+    let reason = format!("damaged Parquet: {part} cannot be read");
+    Error::io(name)(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
 }
 
 /// The part of a file's schema that is read, or the reason why there is none.

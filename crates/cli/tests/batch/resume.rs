@@ -200,3 +200,63 @@ fn two_runs_do_not_write_one_output() {
     assert!(first.wait().unwrap().success());
     assert!(std::fs::exists(&job.output).unwrap());
 }
+
+#[test]
+fn a_file_of_another_program_is_left_as_it_is() {
+    let job = Job::new("out.jsonl");
+    let writing = format!("{}.writing", job.output);
+    let lines: &[u8] = b"{\"id\": 1}\n{\"id\": 2}\n";
+    for (path, content) in [
+        (job.partial(), &b"My notes,\nwhich are all that I have.\n"[..]),
+        (job.partial(), b"no line break"),
+        (job.partial(), lines),
+        (job.partial(), b"{\"model\": \"mine\"}\n"),
+        (job.partial(), &[0, 159, 146, 150]),
+        (writing, lines),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        for more in [&["--labels", LABELS][..], &["--labels", LABELS, "--restart"]] {
+            let message = failure(&job.arguments(more), 2);
+            assert!(
+                message.contains(&path) && message.contains("move it away"),
+                "{message}"
+            );
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+            assert!(!std::fs::exists(&job.output).unwrap());
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+    job.finish(&["--labels", LABELS]);
+}
+
+#[test]
+fn a_damaged_journal_is_met_at_the_start_with_the_way_out() {
+    let job = Job::new("out.jsonl");
+    job.kill_midway(&["--labels", LABELS], 6);
+    let whole = std::fs::read_to_string(job.partial()).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let fingerprint = &lines[3][..17];
+    for damaged in [
+        format!("{fingerprint}{{\"row\":2,\"probs\":[0.5"),
+        format!("{fingerprint}{{\"rows\":2}}"),
+        format!("not hexadecimal {}", &lines[3][17..]),
+        "\0\0\0\0".into(),
+        String::new(),
+    ] {
+        let mut lines = lines.clone();
+        lines[3] = &damaged;
+        let journal = lines.join("\n") + "\n";
+        std::fs::write(job.partial(), &journal).unwrap();
+        let message = failure(&job.arguments(&["--labels", LABELS]), 2);
+        assert!(
+            message.contains("line 4 is damaged") && message.contains("--restart"),
+            "{message}"
+        );
+        assert_eq!(std::fs::read_to_string(job.partial()).unwrap(), journal);
+    }
+    // As the message says.
+    std::fs::write(job.partial(), lines[..3].join("\n") + "\n").unwrap();
+    let said = job.finish(&["--labels", LABELS]);
+    assert!(said.contains("2 of them by an earlier run"), "{said}");
+    assert_eq!(job.folder.read("out.jsonl").lines().count(), ROWS as usize);
+}
