@@ -9,14 +9,14 @@ test_lint() {
 
 test_native() { cargo test --quiet; }
 
-# wasm_test FEATURES CRATE TEST: one test file of a crate, in headless Chromium.
+# wasm_test FEATURES FOLDER TEST: one test file of the package in a folder, in headless Chromium.
 wasm_test() (
   wasm_env single
   # A folder of its own: two builds of the standard library in one do not get along.
   export CARGO_TARGET_DIR="$TARGET/wasm-test"
   cd "$2"
   wasm-pack test --headless --chrome --chromedriver "$(command -v chromedriver)" --release --mode no-install \
-    -- "${BUILD_STD[@]}" --features "$1" --test "$3" --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
+    -- "${BUILD_STD[@]}" --package "$(cargo pkgid)" --features "$1" --test "$3" --config 'profile.release.lto="off"' --config 'profile.release.codegen-units=16'
 )
 
 test_wasm() {

@@ -1,4 +1,4 @@
-//! Pictures and texts in a browser, where decoders and regular expressions run as other code.
+//! Images and texts in a browser, where decoders and regular expressions run as other code.
 #![cfg(target_family = "wasm")]
 
 #[path = "golden/images.rs"]
@@ -13,13 +13,13 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_browser);
 
 #[wasm_bindgen_test]
-fn pictures_are_as_hugging_face_has_them() {
-    images::Images::load().assert_pictures();
+fn images_are_as_hugging_face_has_them() {
+    images::Images::load().assert_images();
 }
 
 #[wasm_bindgen_test]
-fn bytes_normalise_as_in_numpy() {
-    images::Images::load().assert_normalising();
+fn bytes_normalize_as_in_numpy() {
+    images::Images::load().assert_normalizing();
 }
 
 #[wasm_bindgen_test]
