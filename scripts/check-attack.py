@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import filecmp
 import json
+import multiprocessing
 import os
 import pathlib
 import random
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from queue import Empty
 
 import attack_inputs as inputs
 from server_process import Server
@@ -46,22 +48,30 @@ def holds(attack: str, name: str, value, wanted):
     print(f"  {'ok  ' if value == wanted else 'FAIL'} {attack}: {name}: {value}", flush=True)
 
 
+def probe_until(done, times, server: Server):
+    """Probes the server ten times a second until the event `done`, then puts the milliseconds into the queue `times`."""
+    measured = []
+    while not done.wait(0.1):
+        measured.append(server.probe())
+    times.put(measured)
+
+
 @contextlib.contextmanager
-def probing(server: Server, times: list[float], path: str = "/healthz"):
-    """Probes the server ten times a second meanwhile."""
-    done = threading.Event()
-
-    def probe():
-        while not done.wait(0.1):
-            times.append(server.probe(path))
-
-    thread = threading.Thread(target=probe)
-    thread.start()
+def probing(server: Server, times: list[float]):
+    """Probes the server ten times a second meanwhile, from a process of its own: attacks keep this one busy."""
+    fork = multiprocessing.get_context("fork")
+    done, queue = fork.Event(), fork.Queue()
+    process = fork.Process(target=probe_until, args=(done, queue, server), daemon=True)
+    process.start()
     try:
         yield
     finally:
         done.set()
-        thread.join()
+        try:
+            times += queue.get(timeout=60)
+        except Empty:
+            times.append(float("inf"))
+        process.join()
 
 
 def percentile(times: list[float], share: float) -> float:

@@ -9,7 +9,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowOrigin, AllowPrivateNetwork, CorsLayer};
 
 use super::Shared;
 use super::api_error::ApiError;
@@ -95,7 +95,8 @@ impl Origins {
         }
     }
 
-    /// The layer that answers preflight requests of pages that are allowed; none where no page is.
+    /// The layer that answers preflight requests of pages that are allowed; none where no page is. Pages of the public
+    /// internet ask besides whether they may reach a machine of a private network.
     pub fn cors(&self) -> Option<CorsLayer> {
         const INFERENCE_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
         let origins = match self.pages.iter().any(|page| page == "*") {
@@ -109,6 +110,7 @@ impl Origins {
         (!self.pages.is_empty()).then(|| {
             CorsLayer::new()
                 .allow_origin(origins)
+                .allow_private_network(AllowPrivateNetwork::yes())
                 .allow_methods([Method::GET, Method::POST])
                 .allow_headers([
                     header::AUTHORIZATION,

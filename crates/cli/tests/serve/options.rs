@@ -151,3 +151,35 @@ async fn hosts_origins_and_proxies_are_those_of_the_options() {
     process.terminate();
     assert!(process.end().1.contains(r#""client":"192.0.2.7""#));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_without_file_descriptors_says_so_and_goes_on() {
+    use std::process::Command;
+    use tokio::net::TcpStream;
+
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 48 && exec \"$0\" serve --port 0"]);
+    limited
+        .arg(env!("CARGO_BIN_EXE_cliplet"))
+        .stdin(std::process::Stdio::null());
+    let process = Process::start_as(&mut limited);
+    let mut flood = Vec::new();
+    for _ in 0..100 {
+        flood.push(TcpStream::connect(process.running.address).await.unwrap());
+    }
+    // Idle connections make room for those that ask.
+    assert_eq!(process.running.get("/healthz").await.status, 200);
+    drop(flood);
+    process
+        .running
+        .answer("/v1/embeddings", &json!({"input": "a cat"}))
+        .await;
+    process.terminate();
+    let (code, log) = process.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.contains("a connection could not be accepted") && !log.contains("panic"),
+        "{log}"
+    );
+}

@@ -86,10 +86,12 @@ async fn pages_that_were_allowed_may_use_it_from_a_browser() {
             .request(reqwest::Method::OPTIONS, server.url("/v1/embeddings"))
             .header("Origin", page)
             .header("Access-Control-Request-Method", "POST")
-            .header("Access-Control-Request-Headers", "authorization,content-type");
+            .header("Access-Control-Request-Headers", "authorization,content-type")
+            .header("Access-Control-Request-Private-Network", "true");
         let answer = Running::send(preflight).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.headers["access-control-allow-origin"], page);
+        assert_eq!(answer.headers["access-control-allow-private-network"], "true");
         let allowed = answer.headers["access-control-allow-headers"].to_str().unwrap();
         assert!(
             allowed.contains("authorization") && allowed.contains("content-type"),
