@@ -42,38 +42,68 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         4 => PixelLayout::Rgba8,
         other => return Err(file.unsupported(format_args!("{other} channels"))),
     };
-    let scale = Scale::new(maximum, channels);
     let mut canvas = Canvas::new(file, width, height, layout, 0)?;
-    let samples = width as usize * channels;
-    let mut row = vec![0; samples];
+    let mut rows = Rows {
+        file,
+        tokens,
+        plain,
+        bitmap,
+        maximum,
+        sample_bytes,
+        scale: Scale::new(maximum, channels),
+    };
+    let mut row = vec![0; width as usize * channels];
     for y in 0..height as usize {
-        match (plain, bitmap) {
+        rows.read(&mut row)?;
+        canvas.write(0, y, 1, &row)?;
+    }
+    Ok(canvas.finish(Orientation::Upright))
+}
+
+/// The samples behind a header, row by row.
+struct Rows<'a, 'f> {
+    file: &'a File<'f>,
+    tokens: Tokens<'a>,
+    /// Samples are written as text.
+    plain: bool,
+    /// A sample is one bit, and a set one is black.
+    bitmap: bool,
+    maximum: u32,
+    sample_bytes: usize,
+    scale: Scale,
+}
+
+impl Rows<'_, '_> {
+    /// Reads the next row as one byte a sample.
+    fn read(&mut self, row: &mut [u8]) -> Result<()> {
+        let (file, tokens) = (self.file, &mut self.tokens);
+        match (self.plain, self.bitmap) {
             (true, true) => {
-                for byte in &mut row {
+                for byte in row {
                     *byte = 255 * (1 - tokens.bit(file)?);
                 }
             }
             (true, false) => {
-                for byte in &mut row {
-                    *byte = scale.byte(tokens.sample(file, maximum)?);
+                for byte in row {
+                    *byte = self.scale.byte(tokens.sample(file, self.maximum)?);
                 }
             }
             (false, true) => {
-                let bits = tokens.bytes(file, samples.div_ceil(8))?;
+                let bits = tokens.bytes(file, row.len().div_ceil(8))?;
                 for (x, byte) in row.iter_mut().enumerate() {
                     *byte = 255 * (1 - (bits[x / 8] >> (7 - x % 8) & 1));
                 }
             }
             (false, false) => {
-                let bytes = tokens.bytes(file, samples * sample_bytes)?;
-                for (byte, sample) in row.iter_mut().zip(bytes.chunks_exact(sample_bytes)) {
-                    *byte = scale.byte(sample.iter().fold(0, |value, byte| value << 8 | u32::from(*byte)));
+                let bytes = tokens.bytes(file, row.len() * self.sample_bytes)?;
+                for (byte, sample) in row.iter_mut().zip(bytes.chunks_exact(self.sample_bytes)) {
+                    let value = sample.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
+                    *byte = self.scale.byte(value);
                 }
             }
         }
-        canvas.write(0, y, 1, &row)?;
+        Ok(())
     }
-    Ok(canvas.finish(Orientation::Upright))
 }
 
 struct Header {

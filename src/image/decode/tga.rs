@@ -22,33 +22,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
             pixels * u64::from(depth) / 8
         }
     })?;
-    let map = Map {
-        first: usize::from(size(3)),
-        depth: header[7],
-    };
-    let map_bytes = if has_map {
-        usize::from(size(5)) * map.entry_bytes()
-    } else {
-        0
-    };
-    let body = file
-        .bytes
-        .get(HEADER + comment..)
-        .ok_or_else(|| file.ends_early())?;
-    let (map_data, body) = body
-        .split_at_checked(map_bytes)
-        .ok_or_else(|| file.ends_early())?;
-    let colors = match (kind & 7, depth) {
-        (1, 8) => Colors::Map(Box::new(map.palette(map_data))),
-        (2, 15 | 16) => Colors::FiveBits,
-        (2, 24) => Colors::Bgr,
-        (2, 32) => Colors::Bgra,
-        (3, 1) => Colors::Bits,
-        (3, 8) => Colors::Gray,
-        (3, 16) => Colors::GrayAlpha,
-        _ => return Err(file.unsupported(format_args!("{depth} bits for each pixel of kind {kind}"))),
-    };
-
+    let (colors, body) = colors(file, header, comment, has_map)?;
     let mut canvas = Canvas::new(file, width.into(), height.into(), colors.layout(), 0)?;
     let (width, height) = (usize::from(width), usize::from(height));
     let row_bytes = if depth == 1 {
@@ -81,6 +55,32 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         canvas.write(0, if from_top { line } else { height - 1 - line }, 1, &pixels)?;
     }
     Ok(canvas.finish(Orientation::Upright))
+}
+
+/// How the pixels of a file of this header are to be understood, and the bytes of the pixels.
+fn colors<'a>(file: &File<'a>, header: &[u8], comment: usize, has_map: bool) -> Result<(Colors, &'a [u8])> {
+    let size = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+    let (kind, depth) = (header[2] & 7, header[16]);
+    let map = Map {
+        first: size(3),
+        depth: header[7],
+    };
+    let map_bytes = if has_map { size(5) * map.entry_bytes() } else { 0 };
+    let body = file.bytes.get(HEADER + comment..);
+    let (map_data, body) = body
+        .and_then(|body| body.split_at_checked(map_bytes))
+        .ok_or_else(|| file.ends_early())?;
+    let colors = match (kind, depth) {
+        (1, 8) => Colors::Map(Box::new(map.palette(map_data))),
+        (2, 15 | 16) => Colors::FiveBits,
+        (2, 24) => Colors::Bgr,
+        (2, 32) => Colors::Bgra,
+        (3, 1) => Colors::Bits,
+        (3, 8) => Colors::Gray,
+        (3, 16) => Colors::GrayAlpha,
+        _ => return Err(file.unsupported(format_args!("{depth} bits for each pixel of kind {kind}"))),
+    };
+    Ok((colors, body))
 }
 
 /// The palette's place among indices, and the bits of its entries.

@@ -32,37 +32,12 @@ pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
         .clone()
         .ok_or_else(|| damaged("it has no frame header"))?;
     let stored = frame.coding.progressive || scan.parts.len() < frame.components.len();
-    let out_of_memory = |frame: &Frame| JpegError::OutOfMemory {
-        width: frame.width as u32,
-        height: frame.height as u32,
-        scale,
-        needed: frame.memory(scale, stored),
-    };
-    let count = frame.width as u64 * frame.height as u64;
-    if count > limits.max_pixels {
-        return Err(JpegError::TooManyPixels {
-            width: frame.width as u32,
-            height: frame.height as u32,
-            limit: limits.max_pixels,
-        });
-    }
-    // Each block takes a bit at least, of Huffman codes.
-    if !frame.coding.arithmetic && count / 64 / 8 > bytes.len() as u64 {
-        return Err(damaged(format!(
-            "the file ends early: its header says {}x{} pixels, which {} bytes cannot hold",
-            frame.width,
-            frame.height,
-            bytes.len()
-        )));
-    }
-    if frame.memory(scale, stored) > limits.max_memory {
-        return Err(out_of_memory(&frame));
-    }
+    check_size(&frame, stored, bytes.len(), limits, scale)?;
     let (width, height) = frame.output_size(scale);
     let mut pixels = Vec::new();
     pixels
         .try_reserve_exact(width * height * frame.output_channels())
-        .map_err(|_| out_of_memory(&frame))?;
+        .map_err(|_| out_of_memory(&frame, stored, scale))?;
     let mut image = Image {
         work: Work::new(&frame, bytes.len()),
         frame,
@@ -78,7 +53,7 @@ pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
             .iter()
             .map(|component| Store::new(&image.frame, component));
         let Some(mut stores) = stores.collect::<Option<Vec<Store>>>() else {
-            return Err(out_of_memory(&image.frame));
+            return Err(out_of_memory(&image.frame, stored, scale));
         };
         let progress = image.read_scans(scan, &mut stores)?;
         image.render(&stores, &progress, pixels)?
@@ -91,6 +66,39 @@ pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
         gray: image.frame.output_channels() == 1,
         data,
     })
+}
+
+/// The error that an image of this frame needs more memory than there is.
+fn out_of_memory(frame: &Frame, stored: bool, scale: Scale) -> JpegError {
+    JpegError::OutOfMemory {
+        width: frame.width as u32,
+        height: frame.height as u32,
+        scale,
+        needed: frame.memory(scale, stored),
+    }
+}
+
+/// Refuses a frame that is over the limits, or of more pixels than a file of `file_bytes` can hold.
+fn check_size(frame: &Frame, stored: bool, file_bytes: usize, limits: &Limits, scale: Scale) -> Result<()> {
+    let count = frame.width as u64 * frame.height as u64;
+    if count > limits.max_pixels {
+        return Err(JpegError::TooManyPixels {
+            width: frame.width as u32,
+            height: frame.height as u32,
+            limit: limits.max_pixels,
+        });
+    }
+    // Each block takes a bit at least, of Huffman codes.
+    if !frame.coding.arithmetic && count / 64 / 8 > file_bytes as u64 {
+        return Err(damaged(format!(
+            "the file ends early: its header says {}x{} pixels, which {file_bytes} bytes cannot hold",
+            frame.width, frame.height,
+        )));
+    }
+    if frame.memory(scale, stored) > limits.max_memory {
+        return Err(out_of_memory(frame, stored, scale));
+    }
+    Ok(())
 }
 
 /// An image under way.

@@ -80,22 +80,7 @@ impl Samples {
             3 => Number::Float,
             _ => Number::Unsigned,
         };
-        let color = match ifd.first_number(PHOTOMETRIC).unwrap_or(1) {
-            0 => Color::Gray { white_is_zero: true },
-            1 => Color::Gray { white_is_zero: false },
-            2 => Color::Rgb,
-            3 => Color::Palette,
-            5 => Color::Cmyk,
-            6 if ifd
-                .numbers(SUBSAMPLING)
-                .is_some_and(|mut factors| factors.all(|factor| factor == 1)) =>
-            {
-                Color::YCbCr
-            }
-            6 => return Err(file.unsupported("YCbCr colors of fewer pixels")),
-            8..=10 => return Err(file.unsupported("Lab colors")),
-            other => return Err(file.unsupported(format_args!("photometric interpretation {other}"))),
-        };
+        let color = color(file, ifd)?;
         let few = matches!(color, Color::Gray { .. } | Color::Palette) && count == 1;
         let known = match (bits, number) {
             (1 | 2 | 4, Number::Unsigned) => few,
@@ -110,18 +95,11 @@ impl Samples {
         if color == Color::Palette && ifd.data(COLOR_MAP).is_none() {
             return Err(file.ends_early());
         }
-        let alpha = match ifd.first_number(EXTRA_SAMPLES) {
-            _ if count == color.channels() || matches!(color, Color::Cmyk | Color::YCbCr) => Alpha::None,
-            None if color == Color::Rgb => Alpha::Straight,
-            Some(1) => Alpha::Premultiplied,
-            Some(2 | 999) => Alpha::Straight,
-            _ => Alpha::None,
-        };
         Ok(Self {
             bits: bits as u8,
             number,
             color,
-            alpha,
+            alpha: alpha(ifd, color, count),
             count,
             planar: count > 1 && ifd.first_number(PLANAR) == Some(2),
             big_endian: ifd.big_endian,
@@ -269,6 +247,37 @@ impl Samples {
         } else {
             bytes.iter().rev().fold(0, join)
         }
+    }
+}
+
+/// The colors that a file says its samples have.
+fn color(file: &File, ifd: &Ifd) -> Result<Color> {
+    Ok(match ifd.first_number(PHOTOMETRIC).unwrap_or(1) {
+        0 => Color::Gray { white_is_zero: true },
+        1 => Color::Gray { white_is_zero: false },
+        2 => Color::Rgb,
+        3 => Color::Palette,
+        5 => Color::Cmyk,
+        6 if ifd
+            .numbers(SUBSAMPLING)
+            .is_some_and(|mut factors| factors.all(|factor| factor == 1)) =>
+        {
+            Color::YCbCr
+        }
+        6 => return Err(file.unsupported("YCbCr colors of fewer pixels")),
+        8..=10 => return Err(file.unsupported("Lab colors")),
+        other => return Err(file.unsupported(format_args!("photometric interpretation {other}"))),
+    })
+}
+
+/// The meaning of a sample that a pixel has beside its colors.
+fn alpha(ifd: &Ifd, color: Color, count: usize) -> Alpha {
+    match ifd.first_number(EXTRA_SAMPLES) {
+        _ if count == color.channels() || matches!(color, Color::Cmyk | Color::YCbCr) => Alpha::None,
+        None if color == Color::Rgb => Alpha::Straight,
+        Some(1) => Alpha::Premultiplied,
+        Some(2 | 999) => Alpha::Straight,
+        _ => Alpha::None,
     }
 }
 
