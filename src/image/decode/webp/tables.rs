@@ -155,6 +155,9 @@ impl Reader<'_> {
             } else {
                 None
             };
+            if first.max(second.unwrap_or(0)) >= symbols {
+                return None;
+            }
             return Some(Code::of_few(first, second));
         }
         let mut lengths = [0; LENGTH_CODE_ORDER.len()];
@@ -359,6 +362,14 @@ mod tests {
         let mut reader = reader(&alpha[1..]);
         assert_eq!(reader.read(Some((side(6), side(8)))), Some(()));
         assert!(reader.bytes > 0);
+    }
+
+    #[test]
+    fn symbols_outside_of_an_alphabet_end_the_count() {
+        // A code of two symbols, 1 and 200, of which the alphabet of distances has none.
+        let bitstream = [0b1000_1011, 0b0000_1100];
+        assert!(reader(&bitstream).read_code(201).is_some());
+        assert!(reader(&bitstream).read_code(40).is_none());
     }
 
     #[test]
