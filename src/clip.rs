@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::image::{ImageInput, ImageProcessor, PixelValues};
 use crate::model::ClipModel;
 use crate::tokenizer::{ModelTokenizer, Tokenizer};
-use crate::weights::{About, ModelFile, Placement};
+use crate::weights::{ClipConfig, ModelFile, Placement, TextConfig, VisionConfig};
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
-use crate::zero_shot::{LabelSet, PromptTemplate, ZeroShotClassifier};
+use crate::zero_shot::{LabelSet, PromptTemplate, Scorer, ZeroShotClassifier};
 use cliplet_kernels::{map_on_pool, on_pool, threads};
 
 pub use loader::{Loader, SnapshotLoader};
@@ -30,6 +30,8 @@ const CPU_ROWS: usize = 260;
 const GPU_ROWS: usize = 1 << 15;
 /// Texts run at a time.
 const TEXTS: usize = 256;
+/// Tokens of texts run at a time where all are padded to one length.
+const PADDED_TOKENS: usize = 1 << 11;
 /// Images that [`Clip::embed_image_batch`] holds preprocessed at a time.
 pub const IMAGES_IN_MEMORY: usize = 64;
 
@@ -39,13 +41,15 @@ pub struct Clip {
     tokenizer: ModelTokenizer,
     image_processor: ImageProcessor,
     info: ModelInfo,
+    scorer: Scorer,
     placement: Placement,
     images_at_once: usize,
+    texts_at_once: usize,
 }
 
 impl Clip {
-    /// Opens one of our GGUF files, a Hugging Face snapshot directory, or the `.safetensors` file in one, on the
-    /// CPU.
+    /// Opens one of our GGUF files, a snapshot directory of `transformers` or `open_clip`, or the file of weights in
+    /// one, on the CPU.
     ///
     /// # Errors
     /// Those of [`Self::open_with`].
@@ -63,7 +67,7 @@ impl Clip {
     pub fn open_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        if path.is_dir() || path.extension().is_some_and(|e| e == "safetensors") {
+        if Snapshot::is_snapshot(path) {
             let file = Snapshot::open(path)?.load(options.placement(), options.progress)?;
             return Self::new(file).map_err(|e| e.in_file(&name));
         }
@@ -86,7 +90,9 @@ impl Clip {
     /// Builds a model from the parts that a reader found in its file.
     pub(crate) fn new(file: ModelFile) -> Result<Self> {
         let clip = Self::with_deferred_tokenizer(file)?;
-        clip.tokenizer()?;
+        if clip.info.context_length.is_some() {
+            clip.tokenizer()?;
+        }
         Ok(clip)
     }
 
@@ -97,58 +103,54 @@ impl Clip {
             tokenizer_json,
             preprocessor_json,
             about,
+            warnings,
             quantization,
             bytes,
             checksum,
         } = file;
         let config = weights.config.clone();
         let tokenizer = ModelTokenizer::new(tokenizer_json, config.text.clone());
-        let image_processor = ImageProcessor::from_json(&preprocessor_json)?;
-        if image_processor.size() != config.vision.image_size() {
-            let (given, wanted) = (image_processor.size(), config.vision.image_size());
-            return Err(Error::Model {
-                file: "preprocessor_config.json".into(),
-                reason: format!("preprocessor gives images of {given} pixels but the model takes {wanted}"),
-            });
-        }
+        let image_processor = image_processor(&preprocessor_json, &config)?;
         let placement = weights.placement.clone();
-        let About {
-            name,
-            licence,
-            origin,
-        } = about;
         let parameters = weights.parameters;
         let model = ClipModel::new(weights)?;
+        let scorer = Scorer {
+            rule: config.family.score_rule(),
+            logit_scale: model.logit_scale(),
+            logit_bias: model.logit_bias(),
+        };
+        let vision = config.vision.as_ref();
         let info = ModelInfo {
-            name,
+            name: about.name,
+            family: config.family.name().into(),
             dimension: config.projection_dim,
             quantization,
-            image_size: config.vision.image_size(),
-            image_tower: config.vision.name().into(),
-            patch_size: config.vision.patch_size(),
-            context_length: config.text.context_length,
+            image_size: vision.map(VisionConfig::image_size),
+            image_tower: vision.map(|vision| vision.name().into()),
+            patch_size: vision.and_then(VisionConfig::patch_size),
+            context_length: config.text.as_ref().map(|text| text.context_length),
             parameters,
-            logit_scale: model.logit_scale(),
+            score_rule: scorer.rule.name().into(),
+            logit_scale: scorer.logit_scale,
+            logit_bias: scorer.logit_bias,
             no_match_threshold: config.no_match_threshold,
             bytes,
             checksum: checksum.map(|sum| format!("{sum:016x}")),
-            licence,
-            origin,
+            licence: about.licence,
+            origin: about.origin,
+            languages: about.languages,
             backend: backend(&placement.device).into(),
+            warnings,
         };
-        let rows = if placement.device.is_cpu() {
-            CPU_ROWS
-        } else {
-            GPU_ROWS
-        };
-        let images_at_once = (rows / config.vision.rows()).max(1);
         Ok(Self {
+            images_at_once: images_at_once(vision, &placement),
+            texts_at_once: texts_at_once(config.text.as_ref()),
             model,
             tokenizer,
             image_processor,
             info,
+            scorer,
             placement,
-            images_at_once,
         })
     }
 
@@ -226,8 +228,12 @@ impl Clip {
     /// Embeds preprocessed images in their order.
     ///
     /// # Errors
-    /// [`Error::Input`] for pixel values of another size than the model takes, and those of the device.
+    /// [`Error::Unsupported`] for a model of texts alone, [`Error::Input`] for pixel values of another size than the
+    /// model takes, and those of the device.
     pub fn embed_images(&self, images: &[PixelValues]) -> Result<Vec<Embedding>> {
+        if self.info.image_size.is_none() {
+            return Err(self.lacks("image tower", "images"));
+        }
         // As many batches as there must be, of one size as far as possible; on a CPU one for each thread.
         let on_cpu = self.placement.device.is_cpu();
         let batches = images
@@ -249,7 +255,7 @@ impl Clip {
 
     /// Embeds images that are run together.
     fn embed_batch(&self, images: &[PixelValues]) -> Result<Vec<Embedding>> {
-        let size = self.info.image_size;
+        let size = self.info.image_size.unwrap_or_default();
         let mut pixels = Vec::with_capacity(images.len() * 3 * size * size);
         for image in images {
             if image.size != size || image.data.len() != 3 * size * size {
@@ -277,8 +283,11 @@ impl Clip {
     /// Embeds texts that the [`tokenizer`](Self::tokenizer) has made into ids, as
     /// [`embed_texts`](Self::embed_texts) does.
     pub fn embed_tokens(&self, texts: &[Vec<u32>]) -> Result<Vec<Embedding>> {
+        if self.info.context_length.is_none() {
+            return Err(self.lacks("text tower", "texts"));
+        }
         let mut embeddings = Vec::with_capacity(texts.len());
-        for batch in texts.chunks(TEXTS) {
+        for batch in texts.chunks(self.texts_at_once) {
             embeddings.extend(rows(&on_pool(|| self.model.embed_tokens(batch))?)?);
         }
         Ok(embeddings)
@@ -292,9 +301,21 @@ impl Clip {
     /// Text to token ids.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for a [deferred](Loader::defer_tokenizer) tokenizer that is malformed.
+    /// [`Error::Tokenizer`] for a [deferred](Loader::defer_tokenizer) tokenizer that is malformed, and
+    /// [`Error::Unsupported`] for a model of images alone.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
-        self.tokenizer.get()
+        match self.info.context_length {
+            Some(_) => self.tokenizer.get(),
+            None => Err(self.lacks("text tower", "texts")),
+        }
+    }
+
+    /// The error that the model has no `tower`, which `inputs` would need.
+    fn lacks(&self, tower: &str, inputs: &str) -> Error {
+        Error::unsupported(
+            &self.info.name,
+            format!("has no {tower}, so it embeds no {inputs}; a whole CLIP has both towers"),
+        )
     }
 
     /// Image bytes to pixel values.
@@ -302,14 +323,47 @@ impl Clip {
         &self.image_processor
     }
 
+    /// The way from cosines of images and labels to scores.
+    pub fn scorer(&self) -> Scorer {
+        self.scorer
+    }
+
     /// The factor of cosines before a softmax.
     pub fn logit_scale(&self) -> f32 {
-        self.model.logit_scale()
+        self.scorer().logit_scale
     }
 
     /// Description of this model.
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+}
+
+/// The image processor of a model of this configuration, whose images it must bring to the right size.
+fn image_processor(json: &str, config: &ClipConfig) -> Result<ImageProcessor> {
+    let processor = ImageProcessor::from_json(json)?;
+    let wanted = config.vision.as_ref().map(VisionConfig::image_size);
+    match (processor.size(), wanted) {
+        (given, Some(wanted)) if given != wanted => Err(Error::model(
+            "preprocessor_config.json",
+            format!("preprocessor gives images of {given} pixels but the model takes {wanted}"),
+        )),
+        _ => Ok(processor),
+    }
+}
+
+fn images_at_once(vision: Option<&VisionConfig>, placement: &Placement) -> usize {
+    let rows = match placement.device.is_cpu() {
+        true => CPU_ROWS,
+        false => GPU_ROWS,
+    };
+    vision.map_or(1, |vision| (rows / vision.rows()).max(1))
+}
+
+fn texts_at_once(text: Option<&TextConfig>) -> usize {
+    match text {
+        Some(text) if !text.is_causal() => (PADDED_TOKENS / text.context_length).max(1),
+        _ => TEXTS,
     }
 }
 

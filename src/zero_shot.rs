@@ -1,8 +1,9 @@
 //! Labels, prompt templates and scores: zero-shot classification as the CLIP paper does it
 //! (Radford et al. 2021, section 3.1).
 //!
-//! A label becomes a prompt through a template, a prompt an embedding, and a picture's score for a
-//! label is the cosine of their embeddings times the model's logit scale. Several templates make an
+//! A label becomes a prompt through a template, a prompt an embedding, and an image's logit for a
+//! label is the cosine of their embeddings times the model's logit scale. A [`Scorer`] makes scores of logits as the
+//! model was trained. Several templates make an
 //! ensemble: a label's embedding is the mean of its normalised prompt embeddings, normalised again.
 //! [`ZeroShotClassifier`] does all of it with a [`Clip`](crate::Clip); the parts are for who embeds elsewhere.
 
@@ -12,4 +13,4 @@ mod scores;
 
 pub use classifier::ZeroShotClassifier;
 pub use labels::{DEFAULT_TEMPLATE, LabelCache, LabelSet, PromptTemplate, parse_labels};
-pub use scores::{RankedLabel, logits, rank, softmax};
+pub use scores::{RankedLabel, Scorer};

@@ -74,10 +74,10 @@ fn the_included_model_says_what_it_is() {
     assert_eq!(
         (
             info.name.as_str(),
-            info.image_tower.as_str(),
+            info.image_tower.as_deref(),
             info.quantization.as_str()
         ),
-        ("cliplet-everyday", "efficientnet_lite", "q8")
+        ("cliplet-everyday", Some("efficientnet_lite"), "q8")
     );
     assert!(info.bytes <= 14_000_000, "{} bytes", info.bytes);
     assert_eq!(info.licence.as_deref(), Some("apache-2.0"));

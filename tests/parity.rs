@@ -91,11 +91,11 @@ fn efficientnet_with_a_softmax_and_a_perceptron_on_top() {
     let info = clip.info();
     assert_eq!(
         (
-            info.image_tower.as_str(),
+            info.image_tower.as_deref(),
             info.patch_size,
             info.no_match_threshold
         ),
-        ("efficientnet_lite", None, Some(0.25))
+        (Some("efficientnet_lite"), None, Some(0.25))
     );
 }
 
@@ -187,7 +187,7 @@ fn the_snapshot_describes_itself() {
             info.patch_size,
             info.context_length
         ),
-        (32, 32, Some(8), 16)
+        (32, Some(32), Some(8), Some(16))
     );
 }
 

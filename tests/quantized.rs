@@ -16,7 +16,7 @@ fn check_snapshot(dir: &Path, least: [(Quant, f32); 3]) {
     let reference = Reference::new(&std::fs::read(dir.join("reference.safetensors")).unwrap());
     for (quant, least) in least {
         let file = folder.path().join("model.gguf");
-        let bytes = convert(dir, &file, quant, None).unwrap();
+        let bytes = convert(dir, &file, quant, None).unwrap().bytes;
         let clip = Clip::open(&file).unwrap();
         let (images, texts) = reference.embeddings(&clip);
         let cosines = [

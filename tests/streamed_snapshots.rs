@@ -66,6 +66,39 @@ fn opened(file: &[u8]) -> Clip {
     loader.finish().unwrap()
 }
 
+/// Fused projections come as parts of one tensor, and transposed ones whole.
+#[test]
+fn weights_of_open_clip_stream_too() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/open-clip-openai");
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["open_clip_config.json", "open_clip_model.safetensors"] {
+        std::fs::copy(dir.join(file), folder.path().join(file)).unwrap();
+    }
+    let tokenizer = read_to_string(tiny().join("tokenizer.json")).unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), &tokenizer).unwrap();
+    let config = read_to_string(dir.join("open_clip_config.json")).unwrap();
+    let bytes = std::fs::read(dir.join("open_clip_model.safetensors")).unwrap();
+    let path = folder.path().join("converted.gguf");
+    for (quant, chunk) in [(Quant::Q8, 100), (Quant::Q8, 7000), (Quant::F16, 1 << 20)] {
+        convert(folder.path(), &path, quant, None).unwrap();
+        let texts = SnapshotMetadata::new("open", config.clone(), tokenizer.clone(), None, None).unwrap();
+        let loader = SnapshotLoader::new(texts, quant, Some(bytes.len() as u64));
+        let (loader, parts) = parts(loader, &bytes, chunk).unwrap();
+        let (streamed, file) = whole(loader, &parts);
+        assert_eq!(embedded(&opened(&file)), embedded(&streamed));
+        let (streamed, converted) = (embedded(&streamed), embedded(&Clip::open(&path).unwrap()));
+        let unit = |one: &Embedding| one.clone().normalize();
+        let pairs = streamed
+            .0
+            .iter()
+            .zip(&converted.0)
+            .chain(streamed.1.iter().zip(&converted.1));
+        for (a, b) in pairs {
+            assert!(unit(a).cosine(&unit(b)) > 0.9995, "{quant:?}");
+        }
+    }
+}
+
 /// The error of a file that is not good, known by its length or not.
 fn refusal(bytes: &[u8]) -> Error {
     let run = |total| {

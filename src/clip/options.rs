@@ -65,22 +65,29 @@ impl<'a> LoadOptions<'a> {
 pub struct ModelInfo {
     /// Name: the hub id, or the directory it came from.
     pub name: String,
+    /// Kind of model: `clip` or `siglip`.
+    pub family: String,
     /// Width of embeddings.
     pub dimension: usize,
     /// How the weights are held: `f32`, `f16`, `q8` or `q4`.
     pub quantization: String,
-    /// Side of the square that images are resized to, in pixels.
-    pub image_size: usize,
+    /// Side of the square that images are resized to, in pixels; `None` in a model of texts alone.
+    pub image_size: Option<usize>,
     /// Kind of the image tower: `vit` or `efficientnet_lite`.
-    pub image_tower: String,
+    pub image_tower: Option<String>,
     /// Side of a patch, in pixels, where the image tower cuts images into patches.
     pub patch_size: Option<usize>,
-    /// Longest text, in tokens, start and end included.
-    pub context_length: usize,
+    /// Longest text, in tokens, start and end included; `None` in a model of images alone.
+    pub context_length: Option<usize>,
     /// Number of weights.
     pub parameters: usize,
-    /// What a cosine of image and text is multiplied by to make a logit: 100 for OpenAI's models.
+    /// How logits become scores: `softmax`, where labels share one hundred percent, or `sigmoid`, where each is judged
+    /// alone.
+    pub score_rule: String,
+    /// Factor from a cosine of image and text to a logit: 100 for OpenAI's models; 1 in a tower alone.
     pub logit_scale: f32,
+    /// What is added to that: 0 but for models with sigmoid scores.
+    pub logit_bias: f32,
     /// Cosine of image and text below which none of the texts describes the image, where it was measured.
     pub no_match_threshold: Option<f32>,
     /// Bytes of the model's file or files.
@@ -91,6 +98,12 @@ pub struct ModelInfo {
     pub licence: Option<String>,
     /// Where the weights come from, where the file says.
     pub origin: Option<String>,
-    /// What computes: the kernels in use on a CPU (`avx512-vnni`, `relaxed-simd`, …), or `cuda`, `metal`.
+    /// Languages of texts, as the model card gives them; empty where it does not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// Backend of the computation: the kernels in use on a CPU (`avx512-vnni`, `relaxed-simd`, …), or `cuda`, `metal`.
     pub backend: String,
+    /// Defaults that stand in for what the model's files lack, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

@@ -44,6 +44,9 @@ pub(super) struct Config {
     pub resize: Resize,
     pub filter: Filter,
     pub output_size: usize,
+    /// Whether the part that a center crop takes off before the image is rounded to the even number where it has a
+    /// half, and not down.
+    pub rounds_half_even: bool,
     rescale: Option<f64>,
     normalize: Option<([f64; 3], [f64; 3])>,
 }
@@ -78,14 +81,17 @@ impl PerChannel {
     }
 }
 
-/// The file; defaults are those of `CLIPImageProcessor`.
+/// The file; defaults are those of the processor that it names.
 #[derive(Deserialize)]
 struct Raw {
+    image_processor_type: Option<String>,
     do_resize: Option<bool>,
     size: Option<Size>,
     resample: Option<u8>,
     do_center_crop: Option<bool>,
     crop_size: Option<Size>,
+    /// `half_even` in files that stand for open_clip's settings: the center crop of torchvision rounds so.
+    crop_rounding: Option<String>,
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
     do_normalize: Option<bool>,
@@ -93,9 +99,42 @@ struct Raw {
     image_std: Option<PerChannel>,
 }
 
+/// Values of absent fields.
+struct Defaults {
+    resize: Resize,
+    center_crop: bool,
+    mean: [f64; 3],
+    std: [f64; 3],
+}
+
+impl Defaults {
+    /// Those of `CLIPImageProcessor`.
+    const CLIP: Self = Self {
+        resize: Resize::ShortestEdge(224),
+        center_crop: true,
+        mean: [0.48145466, 0.4578275, 0.40821073],
+        std: [0.26862954, 0.26130258, 0.27577711],
+    };
+
+    /// Those of `SiglipImageProcessor`.
+    const SIGLIP: Self = Self {
+        resize: Resize::Exact {
+            width: 224,
+            height: 224,
+        },
+        center_crop: false,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+    };
+}
+
 impl Config {
     pub fn from_json(json: &str) -> Result<Self> {
         let raw: Raw = serde_json::from_str(json).map_err(|error| malformed(error.to_string()))?;
+        let defaults = match raw.image_processor_type.as_deref() {
+            Some(name) if name.starts_with("SiglipImageProcessor") => Defaults::SIGLIP,
+            _ => Defaults::CLIP,
+        };
         let filter_code = raw.resample.unwrap_or(3);
         let filter = Filter::from_pillow(filter_code).ok_or_else(|| {
             malformed(format!(
@@ -104,10 +143,10 @@ impl Config {
         })?;
         let resize = match (raw.do_resize.unwrap_or(true), &raw.size) {
             (false, _) => Resize::None,
-            (true, None) => Resize::ShortestEdge(224),
+            (true, None) => defaults.resize,
             (true, Some(size)) => resize_of(size)?,
         };
-        let output_size = if raw.do_center_crop.unwrap_or(true) {
+        let output_size = if raw.do_center_crop.unwrap_or(defaults.center_crop) {
             raw.crop_size.as_ref().map_or(Ok(224), square_of)?
         } else {
             match resize {
@@ -121,10 +160,8 @@ impl Config {
         };
         let normalize = raw.do_normalize.unwrap_or(true).then(|| {
             (
-                raw.image_mean
-                    .map_or([0.48145466, 0.4578275, 0.40821073], |mean| mean.each()),
-                raw.image_std
-                    .map_or([0.26862954, 0.26130258, 0.27577711], |std| std.each()),
+                raw.image_mean.map_or(defaults.mean, |mean| mean.each()),
+                raw.image_std.map_or(defaults.std, |std| std.each()),
             )
         });
         if let Some((_, std)) = normalize
@@ -140,6 +177,7 @@ impl Config {
             resize,
             filter,
             output_size,
+            rounds_half_even: raw.crop_rounding.as_deref() == Some("half_even"),
             rescale,
             normalize,
         })

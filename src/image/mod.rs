@@ -144,8 +144,9 @@ impl ImageProcessor {
         let size = self.config.output_size;
         let (width, height) = (image.width(), image.height());
         let (target_width, target_height) = self.config.resize.target(width, height);
-        let (columns, pad_left) = center(target_width, size);
-        let (rows, pad_top) = center(target_height, size);
+        let center = |length| center(length, size, self.config.rounds_half_even);
+        let (columns, pad_left) = center(target_width);
+        let (rows, pad_top) = center(target_height);
         let crop = Crop { columns, rows };
         let bytes = resize_and_crop(image, target_width, target_height, self.config.filter, &crop);
 
@@ -170,10 +171,14 @@ impl ImageProcessor {
 }
 
 /// The part of `length` that a center crop to `size` keeps, and the zeros before it where `length`
-/// is the smaller. Rounds as `center_crop` of `transformers.image_transforms`.
-fn center(length: usize, size: usize) -> (std::ops::Range<usize>, usize) {
+/// is the smaller. Rounds as `center_crop` of `transformers.image_transforms`, or with `half_even` as torchvision's.
+fn center(length: usize, size: usize, half_even: bool) -> (std::ops::Range<usize>, usize) {
     match length.checked_sub(size) {
-        Some(rest) => (rest / 2..rest / 2 + size, 0),
+        Some(rest) => {
+            let start = rest / 2 + usize::from(half_even && rest % 4 == 3);
+            (start..start + size, 0)
+        }
+        None if half_even => (0..length, (size - length) / 2),
         None => (0..length, (size - length).div_ceil(2)),
     }
 }

@@ -94,10 +94,39 @@ impl Block {
     }
 }
 
-/// A stack of blocks. Of the last one nothing is computed but what the pooled tokens come out as: keys and
+/// A stack of blocks that gives what all tokens come out as.
+pub struct Stack {
+    blocks: Vec<Block>,
+}
+
+impl Stack {
+    /// Takes the first `count` blocks of `model.encoder.layers.*` out of `weights`.
+    pub fn load(weights: &mut Weights, model: &str, config: &TowerConfig, count: usize) -> Result<Self> {
+        let block = |i| Block::load(weights, &layer(model, i), "qkv_proj", config);
+        let blocks = (0..count).map(block).collect::<Result<_>>()?;
+        Ok(Self { blocks })
+    }
+
+    /// Runs tokens, `[tokens, width]`. `prefix` holds keys and values of a shared prefix, a tensor a block.
+    pub fn forward(
+        &self,
+        mut x: Tensor,
+        attention: &Attention,
+        prefix: Option<&[Tensor]>,
+    ) -> candle_core::Result<Tensor> {
+        for (i, block) in self.blocks.iter().enumerate() {
+            let qkv = block.project(&x)?;
+            let seen = attention.forward(&qkv, prefix.map(|p| &p[i]))?;
+            x = block.finish(&x, &seen)?;
+        }
+        Ok(x)
+    }
+}
+
+/// A stack of blocks and a last one. Of that nothing is computed but what the pooled tokens come out as: keys and
 /// values of all tokens, and their own queries.
 pub struct Tower {
-    blocks: Vec<Block>,
+    stack: Stack,
     last: Block,
     /// To the queries of the last block.
     query: Linear,
@@ -106,13 +135,11 @@ pub struct Tower {
 impl Tower {
     /// Takes `model.encoder.layers.*` out of `weights`.
     pub fn load(weights: &mut Weights, model: &str, config: &TowerConfig) -> Result<Self> {
-        let name = |i: usize| format!("{model}.encoder.layers.{i}");
         let last = config.layers - 1;
-        let block = |i| Block::load(weights, &name(i), "qkv_proj", config);
         Ok(Self {
-            blocks: (0..last).map(block).collect::<Result<_>>()?,
-            last: Block::load(weights, &name(last), "kv_proj", config)?,
-            query: Linear::load(weights, &format!("{}.self_attn.q_proj", name(last)), true)?,
+            stack: Stack::load(weights, model, config, last)?,
+            last: Block::load(weights, &layer(model, last), "kv_proj", config)?,
+            query: Linear::load(weights, &format!("{}.self_attn.q_proj", layer(model, last)), true)?,
         })
     }
 
@@ -126,12 +153,7 @@ impl Tower {
         prefix: Option<&[Tensor]>,
         pooled: &Tensor,
     ) -> candle_core::Result<Tensor> {
-        let mut x = x;
-        for (i, block) in self.blocks.iter().enumerate() {
-            let qkv = block.project(&x)?;
-            let seen = attention.forward(&qkv, prefix.map(|p| &p[i]))?;
-            x = block.finish(&x, &seen)?;
-        }
+        let x = self.stack.forward(x, attention, prefix)?;
         let normed = self.last.norm1.forward(&x)?;
         let keys_values = self.last.projection.forward(&normed, Epilogue::None)?;
         let queries = self
@@ -146,8 +168,8 @@ impl Tower {
     /// `[tokens, 2 width]` a block.
     pub fn prefix(&self, x: Tensor, attention: &Attention) -> candle_core::Result<Vec<Tensor>> {
         let mut x = x;
-        let mut kept = Vec::with_capacity(self.blocks.len() + 1);
-        for block in &self.blocks {
+        let mut kept = Vec::with_capacity(self.stack.blocks.len() + 1);
+        for block in &self.stack.blocks {
             let qkv = block.project(&x)?;
             let width = qkv.dim(1)? / 3;
             x = block.finish(&x, &attention.forward(&qkv, None)?)?;
@@ -156,4 +178,9 @@ impl Tower {
         kept.push(self.last.project(&x)?);
         Ok(kept)
     }
+}
+
+/// Name of a block of `model`.
+fn layer(model: &str, index: usize) -> String {
+    format!("{model}.encoder.layers.{index}")
 }

@@ -4,8 +4,9 @@ use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 use crate::model::efficientnet::EfficientNet;
+use crate::model::siglip::SiglipVit;
 use crate::model::vit::Vit;
-use crate::weights::{Placement, VisionConfig, Weights};
+use crate::weights::{ImagePooling, Placement, VisionConfig, Weights};
 
 /// A network of one of the kinds, and the images that it takes.
 pub struct ImageTower {
@@ -17,17 +18,20 @@ pub struct ImageTower {
 #[allow(clippy::large_enum_variant, reason = "a model has one network")]
 enum Network {
     Vit(Box<Vit>),
+    Siglip(Box<SiglipVit>),
     EfficientNet(Box<EfficientNet>),
 }
 
 impl ImageTower {
     /// Takes the tower out of `weights`.
-    pub fn load(weights: &mut Weights) -> Result<Self> {
-        let config = weights.config.vision.clone();
+    pub fn load(weights: &mut Weights, config: &VisionConfig) -> Result<Self> {
         Ok(Self {
             image_size: config.image_size(),
             placement: weights.placement.clone(),
-            network: match &config {
+            network: match config {
+                VisionConfig::Vit(config) if config.pooling == ImagePooling::Attention => {
+                    Network::Siglip(Box::new(SiglipVit::load(weights, config)?))
+                }
                 VisionConfig::Vit(config) => Network::Vit(Box::new(Vit::load(weights, config)?)),
                 VisionConfig::EfficientNet(config) => {
                     Network::EfficientNet(Box::new(EfficientNet::load(weights, config)?))
@@ -52,6 +56,7 @@ impl ImageTower {
         let pixels = pixels.to_device(device)?.to_dtype(*dtype)?;
         Ok(match &self.network {
             Network::Vit(network) => network.embed(&pixels)?,
+            Network::Siglip(network) => network.embed(&pixels)?,
             Network::EfficientNet(network) => network.embed(&pixels)?,
         })
     }

@@ -136,6 +136,7 @@ impl Linear {
                     None => y,
                     Some(Activation::QuickGelu) => (&y * sigmoid(&(&y * 1.702)?)?)?,
                     Some(Activation::Gelu) => y.gelu_erf()?,
+                    Some(Activation::GeluTanh) => y.gelu()?,
                     Some(Activation::Relu6) => y.clamp(0f32, 6f32)?,
                 }
             }

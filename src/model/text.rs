@@ -1,7 +1,8 @@
 //! The text tower: token ids to an embedding, computing nothing twice and nothing in vain.
 //!
-//! Attention is causal and the text is pooled at its end token, so what follows that token is never
-//! looked at, and prompts that begin alike share what was computed for their beginning.
+//! CLIP's attention is causal and the text is pooled at its end token, so what follows that token is never
+//! looked at, and prompts that begin alike share what was computed for their beginning. In a SigLIP all tokens of a
+//! text see each other, padding included, and its last is pooled: all of them are computed.
 
 use candle_core::{Device, Tensor};
 
@@ -10,6 +11,7 @@ use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
 use crate::model::linear::{Epilogue, Linear};
 use crate::model::prompts::Prompts;
+use crate::model::vit::segments;
 use crate::weights::{Placement, Pooling, Rows, Stored, TextConfig, Weights};
 use cliplet_kernels::Segment;
 
@@ -50,8 +52,11 @@ impl Embedding {
 
 impl Text {
     /// Takes the tower out of `weights`.
-    pub fn load(weights: &mut Weights) -> Result<Self> {
-        let config = weights.config.text.clone();
+    pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
+        let projection = match config.is_causal() {
+            true => Linear::load(weights, "text_projection", false)?,
+            false => Linear::load(weights, "text_model.head", true)?,
+        };
         Ok(Self {
             placement: weights.placement.clone(),
             embedding: Embedding::load(weights, "text_model.embeddings.token_embedding.weight")?,
@@ -62,8 +67,8 @@ impl Text {
                 "text_model.final_layer_norm",
                 config.tower.layer_norm_eps,
             )?,
-            projection: Linear::load(weights, "text_projection", false)?,
-            config,
+            projection,
+            config: config.clone(),
         })
     }
 
@@ -76,7 +81,18 @@ impl Text {
             .iter()
             .map(|ids| self.used(ids))
             .collect::<Result<Vec<_>>>()?;
-        let prompts = Prompts::new(&prompts);
+        let pooled = match self.config.is_causal() {
+            true => self.pool_causal(&prompts)?,
+            false => self.pool_padded(&prompts)?,
+        };
+        Ok(self
+            .projection
+            .forward(&self.final_norm.forward(&pooled)?, Epilogue::None)?)
+    }
+
+    /// Pools texts of which none is padded, each at its last token.
+    fn pool_causal(&self, prompts: &[&[u32]]) -> Result<Tensor> {
+        let prompts = Prompts::new(prompts);
         let prefix = match prompts.prefixes.is_empty() {
             true => None,
             false => {
@@ -98,17 +114,30 @@ impl Text {
         let attention = self.attention(prompts.segments.clone())?;
         let x = self.tokens(&prompts.ids, &prompts.positions)?;
         let pooled = Tensor::new(prompts.pooled.as_slice(), &self.placement.device)?;
-        let pooled = self.tower.forward(x, &attention, prefix.as_deref(), &pooled)?;
-        Ok(self
-            .projection
-            .forward(&self.final_norm.forward(&pooled)?, Epilogue::None)?)
+        Ok(self.tower.forward(x, &attention, prefix.as_deref(), &pooled)?)
+    }
+
+    /// Pools texts of the context's length at their last token.
+    fn pool_padded(&self, prompts: &[&[u32]]) -> Result<Tensor> {
+        let (count, length) = (prompts.len(), self.config.context_length);
+        let positions: Vec<u32> = (0..length as u32).cycle().take(count * length).collect();
+        let last: Vec<u32> = (1..=count).map(|i| (i * length - 1) as u32).collect();
+        let attention = self.attention(segments(count, length))?;
+        let x = self.tokens(&prompts.concat(), &positions)?;
+        let last = Tensor::new(last, &self.placement.device)?;
+        Ok(self.tower.forward(x, &attention, None, &last)?)
     }
 
     fn attention(&self, segments: Vec<Segment>) -> candle_core::Result<Attention> {
-        Attention::new(&self.config.tower, segments, true, &self.placement)
+        Attention::new(
+            &self.config.tower,
+            segments,
+            self.config.is_causal(),
+            &self.placement,
+        )
     }
 
-    /// The ids up to the one the prompt is pooled at.
+    /// The ids up to the one the prompt is pooled at; of a padded text all.
     fn used<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32]> {
         let end = match self.config.pooling {
             Pooling::LargestId => {
@@ -120,6 +149,14 @@ impl Text {
                 .iter()
                 .position(|id| *id == end)
                 .or((!ids.is_empty()).then_some(0)),
+            Pooling::Last if ids.len() == self.config.context_length => Some(ids.len() - 1),
+            Pooling::Last => {
+                return Err(Error::Input(format!(
+                    "a text is {} tokens long; the model takes texts padded to {}",
+                    ids.len(),
+                    self.config.context_length
+                )));
+            }
         };
         let end = end.ok_or_else(|| Error::Input("a text has no tokens, not even an end token".into()))?;
         let used = &ids[..=end];

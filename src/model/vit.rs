@@ -49,12 +49,7 @@ impl Vit {
         let batch = pixels.dim(0)?;
         let tokens = self.config.tokens();
         let x = self.tokens(pixels)?;
-        let segments: Vec<Segment> = (0..batch)
-            .map(|i| Segment {
-                tokens: i * tokens..(i + 1) * tokens,
-                prefix: 0..0,
-            })
-            .collect();
+        let segments = segments(batch, tokens);
         let attention = Attention::new(&self.config.tower, segments, false, &self.placement)?;
         let class: Vec<u32> = (0..batch).map(|i| (i * tokens) as u32).collect();
         let class = Tensor::from_vec(class, batch, &self.placement.device)?;
@@ -65,12 +60,7 @@ impl Vit {
 
     /// Class token and patches with their positions, normalized: `[batch * tokens, width]`.
     fn tokens(&self, pixels: &Tensor) -> candle_core::Result<Tensor> {
-        let (batch, grid, patch) = (pixels.dim(0)?, self.config.grid(), self.config.patch_size);
-        let used = pixels.i((.., .., ..grid * patch, ..grid * patch))?;
-        let patches = used
-            .reshape((batch, 3, grid, patch, grid, patch))?
-            .permute((0, 2, 4, 1, 3, 5))?
-            .reshape((batch * grid * grid, self.config.patch_values()))?;
+        let (batch, grid) = (pixels.dim(0)?, self.config.grid());
         let width = self.config.tower.width;
         let positions = self
             .positions
@@ -78,10 +68,29 @@ impl Vit {
             .reshape(((), width))?;
         let patches = self
             .patches
-            .forward(&patches, Epilogue::Add(&positions))?
+            .forward(&patches(pixels, &self.config)?, Epilogue::Add(&positions))?
             .reshape((batch, grid * grid, width))?;
         let class = self.class.expand((batch, 1, width))?.contiguous()?;
         let x = Tensor::cat(&[&class, &patches], 1)?;
         self.pre_norm.forward(&x.reshape(((), width))?)
     }
+}
+
+/// The values of each patch, `[batch * patches, 3 * patch * patch]`; what is left over at the edges is not looked at.
+pub fn patches(pixels: &Tensor, config: &VitConfig) -> candle_core::Result<Tensor> {
+    let (batch, grid, patch) = (pixels.dim(0)?, config.grid(), config.patch_size);
+    pixels
+        .i((.., .., ..grid * patch, ..grid * patch))?
+        .reshape((batch, 3, grid, patch, grid, patch))?
+        .permute((0, 2, 4, 1, 3, 5))?
+        .reshape((batch * grid * grid, config.patch_values()))
+}
+
+/// One segment of `tokens` for each input of a batch.
+pub fn segments(batch: usize, tokens: usize) -> Vec<Segment> {
+    let segment = |i: usize| Segment {
+        tokens: i * tokens..(i + 1) * tokens,
+        prefix: 0..0,
+    };
+    (0..batch).map(segment).collect()
 }

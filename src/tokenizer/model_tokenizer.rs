@@ -9,13 +9,13 @@ use crate::weights::{Pooling, TextConfig};
 /// A `tokenizer.json` and the model that it belongs to.
 pub struct ModelTokenizer {
     json: String,
-    config: TextConfig,
+    config: Option<TextConfig>,
     read: OnceLock<Tokenizer>,
 }
 
 impl ModelTokenizer {
-    /// Of a model's `tokenizer.json`, not read yet.
-    pub fn new(json: String, config: TextConfig) -> Self {
+    /// The tokenizer of a model's `tokenizer.json`, not read yet; of a model without texts there is no configuration.
+    pub fn new(json: String, config: Option<TextConfig>) -> Self {
         Self {
             json,
             config,
@@ -31,8 +31,11 @@ impl ModelTokenizer {
         if let Some(tokenizer) = self.read.get() {
             return Ok(tokenizer);
         }
-        let tokenizer = Tokenizer::from_json(self.json.as_bytes(), self.config.context_length)?;
-        check(&tokenizer, &self.config)?;
+        let Some(config) = &self.config else {
+            return Err(Error::unsupported("model", "has no text tower"));
+        };
+        let tokenizer = Tokenizer::from_json(self.json.as_bytes(), config.context_length)?;
+        check(&tokenizer, config)?;
         Ok(self.read.get_or_init(|| tokenizer))
     }
 }

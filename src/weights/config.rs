@@ -1,29 +1,31 @@
 //! `config.json` as Hugging Face writes it, checked before anything is sized by it.
 //!
-//! Fields that are absent take the defaults of `transformers`' `CLIPTextConfig` and
-//! `CLIPVisionConfig`. Every size is bounded and the sizes are checked against each other, so the
-//! rest of the crate multiplies them without overflow and allocates nothing a hostile file claims.
+//! Fields that are absent take the defaults of `transformers`' configuration classes. Every size is bounded and the
+//! sizes are checked against each other, so the rest of the crate multiplies them without overflow and allocates
+//! nothing that a hostile file merely claims.
 
 mod efficientnet;
+mod family;
+mod tower;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use cliplet_kernels::Activation;
 use efficientnet::RawEfficientNet;
 pub use efficientnet::{BlockConfig, EfficientNetConfig, HeadConfig};
+pub use family::{Family, ScoreRule};
+use tower::{Defaults, RawTower};
 
-/// `eos_token_id` of configs written before transformers fixed it; means "pool at the largest id".
-const LEGACY_EOS: u32 = 2;
-
-/// A checked CLIP configuration: two towers and the width of the space they share.
+/// A checked configuration: two towers, or one of them alone, and the width of the space they share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClipConfig {
-    /// Text tower.
-    pub text: TextConfig,
-    /// Image tower.
-    pub vision: VisionConfig,
+    /// What kind of model it is.
+    pub family: Family,
+    /// Text tower; `None` in a model of images alone.
+    pub text: Option<TextConfig>,
+    /// Image tower; `None` in a model of texts alone.
+    pub vision: Option<VisionConfig>,
     /// Width of the joint embedding space.
     pub projection_dim: usize,
     /// Cosine of image and text below which none of the texts describes the image, where it was measured.
@@ -60,6 +62,13 @@ pub struct TextConfig {
     pub pooling: Pooling,
 }
 
+impl TextConfig {
+    /// Returns true if no token sees a later one.
+    pub fn is_causal(&self) -> bool {
+        self.pooling != Pooling::Last
+    }
+}
+
 /// Which token's output stands for the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
@@ -67,6 +76,9 @@ pub enum Pooling {
     LargestId,
     /// The first token with this id.
     EndOfText(u32),
+    /// The last of as many tokens as the context has, since texts are padded to its length; all of them see each
+    /// other, in a tower that is not causal.
+    Last,
 }
 
 /// Image tower: a kind of network and its sizes.
@@ -122,6 +134,17 @@ pub struct VitConfig {
     pub image_size: usize,
     /// Side of a patch, in pixels.
     pub patch_size: usize,
+    /// What of its tokens becomes the embedding.
+    pub pooling: ImagePooling,
+}
+
+/// What of a vision transformer's tokens becomes the embedding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImagePooling {
+    /// A class token before the patches, projected linearly.
+    ClassToken,
+    /// A learned query that attends to all patches, and a perceptron behind it.
+    Attention,
 }
 
 impl VitConfig {
@@ -130,9 +153,9 @@ impl VitConfig {
         self.image_size / self.patch_size
     }
 
-    /// Tokens of an image: its patches and the class token.
+    /// Tokens of an image: its patches, and the class token where there is one.
     pub fn tokens(&self) -> usize {
-        self.grid() * self.grid() + 1
+        self.grid() * self.grid() + usize::from(self.pooling == ImagePooling::ClassToken)
     }
 
     /// Values of a patch: 3 channels of `patch_size` squared.
@@ -144,30 +167,91 @@ impl VitConfig {
 impl ClipConfig {
     /// Parses and checks `config.json`.
     ///
-    /// Fails with [`Error::Model`] where it is malformed or sizes contradict each other and with
-    /// [`Error::Unsupported`] where it describes something that is not a CLIP or is over a limit.
+    /// # Errors
+    /// [`Error::Model`] where it is malformed or sizes contradict each other, and [`Error::Unsupported`] where it
+    /// describes a model of another family or is over a limit.
     pub fn from_json(json: &str) -> Result<Self> {
-        let raw: RawConfig = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
-        if raw.model_type.as_deref().is_some_and(|kind| kind != "clip") {
-            let kind = raw.model_type.unwrap_or_default();
-            return Err(unsupported(format!(
-                "model_type is {kind:?}; only \"clip\" is supported"
-            )));
-        }
-        // As transformers does: the older `*_config_dict`, where present, wins over `*_config`.
-        let text = raw.text_config_dict.or(raw.text_config).unwrap_or_default();
-        let vision = raw.vision_config_dict.or(raw.vision_config).unwrap_or_default();
-        let projection_dim = size("projection_dim", raw.projection_dim.unwrap_or(512), 1, MAX_WIDTH)?;
-        if let Some(threshold) = raw.no_match_threshold.filter(|t| !(-1.0..=1.0).contains(t)) {
+        let fields: Map<String, Value> = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
+        let config = match fields.get("model_type").and_then(Value::as_str) {
+            None | Some("clip") => Self::clip(&fields)?,
+            Some("siglip") => Self::siglip(&fields)?,
+            Some("clip_text_model" | "clip_vision_model") => Self::tower_alone(fields)?,
+            Some(other) => return Err(unsupported(family::refusal(other))),
+        };
+        if let Some(threshold) = config.no_match_threshold.filter(|t| !(-1.0..=1.0).contains(t)) {
             return Err(malformed(format!(
                 "no_match_threshold is {threshold}; a cosine is between -1 and 1"
             )));
         }
+        Ok(config)
+    }
+
+    fn clip(fields: &Map<String, Value>) -> Result<Self> {
+        let text: RawTower = parse("text_config", object(fields, "text_config")?)?;
         Ok(Self {
-            text: text.into_text()?,
-            vision: vision_config(vision)?,
+            family: Family::Clip,
+            text: Some(text.into_text(&Defaults::CLIP)?),
+            vision: Some(vision_config(object(fields, "vision_config")?)?),
+            projection_dim: projection_dim(fields)?,
+            no_match_threshold: threshold(fields)?,
+        })
+    }
+
+    fn siglip(fields: &Map<String, Value>) -> Result<Self> {
+        let text: RawTower = parse("text_config", object(fields, "text_config")?)?;
+        let vision: RawTower = parse("vision_config", object(fields, "vision_config")?)?;
+        if vision.vision_use_head == Some(false) {
+            return Err(unsupported(
+                "vision_config.vision_use_head is false; a SigLIP without its attention pooling gives no embeddings"
+                    .into(),
+            ));
+        }
+        let projected = text.projection_size;
+        let (text, vision) = (
+            text.into_text(&Defaults::SIGLIP)?,
+            vision.into_vision(&Defaults::SIGLIP)?,
+        );
+        let (given, width) = (projected.unwrap_or(text.tower.width as u64), vision.tower.width);
+        if given != width as u64 {
+            return Err(malformed(format!(
+                "text_config.projection_size is {given} but vision_config.hidden_size is {width}; both are the width \
+                 of embeddings"
+            )));
+        }
+        Ok(Self {
+            family: Family::Siglip,
+            text: Some(text),
+            vision: Some(VisionConfig::Vit(vision)),
+            projection_dim: width,
+            no_match_threshold: threshold(fields)?,
+        })
+    }
+
+    /// A tower that was saved alone, with its projection.
+    fn tower_alone(fields: Map<String, Value>) -> Result<Self> {
+        let is_text = fields.get("model_type").and_then(Value::as_str) == Some("clip_text_model");
+        let class = fields
+            .get("architectures")
+            .and_then(|classes| classes.get(0)?.as_str());
+        if let Some(class @ ("CLIPTextModel" | "CLIPVisionModel")) = class {
+            return Err(unsupported(format!(
+                "a {class} has no projection into the space of embeddings; {class}WithProjection has"
+            )));
+        }
+        let projection_dim = projection_dim(&fields)?;
+        let (text, vision) = match is_text {
+            true => {
+                let text: RawTower = parse("config", fields)?;
+                (Some(text.into_text(&Defaults::CLIP)?), None)
+            }
+            false => (None, Some(vision_config(fields)?)),
+        };
+        Ok(Self {
+            family: Family::Clip,
+            text,
+            vision,
             projection_dim,
-            no_match_threshold: raw.no_match_threshold,
+            no_match_threshold: None,
         })
     }
 }
@@ -181,190 +265,56 @@ const MAX_CONTEXT: u64 = 1 << 13;
 const MAX_IMAGE: u64 = 1 << 12;
 const MAX_IMAGE_TOKENS: usize = 1 << 14;
 
-#[derive(Deserialize)]
-struct RawConfig {
-    model_type: Option<String>,
-    projection_dim: Option<u64>,
-    text_config: Option<RawTower>,
-    text_config_dict: Option<RawTower>,
-    vision_config: Option<Map<String, Value>>,
-    vision_config_dict: Option<Map<String, Value>>,
-    no_match_threshold: Option<f32>,
+/// The fields of one tower. As in `transformers`, the older `…_dict`, where present, wins.
+fn object(fields: &Map<String, Value>, name: &str) -> Result<Map<String, Value>> {
+    let older = fields.get(&format!("{name}_dict"));
+    match older.filter(|value| !value.is_null()).or(fields.get(name)) {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(fields)) => Ok(fields.clone()),
+        Some(other) => Err(malformed(format!("{name} is {other}; expected an object"))),
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, fields: Map<String, Value>) -> Result<T> {
+    serde_json::from_value(Value::Object(fields)).map_err(|e| malformed(format!("{name}: {e}")))
+}
+
+fn projection_dim(fields: &Map<String, Value>) -> Result<usize> {
+    let given = match fields.get("projection_dim") {
+        None | Some(Value::Null) => 512,
+        Some(value) => value
+            .as_u64()
+            .ok_or_else(|| malformed(format!("projection_dim is {value}; expected a whole number")))?,
+    };
+    size("projection_dim", given, 1, MAX_WIDTH)
+}
+
+fn threshold(fields: &Map<String, Value>) -> Result<Option<f32>> {
+    match fields.get("no_match_threshold") {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_f64() {
+            Some(threshold) => Ok(Some(threshold as f32)),
+            None => Err(malformed(format!(
+                "no_match_threshold is {value}; expected a number"
+            ))),
+        },
+    }
 }
 
 /// The image tower of the kind that its `model_type` names; CLIP's own where it names none.
 fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
-    let in_vision = |e: serde_json::Error| malformed(format!("vision_config: {e}"));
     let kind = fields.get("model_type").cloned();
-    let fields = Value::Object(fields);
     match kind.as_ref().and_then(Value::as_str) {
         Some("efficientnet_lite") => {
-            let raw: RawEfficientNet = serde_json::from_value(fields).map_err(in_vision)?;
+            let raw: RawEfficientNet = parse("vision_config", fields)?;
             Ok(VisionConfig::EfficientNet(raw.check()?))
         }
         None | Some("clip" | "clip_vision_model") => {
-            let raw: RawTower = serde_json::from_value(fields).map_err(in_vision)?;
-            Ok(VisionConfig::Vit(raw.into_vision()?))
+            let raw: RawTower = parse("vision_config", fields)?;
+            Ok(VisionConfig::Vit(raw.into_vision(&Defaults::CLIP)?))
         }
         Some(other) => Err(unsupported(format!(
             "vision_config.model_type is {other:?}; \"clip_vision_model\" and \"efficientnet_lite\" are supported"
-        ))),
-    }
-}
-
-/// Fields of either tower; those of the other one are ignored where they appear.
-#[derive(Default, Deserialize)]
-struct RawTower {
-    hidden_size: Option<u64>,
-    intermediate_size: Option<u64>,
-    num_hidden_layers: Option<u64>,
-    num_attention_heads: Option<u64>,
-    hidden_act: Option<String>,
-    layer_norm_eps: Option<f64>,
-    vocab_size: Option<u64>,
-    max_position_embeddings: Option<u64>,
-    eos_token_id: Option<u64>,
-    image_size: Option<u64>,
-    patch_size: Option<u64>,
-    num_channels: Option<u64>,
-}
-
-impl RawTower {
-    fn tower(&self, which: &str, default: &TowerConfig) -> Result<TowerConfig> {
-        let field = |name: &str, value: Option<u64>, default: usize, max: u64| {
-            size(
-                &format!("{which}.{name}"),
-                value.unwrap_or(default as u64),
-                1,
-                max,
-            )
-        };
-        let width = field("hidden_size", self.hidden_size, default.width, MAX_WIDTH)?;
-        let heads = field(
-            "num_attention_heads",
-            self.num_attention_heads,
-            default.heads,
-            MAX_HEADS,
-        )?;
-        if !width.is_multiple_of(heads) {
-            return Err(malformed(format!(
-                "{which}.hidden_size {width} is not a multiple of num_attention_heads {heads}"
-            )));
-        }
-        let eps = self.layer_norm_eps.unwrap_or(1e-5);
-        if !(eps > 0.0 && eps < 1.0) {
-            return Err(malformed(format!(
-                "{which}.layer_norm_eps is {eps}; expected between 0 and 1"
-            )));
-        }
-        Ok(TowerConfig {
-            width,
-            mlp_width: field(
-                "intermediate_size",
-                self.intermediate_size,
-                default.mlp_width,
-                MAX_MLP_WIDTH,
-            )?,
-            layers: field(
-                "num_hidden_layers",
-                self.num_hidden_layers,
-                default.layers,
-                MAX_LAYERS,
-            )?,
-            heads,
-            activation: activation(which, self.hidden_act.as_deref().unwrap_or("quick_gelu"))?,
-            layer_norm_eps: eps as f32,
-        })
-    }
-
-    fn into_text(self) -> Result<TextConfig> {
-        let default = tower_default(512, 2048, 8);
-        let eos = size(
-            "text_config.eos_token_id",
-            self.eos_token_id.unwrap_or(49407),
-            0,
-            MAX_VOCAB,
-        )? as u32;
-        let context = self.max_position_embeddings.unwrap_or(77);
-        Ok(TextConfig {
-            tower: self.tower("text_config", &default)?,
-            vocab_size: size(
-                "text_config.vocab_size",
-                self.vocab_size.unwrap_or(49408),
-                1,
-                MAX_VOCAB,
-            )?,
-            context_length: size("text_config.max_position_embeddings", context, 2, MAX_CONTEXT)?,
-            pooling: if eos == LEGACY_EOS {
-                Pooling::LargestId
-            } else {
-                Pooling::EndOfText(eos)
-            },
-        })
-    }
-
-    fn into_vision(self) -> Result<VitConfig> {
-        let default = tower_default(768, 3072, 12);
-        let channels = self.num_channels.unwrap_or(3);
-        if channels != 3 {
-            return Err(unsupported(format!(
-                "vision_config.num_channels is {channels}; only 3 is supported"
-            )));
-        }
-        let config = VitConfig {
-            tower: self.tower("vision_config", &default)?,
-            image_size: size(
-                "vision_config.image_size",
-                self.image_size.unwrap_or(224),
-                1,
-                MAX_IMAGE,
-            )?,
-            patch_size: size(
-                "vision_config.patch_size",
-                self.patch_size.unwrap_or(32),
-                1,
-                MAX_IMAGE,
-            )?,
-        };
-        if config.patch_size > config.image_size {
-            let VitConfig {
-                image_size,
-                patch_size,
-                ..
-            } = config;
-            return Err(malformed(format!(
-                "vision_config.patch_size {patch_size} is over image_size {image_size}"
-            )));
-        }
-        if config.tokens() > MAX_IMAGE_TOKENS {
-            let tokens = config.tokens();
-            return Err(unsupported(format!(
-                "an image would be {tokens} tokens; at most {MAX_IMAGE_TOKENS} are supported"
-            )));
-        }
-        Ok(config)
-    }
-}
-
-fn tower_default(width: usize, mlp_width: usize, heads: usize) -> TowerConfig {
-    let activation = Activation::QuickGelu;
-    TowerConfig {
-        width,
-        mlp_width,
-        layers: 12,
-        heads,
-        activation,
-        layer_norm_eps: 1e-5,
-    }
-}
-
-/// `hidden_act` by the names of transformers' `ACT2FN`.
-fn activation(which: &str, name: &str) -> Result<Activation> {
-    match name {
-        "quick_gelu" => Ok(Activation::QuickGelu),
-        "gelu" | "gelu_python" => Ok(Activation::Gelu),
-        other => Err(unsupported(format!(
-            "{which}.hidden_act is {other:?}; \"quick_gelu\" and \"gelu\" are supported"
         ))),
     }
 }
@@ -380,17 +330,11 @@ fn size(name: &str, value: u64, min: u64, max: u64) -> Result<usize> {
 }
 
 fn malformed(reason: String) -> Error {
-    Error::Model {
-        file: "config.json".into(),
-        reason,
-    }
+    Error::model("config.json", reason)
 }
 
 fn unsupported(reason: String) -> Error {
-    Error::Unsupported {
-        file: "config.json".into(),
-        reason,
-    }
+    Error::unsupported("config.json", reason)
 }
 
 #[cfg(test)]
@@ -401,28 +345,25 @@ mod tests {
     fn absent_fields_take_the_defaults_of_transformers() {
         let config = ClipConfig::from_json("{}").unwrap();
         assert_eq!(config.projection_dim, 512);
+        let text = config.text.unwrap();
         assert_eq!(
-            (
-                config.text.tower.width,
-                config.text.tower.mlp_width,
-                config.text.tower.heads
-            ),
+            (text.tower.width, text.tower.mlp_width, text.tower.heads),
             (512, 2048, 8)
         );
-        let VisionConfig::Vit(vision) = config.vision else {
+        let Some(VisionConfig::Vit(vision)) = config.vision else {
             panic!("{:?} is no vision transformer", config.vision);
         };
         assert_eq!((vision.tower.width, vision.tower.heads), (768, 12));
         assert_eq!((vision.tokens(), vision.patch_values()), (50, 3072));
         assert_eq!(config.no_match_threshold, None);
-        assert_eq!(config.text.pooling, Pooling::EndOfText(49407));
+        assert_eq!(text.pooling, Pooling::EndOfText(49407));
     }
 
     #[test]
     fn older_config_dict_wins_and_the_historical_end_token_pools_at_the_largest_id() {
         let json = r#"{"text_config": {"hidden_size": 512, "eos_token_id": 7},
             "text_config_dict": {"hidden_size": 768, "num_attention_heads": 12, "eos_token_id": 2, "hidden_act": "gelu"}}"#;
-        let text = ClipConfig::from_json(json).unwrap().text;
+        let text = ClipConfig::from_json(json).unwrap().text.unwrap();
         assert_eq!(text.tower.width, 768);
         assert_eq!(text.tower.activation, Activation::Gelu);
         assert_eq!(text.pooling, Pooling::LargestId);
@@ -431,7 +372,23 @@ mod tests {
     #[test]
     fn a_wrong_field_is_named() {
         for (json, field) in [
-            (r#"{"model_type": "siglip"}"#, "siglip"),
+            (
+                r#"{"model_type": "blip"}"#,
+                "\"blip\"; supported are \"clip\", \"siglip\"",
+            ),
+            (r#"{"model_type": "siglip2"}"#, "NaFlex"),
+            (
+                r#"{"model_type": "siglip", "text_config": {"projection_size": 512}}"#,
+                "projection_size is 512 but vision_config.hidden_size is 768",
+            ),
+            (
+                r#"{"model_type": "siglip", "vision_config": {"vision_use_head": false}}"#,
+                "vision_use_head",
+            ),
+            (
+                r#"{"model_type": "clip_text_model", "architectures": ["CLIPTextModel"]}"#,
+                "CLIPTextModelWithProjection",
+            ),
             (
                 r#"{"vision_config": {"hidden_size": 4294967296}}"#,
                 "vision_config.hidden_size",
@@ -464,5 +421,38 @@ mod tests {
             let message = ClipConfig::from_json(json).unwrap_err().to_string();
             assert!(message.contains(field), "{json}: {message}");
         }
+    }
+
+    #[test]
+    fn siglip_has_its_own_defaults() {
+        let config = ClipConfig::from_json(r#"{"model_type": "siglip"}"#).unwrap();
+        let (Some(text), Some(VisionConfig::Vit(vision))) = (config.text, config.vision) else {
+            panic!("both towers are there");
+        };
+        assert_eq!((config.family, config.projection_dim), (Family::Siglip, 768));
+        assert_eq!(
+            (text.vocab_size, text.context_length, text.pooling),
+            (32000, 64, Pooling::Last)
+        );
+        assert_eq!(
+            (text.tower.width, text.tower.mlp_width, text.tower.heads),
+            (768, 3072, 12)
+        );
+        assert_eq!((vision.patch_size, vision.tokens()), (16, 196));
+        assert_eq!(
+            (vision.tower.activation, vision.tower.layer_norm_eps),
+            (Activation::GeluTanh, 1e-6)
+        );
+    }
+
+    #[test]
+    fn towers_alone_are_models_of_one_tower() {
+        let text =
+            ClipConfig::from_json(r#"{"model_type": "clip_text_model", "projection_dim": 64}"#).unwrap();
+        assert!(text.text.is_some() && text.vision.is_none() && text.projection_dim == 64);
+        let vision =
+            ClipConfig::from_json(r#"{"model_type": "clip_vision_model", "image_size": 336}"#).unwrap();
+        assert_eq!(vision.vision.map(|vision| vision.image_size()), Some(336));
+        assert!(vision.text.is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! A Hugging Face snapshot to one model file.
+//! Conversion of a snapshot to one model file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,9 +13,22 @@ use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::snapshot::Snapshot;
 use crate::weights::{OnProgress, report};
 
+/// A model file that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Converted {
+    /// Its size.
+    pub bytes: u64,
+    /// Defaults that stand in for what the snapshot lacks, a sentence each.
+    pub warnings: Vec<String>,
+}
+
 /// Converts the snapshot at `from` to one file at `to`, which appears only once it is complete.
-/// Gives its size in bytes; progress counts the snapshot's.
-pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Result<u64> {
+/// Progress counts bytes of the snapshot.
+///
+/// # Errors
+/// Those of [`Snapshot::open`], [`Error::Io`] where the file cannot be written, and [`Error::Cancelled`].
+pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Result<Converted> {
     let mut snapshot = Snapshot::open(from)?;
     let parts: Vec<(TensorSpec, Encoding, usize)> = weight_specs(&snapshot.texts.config)
         .into_iter()
@@ -67,7 +80,8 @@ pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Re
     let bytes = writer.finish().map_err(io)?;
     report(progress, done, total)?;
     temporary.rename(to)?;
-    Ok(bytes)
+    let warnings = snapshot.texts.warnings;
+    Ok(Converted { bytes, warnings })
 }
 
 /// A file beside the wanted one, removed unless it takes its place.

@@ -1,11 +1,15 @@
-//! Which tensors a CLIP of a given configuration consists of, by their published names.
+//! The tensors that a model of a given configuration consists of, by their published names.
 //!
 //! Readers check what a file offers against this list, and the writer writes in its order, so that
 //! what is multiplied together arrives together and can be packed straight from a stream.
 
 mod efficientnet;
+mod transformer;
 
-use crate::weights::config::{ClipConfig, TextConfig, TowerConfig, VisionConfig, VitConfig};
+use crate::weights::config::{
+    ClipConfig, Family, ImagePooling, Pooling, TextConfig, VisionConfig, VitConfig,
+};
+use transformer::{attention_pooling, text_ends, tower, vit_ends};
 
 /// How a weight is used, which decides how it may be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,161 +88,90 @@ impl WeightSpec {
     }
 }
 
-/// All weights of a CLIP, in the order they are written.
+/// All weights of a model, in the order they are written.
 pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
-    let mut out = vec![WeightSpec::new("logit_scale".into(), Kind::Vector, &[])];
-    match &config.vision {
-        VisionConfig::Vit(vision) => {
-            projection(
-                "visual_projection",
-                config.projection_dim,
-                vision.tower.width,
-                &mut out,
-            );
-            projection(
-                "text_projection",
-                config.projection_dim,
-                config.text.tower.width,
-                &mut out,
-            );
-            vit_ends(vision, &mut out);
-            text_ends(&config.text, &mut out);
-            tower("vision_model", &vision.tower, &mut out);
-        }
-        VisionConfig::EfficientNet(vision) => {
-            projection(
-                "text_projection",
-                config.projection_dim,
-                config.text.tower.width,
-                &mut out,
-            );
-            text_ends(&config.text, &mut out);
-            efficientnet::add(vision, config.projection_dim, &mut out);
-        }
+    let mut out = Vec::new();
+    if config.text.is_some() && config.vision.is_some() {
+        scale(config.family, &mut out);
     }
-    tower("text_model", &config.text.tower, &mut out);
+    if let Some(VisionConfig::Vit(vision)) = &config.vision {
+        vit_projection(vision, config.projection_dim, &mut out);
+    }
+    if let Some(text) = &config.text {
+        text_projection(text, config.projection_dim, &mut out);
+    }
+    if let Some(VisionConfig::Vit(vision)) = &config.vision {
+        vit_ends(vision, &mut out);
+    }
+    if let Some(text) = &config.text {
+        text_ends(text, &mut out);
+    }
+    match &config.vision {
+        Some(VisionConfig::Vit(vision)) => {
+            let is_pooled = vision.pooling == ImagePooling::ClassToken;
+            tower("vision_model", &vision.tower, is_pooled, &mut out);
+        }
+        Some(VisionConfig::EfficientNet(vision)) => {
+            efficientnet::add(vision, config.projection_dim, &mut out)
+        }
+        None => {}
+    }
+    if let Some(text) = &config.text {
+        tower("text_model", &text.tower, true, &mut out);
+    }
     out
 }
 
-/// Adds a linear map into the joint space.
-fn projection(name: &str, projection_dim: usize, width: usize, out: &mut Vec<WeightSpec>) {
-    out.push(WeightSpec::new(
-        format!("{name}.weight"),
-        Kind::Matrix,
-        &[projection_dim, width],
-    ));
-}
-
-/// Adds what is before and behind the blocks of a vision transformer.
-fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
-    let (width, patch) = (config.tower.width, config.patch_size);
-    let mut add = |name: &str, kind, shape: &[usize]| {
-        out.push(WeightSpec::new(format!("vision_model.{name}"), kind, shape));
-    };
-    add("embeddings.class_embedding", Kind::Vector, &[width]);
-    add(
-        "embeddings.patch_embedding.weight",
-        Kind::Matrix,
-        &[width, 3, patch, patch],
-    );
-    add(
-        "embeddings.position_embedding.weight",
-        Kind::Vector,
-        &[config.tokens(), width],
-    );
-    for name in ["pre_layrnorm", "post_layernorm"] {
-        add(&format!("{name}.weight"), Kind::Vector, &[width]);
-        add(&format!("{name}.bias"), Kind::Vector, &[width]);
+/// Adds what makes logits of cosines.
+fn scale(family: Family, out: &mut Vec<WeightSpec>) {
+    match family {
+        Family::Clip => out.push(WeightSpec::new("logit_scale".into(), Kind::Vector, &[])),
+        Family::Siglip => {
+            for name in ["logit_scale", "logit_bias"] {
+                out.push(WeightSpec::new(name.into(), Kind::Vector, &[1]));
+            }
+        }
     }
 }
 
-/// Adds what is before and behind the blocks of the text tower.
-fn text_ends(config: &TextConfig, out: &mut Vec<WeightSpec>) {
-    let width = config.tower.width;
-    let mut add = |name: &str, kind, shape: &[usize]| {
-        out.push(WeightSpec::new(format!("text_model.{name}"), kind, shape));
-    };
-    add(
-        "embeddings.position_embedding.weight",
-        Kind::Vector,
-        &[config.context_length, width],
-    );
-    add("final_layer_norm.weight", Kind::Vector, &[width]);
-    add("final_layer_norm.bias", Kind::Vector, &[width]);
-    add(
-        "embeddings.token_embedding.weight",
-        Kind::Table,
-        &[config.vocab_size, width],
-    );
-}
-
-fn tower(model: &str, tower: &TowerConfig, out: &mut Vec<WeightSpec>) {
-    let (width, mlp) = (tower.width, tower.mlp_width);
-    for layer in 0..tower.layers {
-        let block = format!("{model}.encoder.layers.{layer}");
-        for norm in ["layer_norm1", "layer_norm2"] {
+/// Adds what makes embeddings of the image tower's tokens.
+fn vit_projection(config: &VitConfig, projection_dim: usize, out: &mut Vec<WeightSpec>) {
+    match config.pooling {
+        ImagePooling::ClassToken => {
+            let shape = [projection_dim, config.tower.width];
             out.push(WeightSpec::new(
-                format!("{block}.{norm}.weight"),
-                Kind::Vector,
-                &[width],
-            ));
-            out.push(WeightSpec::new(
-                format!("{block}.{norm}.bias"),
-                Kind::Vector,
-                &[width],
-            ));
-        }
-        // One product projects to queries, keys and values; of the last block, most queries are not wanted.
-        let together: &[&str] = if layer + 1 < tower.layers {
-            &["qkv"]
-        } else {
-            &["q", "kv"]
-        };
-        for (what, kind) in [("bias", Kind::Vector), ("weight", Kind::Matrix)] {
-            out.extend(
-                together
-                    .iter()
-                    .map(|joined| attention_projection(&block, joined, what, kind, width)),
-            );
-        }
-        for (linear, outputs, inputs) in [
-            ("self_attn.out_proj", width, width),
-            ("mlp.fc1", mlp, width),
-            ("mlp.fc2", width, mlp),
-        ] {
-            out.push(WeightSpec::new(
-                format!("{block}.{linear}.bias"),
-                Kind::Vector,
-                &[outputs],
-            ));
-            out.push(WeightSpec::new(
-                format!("{block}.{linear}.weight"),
+                "visual_projection.weight".into(),
                 Kind::Matrix,
-                &[outputs, inputs],
+                &shape,
             ));
         }
+        ImagePooling::Attention => attention_pooling("vision_model.head", &config.tower, out),
     }
 }
 
-/// What projects to `joined`: queries, keys, values, by their letters.
-fn attention_projection(block: &str, joined: &str, what: &str, kind: Kind, width: usize) -> WeightSpec {
-    let part = |letter: char| TensorSpec {
-        name: format!("{block}.self_attn.{letter}_proj.{what}"),
-        shape: if kind == Kind::Vector {
-            vec![width]
-        } else {
-            vec![width, width]
-        },
-    };
-    WeightSpec {
-        name: format!("{block}.self_attn.{joined}_proj.{what}"),
-        kind,
-        parts: joined.chars().map(part).collect(),
-        cols: if kind == Kind::Vector {
-            joined.len() * width
-        } else {
-            width
-        },
+/// Adds the linear map of pooled texts to embeddings.
+fn text_projection(config: &TextConfig, projection_dim: usize, out: &mut Vec<WeightSpec>) {
+    let shape = [projection_dim, config.tower.width];
+    match config.pooling {
+        Pooling::LargestId | Pooling::EndOfText(_) => {
+            out.push(WeightSpec::new(
+                "text_projection.weight".into(),
+                Kind::Matrix,
+                &shape,
+            ));
+        }
+        Pooling::Last => {
+            out.push(WeightSpec::new(
+                "text_model.head.bias".into(),
+                Kind::Vector,
+                &shape[..1],
+            ));
+            out.push(WeightSpec::new(
+                "text_model.head.weight".into(),
+                Kind::Matrix,
+                &shape,
+            ));
+        }
     }
 }
 
@@ -262,5 +195,27 @@ mod tests {
         assert_eq!(shape("11.self_attn.qkv"), None);
         assert_eq!(shape("11.self_attn.q"), Some((768, 768)));
         assert_eq!(shape("11.self_attn.kv"), Some((2 * 768, 768)));
+    }
+
+    #[test]
+    fn siglip_base_has_its_448_tensors_and_203_million_parameters() {
+        let specs = weight_specs(&ClipConfig::from_json(r#"{"model_type": "siglip"}"#).unwrap());
+        let parts: Vec<&TensorSpec> = specs.iter().flat_map(|s| &s.parts).collect();
+        // 444 published tensors, of which two fused ones count as three each.
+        assert_eq!(parts.len(), 448);
+        assert_eq!(parts.iter().map(|p| p.values()).sum::<usize>(), 203_155_970);
+    }
+
+    #[test]
+    fn a_tower_alone_has_no_scale_and_nothing_of_the_other() {
+        for (kind, own, other) in [("text", "text_", "vis"), ("vision", "vis", "text_")] {
+            let config = ClipConfig::from_json(&format!(r#"{{"model_type": "clip_{kind}_model"}}"#)).unwrap();
+            let specs = weight_specs(&config);
+            assert!(specs.iter().all(|spec| spec.name.starts_with(own)), "{kind}");
+            assert!(
+                specs.len() > 100 && !specs.iter().any(|spec| spec.name.starts_with(other)),
+                "{kind}"
+            );
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Model files: Hugging Face safetensors snapshots and our own GGUF.
+//! Model files: snapshots as `transformers` and `open_clip` save them, and our own GGUF.
 //!
 //! A reader checks a file against what its configuration asks for and hands the tensors, one by
 //! one, to an [`Assembler`], which keeps them in the form the model multiplies with. Nothing here
@@ -12,6 +12,10 @@ mod fold;
 mod gguf;
 mod image_settings;
 mod layout;
+mod naming;
+mod open_clip;
+#[cfg(not(target_family = "wasm"))]
+mod pytorch;
 mod quantize;
 mod safetensors;
 #[cfg(not(target_family = "wasm"))]
@@ -20,6 +24,8 @@ mod snapshot;
 mod snapshot_files;
 mod snapshot_metadata;
 mod store;
+#[cfg(not(target_family = "wasm"))]
+mod tensor_file;
 mod values;
 
 use std::ops::ControlFlow;
@@ -28,11 +34,11 @@ use std::ops::ControlFlow;
 use crate::error::{Error, Result};
 
 pub use config::{
-    BlockConfig, ClipConfig, EfficientNetConfig, HeadConfig, Pooling, TextConfig, TowerConfig, VisionConfig,
-    VitConfig,
+    BlockConfig, ClipConfig, EfficientNetConfig, Family, HeadConfig, ImagePooling, Pooling, ScoreRule,
+    TextConfig, TowerConfig, VisionConfig, VitConfig,
 };
 #[cfg(not(target_family = "wasm"))]
-pub use convert::convert;
+pub use convert::{Converted, convert};
 pub use gguf::stream::GgufStream;
 pub use layout::{Kind, TensorSpec, WeightSpec, weight_specs};
 pub use quantize::Quant;
@@ -73,6 +79,8 @@ pub struct ModelFile {
     pub preprocessor_json: String,
     /// What it says about itself.
     pub about: About,
+    /// Defaults that stand in for what it lacks, a sentence each.
+    pub warnings: Vec<String>,
     /// How its weights are stored: `f32`, `f16`, `q8` or `q4`.
     pub quantization: String,
     /// Its size.
@@ -90,4 +98,6 @@ pub struct About {
     pub licence: Option<String>,
     /// Where the weights come from, as an address.
     pub origin: Option<String>,
+    /// Languages of texts, by the codes of their model card.
+    pub languages: Vec<String>,
 }

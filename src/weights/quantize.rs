@@ -74,6 +74,7 @@ impl Quant {
 fn is_sensitive(name: &str) -> bool {
     let early_text = ["text_model.encoder.layers.0.", "text_model.encoder.layers.1."];
     name.ends_with("_projection.weight")
+        || name.contains("_model.head.")
         || name.ends_with("patch_embedding.weight")
         || name.ends_with("out_proj.weight")
         || name.ends_with("_conv.weight")

@@ -1,16 +1,17 @@
-//! A Hugging Face snapshot directory: `config.json`, safetensors (one file, or shards with an
-//! index), the tokenizer and the image processor's settings.
+//! A snapshot directory: settings, tokenizer and weights, as `transformers` and `open_clip` save them.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::weights::layout::{TensorSpec, weight_specs};
-use crate::weights::safetensors::file::SafetensorsFile;
+use crate::weights::naming::{Naming, TensorSource};
+use crate::weights::open_clip;
 use crate::weights::snapshot_files::{
     directory_of_model, require_text, settings, text, tokenizer, weight_files,
 };
 use crate::weights::store::{Assembler, Placement};
+use crate::weights::tensor_file::TensorFile;
 use crate::weights::values::Values;
 use crate::weights::{ModelFile, OnProgress, SnapshotMetadata, report};
 
@@ -19,72 +20,50 @@ pub struct Snapshot {
     name: String,
     /// Everything but the weights.
     pub texts: SnapshotMetadata,
-    shards: Vec<SafetensorsFile>,
-    shard_of: HashMap<String, usize>,
+    files: Vec<TensorFile>,
+    file_of: HashMap<String, usize>,
+    naming: Naming,
+    /// The fused tensor that was read last, since its parts are asked for one after the other.
+    fused: Option<(String, Vec<f32>)>,
 }
 
 impl Snapshot {
-    /// Opens the snapshot at `path`: its directory, or the `.safetensors` file within it.
-    pub fn open(path: &Path) -> Result<Self> {
-        let single = path
-            .extension()
-            .is_some_and(|e| e == "safetensors")
-            .then(|| path.to_path_buf());
-        let dir = match &single {
-            Some(file) => file.parent().unwrap_or(Path::new(".")).to_path_buf(),
-            None => directory_of_model(path)?,
-        };
-        let dir = dir.as_path();
-        let directory = dir.canonicalize().ok();
-        let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
-        let texts = SnapshotMetadata::new(
-            directory.unwrap_or("clip"),
-            require_text(&dir.join("config.json"))?,
-            tokenizer(dir)?,
-            settings(dir)?,
-            text(&dir.join("README.md"))?.as_deref(),
-        )
-        .map_err(|e| e.in_file(&dir.join("config.json").display().to_string()))?;
-
-        let files = match single {
-            Some(file) => vec![file],
-            None => weight_files(dir)?,
-        };
-        let mut shards = Vec::new();
-        let mut shard_of = HashMap::new();
-        for (i, file) in files.iter().enumerate() {
-            let shard = SafetensorsFile::open(file)?;
-            shard_of.extend(shard.tensor_names().into_iter().map(|name| (name, i)));
-            shards.push(shard);
-        }
-        let name = path.display().to_string();
-        Ok(Self {
-            name,
-            texts,
-            shards,
-            shard_of,
-        })
+    /// Returns true for a path that [`Self::open`] takes: a directory, or a file of weights within one.
+    pub fn is_snapshot(path: &Path) -> bool {
+        path.is_dir() || TensorFile::is_named_so(path)
     }
 
-    /// A warning about the snapshot at `path`, where a file is absent and a default stands in for it.
+    /// Opens the snapshot at `path`: its directory, or the file of weights within it.
     ///
     /// # Errors
-    /// Those of reading its settings.
-    pub fn warning(path: &Path) -> Result<Option<String>> {
-        let dir = match path.is_dir() {
-            true => directory_of_model(path)?,
-            false if path.extension().is_some_and(|e| e == "safetensors") => {
-                path.parent().unwrap_or(Path::new(".")).to_path_buf()
-            }
-            false => return Ok(None),
+    /// [`Error::Io`] for a file that cannot be read; [`Error::Model`], [`Error::Tokenizer`] and
+    /// [`Error::Unsupported`] for one that is missing, malformed or of another kind of model.
+    pub fn open(path: &Path) -> Result<Self> {
+        let single = TensorFile::is_named_so(path) && !path.is_dir();
+        let dir = match single {
+            true => path.parent().unwrap_or(Path::new(".")).to_path_buf(),
+            false => directory_of_model(path)?,
         };
-        Ok(settings(&dir)?.is_none().then(|| {
-            format!(
-                "{}: neither processor_config.json nor preprocessor_config.json is there; images are \
-                 prepared with CLIP's defaults (mean, deviation, bicubic resize, center crop)",
-                dir.display()
-            )
-        }))
+        let paths = match single {
+            true => vec![path.to_path_buf()],
+            false => weight_files(&dir)?,
+        };
+        let mut files = Vec::new();
+        let mut file_of = HashMap::new();
+        for (i, path) in paths.iter().enumerate() {
+            let file = TensorFile::open(path)?;
+            file_of.extend(file.tensor_names().into_iter().map(|name| (name, i)));
+            files.push(file);
+        }
+        let naming = Naming::of_names(file_of.keys().map(String::as_str));
+        Ok(Self {
+            name: path.display().to_string(),
+            texts: texts(&dir, naming)?,
+            files,
+            file_of,
+            naming,
+            fused: None,
+        })
     }
 
     /// Path of the snapshot, as errors name it.
@@ -114,30 +93,68 @@ impl Snapshot {
             tokenizer_json: self.texts.tokenizer_json.clone(),
             preprocessor_json: self.texts.preprocessor_json.clone(),
             about: self.texts.about.clone(),
+            warnings: self.texts.warnings.clone(),
             quantization: quantization.into(),
-            bytes: self.shards.iter().map(SafetensorsFile::bytes).sum(),
+            bytes: self.files.iter().map(TensorFile::bytes).sum(),
             checksum: None,
         })
     }
 
-    /// Values of one published tensor, whose shape must be the configuration's.
+    /// Values of one tensor of the layout, whose shape must be the configuration's.
     pub fn read(&mut self, part: &TensorSpec) -> Result<Vec<f32>> {
-        let malformed = |file: &str, reason: String| Error::Model {
-            file: file.into(),
-            reason,
-        };
-        let Some(&index) = self.shard_of.get(&part.name) else {
-            return Err(malformed(&self.name, format!("tensor {} is missing", part.name)));
-        };
-        let shard = &mut self.shards[index];
-        let shape = shard.shape(&part.name).unwrap_or_default();
-        if shape != part.shape {
-            let reason = format!(
-                "tensor {} is {shape:?} but config.json makes it {:?}",
-                part.name, part.shape
-            );
-            return Err(malformed(shard.name(), reason));
+        let source = self.naming.source(part);
+        if source.part.1 == 1 {
+            return Ok(source.in_order(self.read_source(&source)?));
         }
-        shard.read(&part.name)
+        let values = match self.fused.take() {
+            Some((name, values)) if name == source.name => values,
+            _ => self.read_source(&source)?,
+        };
+        let part = source.extract_part(&values);
+        self.fused = Some((source.name, values));
+        Ok(part)
     }
+
+    /// Values of a tensor of a file, whose shape must be that of `source`.
+    fn read_source(&mut self, source: &TensorSource) -> Result<Vec<f32>> {
+        let name = &source.name;
+        let Some(&index) = self.file_of.get(name) else {
+            return Err(Error::model(&self.name, format!("tensor {name} is missing")));
+        };
+        let file = &mut self.files[index];
+        let shape = file.shape(name).unwrap_or_default();
+        source
+            .check_shape(shape)
+            .map_err(|reason| Error::model(file.name(), reason))?;
+        file.read(name)
+    }
+}
+
+/// The texts of the snapshot in `dir`, whose weights are named by `naming`.
+fn texts(dir: &Path, naming: Naming) -> Result<SnapshotMetadata> {
+    let directory = dir.canonicalize().ok();
+    let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
+    let theirs = match naming {
+        Naming::Transformers => None,
+        Naming::OpenClip { .. } => text(&dir.join(open_clip::CONFIG))?,
+    };
+    let path = dir.join(if theirs.is_some() {
+        open_clip::CONFIG
+    } else {
+        "config.json"
+    });
+    let config = theirs.map_or_else(|| require_text(&path), Ok)?;
+    let card = text(&dir.join("README.md"))?;
+    let mut texts = SnapshotMetadata::new(
+        directory.unwrap_or("clip"),
+        config,
+        String::new(),
+        settings(dir)?,
+        card.as_deref(),
+    )
+    .map_err(|e: Error| e.in_file(&path.display().to_string()))?;
+    if texts.config.text.is_some() {
+        texts.tokenizer_json = tokenizer(dir)?;
+    }
+    Ok(texts)
 }

@@ -8,16 +8,28 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::tokenizer::json_of_vocabulary;
 use crate::weights::image_settings::image_settings;
+use crate::weights::open_clip;
 
 /// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
 const MAX_TEXT_FILE: u64 = 64 << 20;
+/// Files of settings, one of which a snapshot has.
+const CONFIGS: [&str; 2] = ["config.json", open_clip::CONFIG];
+/// Files that hold all weights, or list those that do: the first that is there is taken.
+const WEIGHTS: [&str; 6] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+];
 /// Where sentence-transformers puts the CLIP of a model.
 const SENTENCE_TRANSFORMERS: &str = "0_CLIPModel";
 
-/// The directory that holds `config.json`, for a path that may be one level or two above it: a model
+/// The directory that holds the configuration, for a path that may be one level or two above it: a model
 /// of sentence-transformers, or a repository in the Hub's cache.
 pub(super) fn directory_of_model(path: &Path) -> Result<PathBuf> {
-    let has_config = |dir: &Path| dir.join("config.json").exists();
+    let has_config = |dir: &Path| CONFIGS.iter().any(|config| dir.join(config).exists());
     let within = |dir: &Path| {
         let inner = dir.join(SENTENCE_TRANSFORMERS);
         (!has_config(dir) && has_config(&inner)).then_some(inner)
@@ -93,19 +105,24 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
     struct Index {
         weight_map: HashMap<String, String>,
     }
-    let single = dir.join("model.safetensors");
-    if single.exists() {
-        return Ok(vec![single]);
+    if !CONFIGS.iter().any(|config| dir.join(config).exists()) {
+        return Err(malformed(&dir.join(CONFIGS[0]), "file is missing"));
     }
-    let index_path = dir.join("model.safetensors.index.json");
-    let Some(json) = text(&index_path)? else {
-        let reason = if dir.join("pytorch_model.bin").exists() {
-            "has pytorch_model.bin but no model.safetensors; save it with safe_serialization=True"
-        } else {
-            "holds no model.safetensors"
-        };
-        return Err(malformed(dir, reason));
+    // What open_clip alone wrote is read by its own settings.
+    let has_settings = |name: &&&str| !name.starts_with("open_clip") || dir.join(open_clip::CONFIG).exists();
+    let found = WEIGHTS
+        .iter()
+        .filter(has_settings)
+        .find(|name| dir.join(name).exists());
+    let Some(found) = found else {
+        let reason = format!("holds no {}, nor any of {}", WEIGHTS[0], WEIGHTS[1..].join(", "));
+        return Err(malformed(dir, &reason));
     };
+    let index_path = dir.join(found);
+    if !found.ends_with(".json") {
+        return Ok(vec![index_path]);
+    }
+    let json = require_text(&index_path)?;
     let index: Index = serde_json::from_str(&json).map_err(|e| malformed(&index_path, &e.to_string()))?;
     let mut names: Vec<String> = index.weight_map.into_values().collect();
     names.sort();

@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use crate::error::Result;
 use crate::weights::About;
-use crate::weights::config::ClipConfig;
+use crate::weights::config::{ClipConfig, Family};
 use crate::weights::gguf::{Metadata, keys};
 use crate::weights::image_settings::image_settings;
+use crate::weights::open_clip;
 use crate::weights::quantize::Quant;
 
 /// Texts of a Hugging Face snapshot, its configuration checked.
@@ -22,10 +23,13 @@ pub struct SnapshotMetadata {
     pub preprocessor_json: String,
     /// Name, licence and origin, as far as the snapshot tells.
     pub about: About,
+    /// Defaults that stand in for what the snapshot lacks, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl SnapshotMetadata {
-    /// Puts the texts together. `preprocessor_json` is the text of `preprocessor_config.json`, or of a
+    /// Puts the texts together. `config_json` is the text of `config.json`, or of an `open_clip_config.json`, which is
+    /// translated. `preprocessor_json` is the text of `preprocessor_config.json`, or of a
     /// `processor_config.json` that has the field `image_processor`. `name` is used where `config_json` tells no hub id; `card` is the
     /// snapshot's `README.md`, which may tell the licence.
     pub fn new(
@@ -35,15 +39,27 @@ impl SnapshotMetadata {
         preprocessor_json: Option<String>,
         card: Option<&str>,
     ) -> Result<Self> {
+        let (config_json, preprocessor_json) = match open_clip::is_config(&config_json) {
+            true => open_clip::translate(&config_json, preprocessor_json)?,
+            false => (config_json, preprocessor_json),
+        };
         let config = ClipConfig::from_json(&config_json)?;
-        let size = config.vision.image_size();
-        let preprocessor_json = image_settings(None, preprocessor_json)?
-            .unwrap_or_else(|| format!(r#"{{"crop_size": {size}, "size": {size}}}"#));
+        let mut warnings = Vec::new();
+        let preprocessor_json = match (image_settings(None, preprocessor_json)?, &config.vision) {
+            (Some(settings), _) => settings,
+            (None, None) => "{}".into(),
+            (None, Some(vision)) => {
+                let (settings, how) = default_settings(config.family, vision.image_size());
+                warnings.push(format!("{WITHOUT_SETTINGS}; images are prepared with {how}"));
+                settings
+            }
+        };
         let hub_id = hub_id(&config_json);
         let about = About {
             name: hub_id.clone().unwrap_or_else(|| name.into()),
             licence: card.and_then(|card| front_matter(card, "license")),
             origin: hub_id.as_deref().map(hub_address),
+            languages: Vec::new(),
         };
         Ok(Self {
             config,
@@ -51,6 +67,7 @@ impl SnapshotMetadata {
             tokenizer_json,
             preprocessor_json,
             about,
+            warnings,
         })
     }
 
@@ -67,8 +84,12 @@ impl SnapshotMetadata {
             name,
             licence,
             origin,
+            ..
         } = self.about.clone();
-        let mut out = vec![(keys::ARCHITECTURE, "clip".to_string()), (keys::NAME, name)];
+        let mut out = vec![
+            (keys::ARCHITECTURE, self.config.family.name().to_string()),
+            (keys::NAME, name),
+        ];
         out.extend(licence.map(|licence| (keys::LICENCE, licence)));
         out.extend(origin.map(|origin| (keys::ORIGIN, origin)));
         out.push((keys::QUANTIZATION, quant.name().to_string()));
@@ -76,6 +97,25 @@ impl SnapshotMetadata {
         out.push((keys::PREPROCESSOR, self.preprocessor_json.clone()));
         out.push((keys::TOKENIZER, self.tokenizer_json.clone()));
         out
+    }
+}
+
+/// What is wrong where no file tells how images are prepared.
+const WITHOUT_SETTINGS: &str = "neither processor_config.json nor preprocessor_config.json is there";
+
+/// The image processor's settings of a family's published models, and a description of them.
+fn default_settings(family: Family, size: usize) -> (String, &'static str) {
+    match family {
+        Family::Clip => (
+            format!(r#"{{"crop_size": {size}, "size": {size}}}"#),
+            "CLIP's defaults (mean, deviation, bicubic resize, center crop)",
+        ),
+        Family::Siglip => (
+            format!(
+                r#"{{"image_processor_type": "SiglipImageProcessor", "size": {{"height": {size}, "width": {size}}}}}"#
+            ),
+            "SigLIP's defaults (mean and deviation of a half, bicubic resize to the square)",
+        ),
     }
 }
 

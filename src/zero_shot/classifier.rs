@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{LabelCache, LabelSet, PromptTemplate, RankedLabel, logits, rank};
+use super::{LabelCache, LabelSet, PromptTemplate, RankedLabel};
 use crate::clip::Clip;
 use crate::embedding::{Embedding, UnitEmbedding};
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl<'a> ZeroShotClassifier<'a> {
         Ok(self.labels.get_or_init(|| labels))
     }
 
-    /// All labels for one image, the most probable first.
+    /// All labels for one image, the best first.
     ///
     /// # Errors
     /// [`Error::Image`](crate::Error::Image) for what cannot be read, and those of the model.
@@ -81,12 +81,13 @@ impl<'a> ZeroShotClassifier<'a> {
         Ok(ranked.collect())
     }
 
-    /// All labels for an image that has been embedded, the most probable first.
+    /// All labels for an image that has been embedded, the best first.
     ///
     /// # Errors
     /// Those of [`Self::label_embeddings`].
     pub fn rank(&self, image: &Embedding) -> Result<Vec<RankedLabel>> {
-        Ok(rank(self.labels(), &self.logits(image)?, usize::MAX))
+        let logits = self.logits(image)?;
+        Ok(self.clip.scorer().rank(self.labels(), &logits, usize::MAX))
     }
 
     /// The logit of each label, in their order.
@@ -95,6 +96,6 @@ impl<'a> ZeroShotClassifier<'a> {
     /// Those of [`Self::label_embeddings`].
     pub fn logits(&self, image: &Embedding) -> Result<Vec<f32>> {
         let image = image.clone().normalize();
-        Ok(logits(&image, self.label_embeddings()?, self.clip.logit_scale()))
+        Ok(self.clip.scorer().logits(&image, self.label_embeddings()?))
     }
 }

@@ -17,13 +17,31 @@ impl Reference {
         &self.0[name]
     }
 
+    /// Returns true if there is such a tensor.
+    #[allow(dead_code, reason = "most references have the same tensors")]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Embeddings of the reference's pictures and texts by `clip`.
+    #[allow(dead_code, reason = "references of one tower have half of it")]
     pub fn embeddings(&self, clip: &Clip) -> (Tensor, Tensor) {
         let ids = self.tensor("input_ids").to_dtype(DType::U32).unwrap();
         let images = clip.model().embed_pixels(self.tensor("pixel_values"));
         let texts = clip.model().embed_tokens(&ids.to_vec2().unwrap());
         (images.unwrap(), texts.unwrap())
     }
+}
+
+/// The image that `make_models.py` draws: 61 x 43 pixels of RGBA.
+#[allow(dead_code, reason = "not every test that includes this file looks at images")]
+pub fn drawn() -> Vec<u8> {
+    let pixel = |x: u32, y: u32| [7 * x + 13 * y, x * y, 3 * x + 5 * y].map(|value| (value % 256) as u8);
+    let row = |y| (0..61).map(move |x| pixel(x, y));
+    (0..43)
+        .flat_map(row)
+        .flat_map(|[red, green, blue]| [red, green, blue, 255])
+        .collect()
 }
 
 /// Smallest cosine between rows of `a` and `b`.

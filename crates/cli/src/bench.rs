@@ -47,7 +47,7 @@ impl Bench {
                     "a batch of 0 measures nothing: give sizes from 1".into(),
                 ));
             }
-            let size = clip.info().image_size;
+            let size = clip.info().image_size.unwrap_or(224);
             let data = (0..3 * size * size).map(|i| (i as f32 * 0.37).sin()).collect();
             let images = vec![PixelValues { size, data }; batch];
             let texts: Vec<String> = (0..batch)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::zero_shot::{PromptTemplate, rank, softmax};
+use cliplet::zero_shot::{PromptTemplate, Scorer};
 use serde::Serialize;
 
 use super::labels::{self, LabelOptions, TemplateOptions};
@@ -76,7 +76,7 @@ impl Classify {
         let mut answers = Vec::new();
         images::embed_files(&clip, &self.images, |path, embedding| {
             let result = match embedding {
-                Ok(image) => self.score(classifier.labels(), classifier.logits(&image)?),
+                Ok(image) => self.score(clip.scorer(), classifier.labels(), classifier.logits(&image)?),
                 Err(error) => {
                     eprintln!("cliplet: {error}");
                     done = Status::Partial;
@@ -101,15 +101,15 @@ impl Classify {
     }
 
     /// Labels in the order given, or the best of them first where a number is asked for.
-    fn score(&self, labels: &[String], logits: Vec<f32>) -> Scored {
+    fn score(&self, scorer: Scorer, labels: &[String], logits: Vec<f32>) -> Scored {
         let Some(top_k) = self.top_k else {
             return Scored::Ranked {
                 labels: labels.to_vec(),
-                probs: softmax(&logits),
+                probs: scorer.scores(&logits),
                 logits,
             };
         };
-        let ranked = rank(labels, &logits, top_k.min(logits.len() as u64) as usize);
+        let ranked = scorer.rank(labels, &logits, top_k.min(logits.len() as u64) as usize);
         Scored::Ranked {
             labels: ranked.iter().map(|r| r.label.clone()).collect(),
             probs: ranked.iter().map(|r| r.score).collect(),

@@ -55,16 +55,16 @@ impl Convert {
             local if local.exists() => local.to_path_buf(),
             _ => download(&self.source)?,
         };
-        super::model::warn(&directory)?;
         let quant = match self.quant {
             Bits::F16 => Quant::F16,
             Bits::Q8 => Quant::Q8,
             Bits::Q4 => Quant::Q4,
         };
         let bar = progress::bytes("Converting");
-        let bytes = convert(&directory, &self.output, quant, Some(&progress::moving(&bar)))?;
+        let converted = convert(&directory, &self.output, quant, Some(&progress::moving(&bar)))?;
         bar.finish_and_clear();
-        eprintln!("{}: {bytes} bytes", self.output.display());
+        super::model::warn(&converted.warnings);
+        eprintln!("{}: {} bytes", self.output.display(), converted.bytes);
         Ok(Status::Success)
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use cliplet::clip::{Clip, IMAGES_IN_MEMORY};
-use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate};
 use cliplet::{Embedding, Error};
 use rayon::prelude::*;
 
@@ -92,7 +92,10 @@ impl Job {
         for some in self.data.samples.chunks(IMAGES_IN_MEMORY) {
             for (sample, embedding) in some.iter().zip(embed(clip, &self.data, some)?) {
                 match embedding {
-                    Ok(image) => report.count(sample.class, &best(&logits(&image.normalize(), &labels, 1.0))),
+                    Ok(image) => {
+                        let logits = clip.scorer().logits(&image.normalize(), &labels);
+                        report.count(sample.class, &best(&logits));
+                    }
                     Err(error) => bar.suspend(|| {
                         eprintln!("cliplet: {error}");
                         report.unreadable(sample.class);

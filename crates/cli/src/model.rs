@@ -1,11 +1,10 @@
 //! The model that a subcommand runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use cliplet::Error;
 use cliplet::clip::{Clip, LoadOptions, Loader};
-use cliplet::weights::Snapshot;
 
 use super::device::Place;
 use super::progress;
@@ -28,9 +27,6 @@ impl Model {
     /// Loads it.
     pub fn load(&self) -> Result<Clip, Error> {
         let device = self.place.open()?;
-        if let Some(path) = &self.model {
-            warn(path)?;
-        }
         let bar = progress::bytes("Loading");
         let moving = progress::moving(&bar);
         let options = LoadOptions::default()
@@ -42,16 +38,17 @@ impl Model {
             None => embedded(&options),
         };
         bar.finish_and_clear();
-        clip
+        let clip = clip?;
+        warn(&clip.info().warnings);
+        Ok(clip)
     }
 }
 
-/// Says on standard error which defaults stand in for files that the snapshot at `path` lacks.
-pub fn warn(path: &Path) -> Result<(), Error> {
-    if let Some(warning) = Snapshot::warning(path)? {
+/// Says on standard error which defaults stand in for files that a model lacks.
+pub fn warn(warnings: &[String]) {
+    for warning in warnings {
         eprintln!("warning: {warning}");
     }
-    Ok(())
 }
 
 /// The model that the binary carries.

@@ -10,6 +10,8 @@ pub enum Activation {
     QuickGelu,
     /// `x * Φ(x)` through the error function (`gelu`).
     Gelu,
+    /// The approximation of [`Self::Gelu`] by a hyperbolic tangent (`gelu_pytorch_tanh`), what SigLIP is trained with.
+    GeluTanh,
     /// `min(max(x, 0), 6)` (`relu6`), what EfficientNet-Lite and MobileNets are trained with.
     Relu6,
 }
@@ -27,6 +29,7 @@ impl Function for Activation {
         match self {
             Self::QuickGelu => quick_gelu(x),
             Self::Gelu => gelu(x),
+            Self::GeluTanh => gelu_tanh(x),
             Self::Relu6 => relu6(x),
         }
     }
@@ -37,6 +40,7 @@ vectorized! {
         match activation {
             Activation::QuickGelu => map::<V>(isa, x, Activation::QuickGelu),
             Activation::Gelu => map::<V>(isa, x, Activation::Gelu),
+            Activation::GeluTanh => map::<V>(isa, x, Activation::GeluTanh),
             Activation::Relu6 => map::<V>(isa, x, Activation::Relu6),
         }
     }
@@ -53,6 +57,15 @@ fn quick_gelu<V: Lanes>(x: V) -> V {
 #[inline(always)]
 fn gelu<V: Lanes>(x: V) -> V {
     x * x.same(0.5) * (x.same(1.0) + erf(x * x.same(std::f32::consts::FRAC_1_SQRT_2)))
+}
+
+/// [`Activation::GeluTanh`] of each lane: `x (1 + tanh(u)) / 2 = x sigmoid(2 u)` with `u = sqrt(2 / π) (x + 0.044715 x³)`.
+#[inline(always)]
+fn gelu_tanh<V: Lanes>(x: V) -> V {
+    // Twice the square root of 2 / π.
+    const SLOPE: f32 = -1.595_769 * std::f32::consts::LOG2_E;
+    let u = x * (x * x).mul_add(x.same(0.044_715 * SLOPE), x.same(SLOPE));
+    x / (x.same(1.0) + exp2(u))
 }
 
 /// [`Activation::Relu6`] of each lane: NaN becomes 0.
@@ -96,6 +109,15 @@ mod tests {
             .zip([-0.018_071_8, -0.154_203_6, 0.0, 0.350_388_5, 1.935_659_8])
         {
             assert!((got - want).abs() < 1e-5, "{got} is not {want}");
+        }
+        // torch.nn.functional.gelu(x, approximate="tanh")
+        let mut x = [-3.0, -1.0, 0.0, 0.5, 2.0];
+        Activation::GeluTanh.apply(&mut x);
+        for (got, want) in x
+            .iter()
+            .zip([-0.003_637_39, -0.158_808, 0.0, 0.345_714, 1.954_597_7])
+        {
+            assert!((got - want).abs() < 1e-6, "{got} is not {want}");
         }
         let mut x = [-3.0, 0.0, 0.5, 6.0, 7.0, f32::NAN];
         Activation::Relu6.apply(&mut x);

@@ -62,6 +62,9 @@ impl OutputWriter<'_> {
             Epilogue::Activation(Activation::Gelu) => {
                 self.panels::<V>(isa, sums, Epilogue::Activation(Activation::Gelu))
             }
+            Epilogue::Activation(Activation::GeluTanh) => {
+                self.panels::<V>(isa, sums, Epilogue::Activation(Activation::GeluTanh))
+            }
             Epilogue::Activation(Activation::Relu6) => {
                 self.panels::<V>(isa, sums, Epilogue::Activation(Activation::Relu6))
             }

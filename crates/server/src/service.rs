@@ -17,7 +17,7 @@ use super::pool::{CancelFlag, Panicked};
 use super::queue::QueueError;
 use super::settings::Settings;
 use cliplet::image::{Cancel, PixelValues};
-use cliplet::zero_shot::{LabelSet, PromptTemplate, logits, parse_labels, softmax};
+use cliplet::zero_shot::{LabelSet, PromptTemplate, parse_labels};
 
 /// Images of one request that are fetched or waiting for the pool at a time.
 const IMAGES_AT_ONCE: usize = 16;
@@ -171,11 +171,11 @@ impl Service {
         images: Arc<Embeddings>,
         labels: LabelEmbeddings,
     ) -> Result<Probabilities, ServiceError> {
-        let scale = self.clip().logit_scale();
+        let scorer = self.clip().scorer();
         let score = move |_: &CancelFlag| {
             let units = images.iter().map(|image| image.clone().normalize());
             units
-                .map(|image| softmax(&logits(&image, &labels, scale)))
+                .map(|image| scorer.scores(&scorer.logits(&image, &labels)))
                 .collect()
         };
         Ok(self.on_pool(client, score).await?)

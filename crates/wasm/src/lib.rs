@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use cliplet::clip::{self, Clip};
 use cliplet::image::PixelValues;
 use cliplet::weights::{self, Quant};
-use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits, rank};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate};
 use cliplet::{Embedding, Error};
 use cliplet_kernels::LineAligned;
 
@@ -301,8 +301,9 @@ impl Engine {
         let dimension = self.clip.info().dimension;
         let unit = |values: &[f32]| Embedding::from(values.to_vec()).normalize();
         let vectors: Vec<_> = vectors.chunks(dimension).map(unit).collect();
-        let logits = logits(&unit(image), &vectors, self.clip.logit_scale());
-        let ranked = rank(&labels, &logits, top_k);
+        let scorer = self.clip.scorer();
+        let logits = scorer.logits(&unit(image), &vectors);
+        let ranked = scorer.rank(&labels, &logits, top_k);
         serde_json::to_string(&ranked).map_err(|error| thrown(error.into()))
     }
 }

@@ -223,6 +223,7 @@ impl Tensors {
                 name: text(super::keys::NAME),
                 licence: Some(text(super::keys::LICENCE)).filter(|t| !t.is_empty()),
                 origin: Some(text(super::keys::ORIGIN)).filter(|t| !t.is_empty()),
+                languages: Vec::new(),
             },
         };
         Ok(Self {
@@ -387,6 +388,7 @@ impl Tensors {
             tokenizer_json,
             preprocessor_json,
             about,
+            warnings: Vec::new(),
             quantization,
             bytes,
             checksum,

@@ -18,9 +18,10 @@ use crate::weights::floats::FloatType;
 const MAX_HEADER: u64 = 100_000_000;
 
 /// First bytes of the text that Git LFS leaves in the place of a large file ("version https://git-lfs…").
-const LFS_POINTER: &[u8; 8] = b"version ";
+pub const LFS_POINTER: &[u8; 8] = b"version ";
 /// Error for such a text.
-const LFS_ADVICE: &str = "this is a Git LFS pointer: run git lfs pull in its repository to get the weights";
+pub const LFS_ADVICE: &str =
+    "this is a Git LFS pointer: run git lfs pull in its repository to get the weights";
 
 /// Parses a header. The crate checks that tensors follow each other without gap or overlap and are
 /// as long as their shapes say.

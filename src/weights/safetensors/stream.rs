@@ -20,6 +20,7 @@ use crate::weights::fold::{ChannelScales, Role};
 use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::layout::{TensorSpec, WeightSpec, weight_specs};
+use crate::weights::naming::{Naming, TensorSource};
 use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::snapshot_metadata::SnapshotMetadata;
 use crate::weights::store::{Assembler, Placement};
@@ -79,6 +80,8 @@ struct Step {
     cols: usize,
     encoding: Encoding,
     float: FloatType,
+    /// How the file holds it.
+    source: TensorSource,
     start: u64,
     end: u64,
 }
@@ -170,11 +173,14 @@ impl SafetensorsStream {
                 "is {total} bytes long but its tensors end at {end}"
             )));
         }
+        let names = metadata.tensors();
+        let naming = Naming::of_names(names.keys().map(String::as_str));
         let mut steps = Vec::new();
         for spec in weight_specs(&self.texts.config) {
             let encoding = self.quant.encoding(&spec);
             for part in spec.parts {
-                steps.push(step(&metadata, part, spec.cols, encoding, data)?);
+                let source = naming.source(&part);
+                steps.push(step(&metadata, part, source, (spec.cols, encoding), data)?);
             }
         }
         steps.sort_by_key(|step| step.start);
@@ -252,6 +258,7 @@ impl SafetensorsStream {
             tokenizer_json,
             preprocessor_json,
             about,
+            warnings,
             ..
         } = self.texts;
         let model = ModelFile {
@@ -259,6 +266,7 @@ impl SafetensorsStream {
             tokenizer_json,
             preprocessor_json,
             about,
+            warnings,
             quantization: self.quant.name().into(),
             bytes: header.len() as u64 + tensors.packed_bytes,
             checksum: Some(checksum),
@@ -281,7 +289,11 @@ impl Tensors {
                 return Ok(());
             }
             let row = step.cols * step.float.size();
-            let at_once = row * (VALUES_AT_ONCE / step.cols).max(1);
+            let at_once = match step.source.transposed {
+                // Its rows are there with its last byte.
+                true => (step.end - step.start) as usize,
+                false => row * (VALUES_AT_ONCE / step.cols).max(1),
+            };
             let missing = (step.end - position) as usize;
             let wanted = (at_once - self.bytes.len()).min(missing);
             let (component, rest) = bytes.split_at(bytes.len().min(wanted));
@@ -309,7 +321,7 @@ impl Tensors {
         let Some(step) = self.steps.front() else {
             return Ok(());
         };
-        let mut values = step.float.to_f32(&self.bytes);
+        let mut values = step.source.in_order(step.float.to_f32(&self.bytes));
         self.bytes.clear();
         if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
             return Err(fault(format!("tensor {} holds {bad}", step.part.name)));
@@ -460,29 +472,35 @@ fn header_bytes(header: &[u8]) -> Result<u64> {
     Ok(8 + length)
 }
 
-fn step(metadata: &Metadata, part: TensorSpec, cols: usize, encoding: Encoding, data: u64) -> Result<Step> {
+fn step(
+    metadata: &Metadata,
+    part: TensorSpec,
+    source: TensorSource,
+    (cols, encoding): (usize, Encoding),
+    data: u64,
+) -> Result<Step> {
+    let name = &source.name;
     let Some(TensorInfo {
         dtype,
         shape,
-        data_offsets: (start, end),
-    }) = metadata.info(&part.name)
+        data_offsets: (start, _),
+    }) = metadata.info(name)
     else {
-        return Err(fault(format!("tensor {} is missing", part.name)));
+        return Err(fault(format!("tensor {name} is missing")));
     };
-    if *shape != part.shape {
-        return Err(fault(format!(
-            "tensor {} is {shape:?} but config.json makes it {:?}",
-            part.name, part.shape
-        )));
-    }
+    source.check_shape(shape).map_err(fault)?;
+    let float = float_type(FILE, name, *dtype)?;
+    let bytes = part.values() * float.size();
+    let start = data + (start + source.part.0 * bytes) as u64;
     Ok(Step {
         fold: None,
         cols: cols.min(part.values()),
         encoding,
-        float: float_type(FILE, &part.name, *dtype)?,
-        start: data + *start as u64,
-        end: data + *end as u64,
+        float,
+        start,
+        end: start + bytes as u64,
         part,
+        source,
     })
 }
 

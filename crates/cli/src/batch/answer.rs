@@ -2,7 +2,7 @@
 
 use cliplet::Error;
 use cliplet::clip::Clip;
-use cliplet::zero_shot::{logits, rank, softmax};
+use cliplet::zero_shot::Scorer;
 use cliplet::{Embedding, UnitEmbedding};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,7 +73,7 @@ impl Task {
             .map(|(answer, image, text)| {
                 let image = image.then(|| images.next()).flatten();
                 let text = text.then(|| texts.next()).flatten();
-                self.fill(answer, image, text, clip.logit_scale())
+                self.fill(answer, image, text, clip.scorer())
             })
             .collect())
     }
@@ -84,7 +84,7 @@ impl Task {
         mut answer: Answer,
         image: Option<Embedding>,
         text: Option<Embedding>,
-        scale: f32,
+        scorer: Scorer,
     ) -> Answer {
         match self {
             Self::Embeddings { normalize } => {
@@ -101,10 +101,11 @@ impl Task {
                 top_k,
             } => {
                 if let Some(image) = image {
-                    let logits = logits(&image.normalize(), embeddings, scale);
+                    let logits = scorer.logits(&image.normalize(), embeddings);
                     let (labels, probs) = match top_k {
-                        None => (labels.clone(), softmax(&logits)),
-                        Some(k) => rank(labels, &logits, *k)
+                        None => (labels.clone(), scorer.scores(&logits)),
+                        Some(k) => scorer
+                            .rank(labels, &logits, *k)
                             .into_iter()
                             .map(|ranked| (ranked.label, ranked.score))
                             .unzip(),

@@ -79,6 +79,7 @@ fn equals_reference(case: &Case) -> Result<(), TestCaseError> {
         Epilogue::None,
         Epilogue::Activation(Activation::QuickGelu),
         Epilogue::Activation(Activation::Gelu),
+        Epilogue::Activation(Activation::GeluTanh),
         Epilogue::Residual(residual.as_slice()),
     ];
     for kernel in available() {

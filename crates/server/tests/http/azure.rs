@@ -1,7 +1,7 @@
 //! `POST /score`: Azure ML's shapes, with the core's numbers.
 
 use cliplet::Embedding;
-use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, logits, softmax};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate};
 use cliplet_server::{Settings, Task};
 use serde_json::{Value, json};
 
@@ -20,7 +20,8 @@ fn probs(file: &[u8], labels: &[&str], template: &str) -> Vec<f32> {
         .embeddings(&set, |texts| clip.embed_texts(texts))
         .unwrap();
     let image = Embedding::from(image_embedding(file)).normalize();
-    softmax(&logits(&image, &labels, clip.logit_scale()))
+    let scorer = clip.scorer();
+    scorer.scores(&scorer.logits(&image, &labels))
 }
 
 #[tokio::test]

@@ -1,0 +1,95 @@
+//! The families of models that there are, and how the scores of each come about.
+
+use std::fmt;
+
+use super::{Error, Result};
+
+/// A kind of model, as `model_type` in `config.json` and `general.architecture` in our files name it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// OpenAI's CLIP and all that has its layout.
+    #[default]
+    Clip,
+    /// SigLIP, and SigLIP 2 at fixed resolution.
+    Siglip,
+}
+
+/// How logits become scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoreRule {
+    /// Labels share one hundred percent: the softmax of their logits.
+    #[default]
+    Softmax,
+    /// Each label is judged alone: the sigmoid of its logit.
+    Sigmoid,
+}
+
+impl Family {
+    /// All families.
+    pub const ALL: [Self; 2] = [Self::Clip, Self::Siglip];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clip => "clip",
+            Self::Siglip => "siglip",
+        }
+    }
+
+    /// The family of this name, if there is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.name() == name)
+    }
+
+    /// How logits of such models become scores.
+    pub fn score_rule(self) -> ScoreRule {
+        match self {
+            Self::Clip => ScoreRule::Softmax,
+            Self::Siglip => ScoreRule::Sigmoid,
+        }
+    }
+}
+
+impl ScoreRule {
+    /// Its name in files and in descriptions of models.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Softmax => "softmax",
+            Self::Sigmoid => "sigmoid",
+        }
+    }
+}
+
+impl fmt::Display for ScoreRule {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for ScoreRule {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        [Self::Softmax, Self::Sigmoid]
+            .into_iter()
+            .find(|rule| rule.name() == name)
+            .ok_or_else(|| {
+                Error::Input(format!(
+                    "no score rule is called {name:?}: softmax and sigmoid are"
+                ))
+            })
+    }
+}
+
+/// The sentence that refuses a `model_type` that is not there, with those that are.
+pub(super) fn refusal(model_type: &str) -> String {
+    let known = "\"clip\", \"siglip\", and the towers \"clip_text_model\" and \"clip_vision_model\"";
+    let advice = match model_type {
+        "siglip2" => {
+            "; this is a NaFlex checkpoint of SigLIP 2: take one of fixed resolution, such as \
+             google/siglip2-base-patch16-224"
+        }
+        _ => "",
+    };
+    format!("model_type is {model_type:?}; supported are {known}{advice}")
+}

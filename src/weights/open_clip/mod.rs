@@ -1,0 +1,55 @@
+//! Models as `open_clip` publishes them: settings in `open_clip_config.json`, and weights under the names of its
+//! Python classes.
+//!
+//! The settings are translated to the `config.json` and `preprocessor_config.json` of `transformers`, so that all
+//! that follows knows one form; a setting that the translation has no counterpart for is refused by name.
+
+mod config;
+mod fields;
+mod preprocess;
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::weights::ClipConfig;
+use fields::Fields;
+
+/// Name of the file with the settings.
+pub const CONFIG: &str = "open_clip_config.json";
+
+/// Returns true for the text of such a file; that of a `config.json` has no `model_cfg`.
+pub fn is_config(json: &str) -> bool {
+    let parsed: Option<Value> = serde_json::from_str(json).ok();
+    parsed.is_some_and(|parsed| parsed.get("model_cfg").is_some())
+}
+
+/// Texts of the `config.json` and the `preprocessor_config.json` that the text of an `open_clip_config.json` comes to;
+/// for the latter, `other` stands in where the file does not tell how images are prepared.
+///
+/// # Errors
+/// [`Error::Model`] for what is malformed, and [`Error::Unsupported`] for settings that `transformers`' CLIP does not
+/// have.
+pub fn translate(json: &str, other: Option<String>) -> Result<(String, Option<String>)> {
+    let config = config::config_json(json)?;
+    let vision = ClipConfig::from_json(&config)?.vision;
+    let size = vision.map_or(0, |vision| vision.image_size());
+    Ok((config, preprocess::preprocessor_json(json, size)?.or(other)))
+}
+
+/// The fields of the object `section` in the text of an `open_clip_config.json`; an empty section where there is none.
+fn section(json: &str, section: &str) -> Result<Fields> {
+    let parsed: Value = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
+    match parsed.get(section) {
+        Some(Value::Object(fields)) => Ok(Fields::new(section, fields.clone())),
+        None | Some(Value::Null) => Ok(Fields::new(section, Default::default())),
+        Some(_) => Err(malformed(format!("{section} is not a JSON object"))),
+    }
+}
+
+fn malformed(reason: String) -> Error {
+    Error::model(CONFIG, reason)
+}
+
+fn unsupported(reason: String) -> Error {
+    Error::unsupported(CONFIG, reason)
+}

@@ -1,0 +1,253 @@
+//! Models of every layout and family against the library that saved them, in float32 and to a relative error of 1e-4;
+//! the same models converted to 8 bits.
+//!
+//! The snapshots and their figures come from `parity/make_models.py`.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "parity/reference.rs"]
+mod reference;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Tensor};
+use cliplet::weights::{Quant, convert};
+use cliplet::{Clip, ImageInput};
+use reference::{Reference, drawn, least_cosine, tensor};
+
+const TOLERANCE: f32 = 1e-4;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity")
+}
+
+/// A copy of the model `name`, with the tokenizer that all CLIPs share where it has none.
+fn snapshot(name: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(fixtures().join("models").join(name)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    let tokenizer = folder.path().join("tokenizer.json");
+    if !tokenizer.exists() {
+        std::fs::copy(fixtures().join("tiny/tokenizer.json"), tokenizer).unwrap();
+    }
+    folder
+}
+
+fn reference(folder: &Path) -> Reference {
+    Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap())
+}
+
+/// Norm of the difference over the norm of what is expected.
+fn relative_error(got: &Tensor, expected: &Tensor) -> f32 {
+    let norm = |t: &Tensor| t.sqr().unwrap().sum_all().unwrap().sqrt().unwrap();
+    let (off, all) = (norm(&(got - expected).unwrap()), norm(expected));
+    off.to_scalar::<f32>().unwrap() / all.to_scalar::<f32>().unwrap()
+}
+
+/// Logits of each image for each text.
+fn logits(clip: &Clip, images: &Tensor, texts: &Tensor) -> Tensor {
+    let units = |rows: &Tensor| -> Vec<_> {
+        let rows: Vec<Vec<f32>> = rows.to_vec2().unwrap();
+        rows.into_iter()
+            .map(|row| cliplet::Embedding::from(row).normalize())
+            .collect()
+    };
+    let texts = units(texts);
+    let rows: Vec<Vec<f32>> = units(images)
+        .iter()
+        .map(|image| clip.scorer().logits(image, &texts))
+        .collect();
+    Tensor::new(rows, images.device()).unwrap()
+}
+
+/// What the model makes of the reference's inputs, by the names of the expected tensors.
+fn outputs(clip: &Clip, reference: &Reference) -> Vec<(&'static str, Tensor)> {
+    let mut out = Vec::new();
+    if reference.has("pixel_values") {
+        let images = clip.model().embed_pixels(reference.tensor("pixel_values"));
+        out.push(("image_embeds", images.unwrap()));
+        let image = ImageInput::Rgba {
+            width: 61,
+            height: 43,
+            pixels: &drawn(),
+        };
+        out.push(("drawn_embeds", tensor(&[clip.embed_image(image).unwrap()])));
+    }
+    if reference.has("input_ids") {
+        let ids = reference.tensor("input_ids").to_dtype(DType::U32).unwrap();
+        let texts = clip.model().embed_tokens(&ids.to_vec2().unwrap());
+        out.push(("text_embeds", texts.unwrap()));
+    }
+    if reference.has("logits_per_image") {
+        let of = |name| &out.iter().find(|(found, _)| *found == name).unwrap().1;
+        let logits = logits(clip, of("image_embeds"), of("text_embeds"));
+        out.push(("logits_per_image", logits));
+    }
+    out
+}
+
+/// Checks a model in float32, and in 8 bits as `convert` makes them.
+fn check(name: &str) -> Clip {
+    let folder = snapshot(name);
+    let reference = reference(folder.path());
+    let clip = Clip::open(folder.path()).unwrap();
+    for (what, got) in outputs(&clip, &reference) {
+        let error = relative_error(&got, reference.tensor(what));
+        println!("{name}: {what} differs by {error:e}");
+        assert!(error < TOLERANCE, "{name}: {what} differs by {error:e}");
+    }
+    let file = folder.path().join("converted.gguf");
+    convert(folder.path(), &file, Quant::Q8, None).unwrap();
+    let converted = Clip::open(&file).unwrap();
+    for (what, got) in outputs(&converted, &reference) {
+        if what != "logits_per_image" {
+            let cosine = least_cosine(&got, reference.tensor(what));
+            println!("{name}: {what} in 8 bits has a cosine of {cosine}");
+            assert!(
+                cosine > 0.999,
+                "{name}: {what} in 8 bits has a cosine of {cosine}"
+            );
+        }
+    }
+    let (whole, small) = (clip.info(), converted.info());
+    assert_eq!(
+        (
+            &whole.family,
+            &whole.score_rule,
+            whole.image_size,
+            whole.context_length
+        ),
+        (
+            &small.family,
+            &small.score_rule,
+            small.image_size,
+            small.context_length
+        )
+    );
+    clip
+}
+
+#[test]
+fn pytorch_files_of_parameters_views_and_shared_storages() {
+    check("pytorch-bin");
+}
+
+#[test]
+fn open_clip_with_quick_gelu_fused_projections_and_its_own_center_crop() {
+    check("open-clip-openai");
+}
+
+#[test]
+fn open_clip_with_a_text_module_a_squashing_resize_and_other_norms() {
+    check("open-clip-custom");
+}
+
+#[test]
+fn the_shapes_of_larger_open_clips() {
+    check("open-clip-bigg");
+    check("vit-h");
+}
+
+#[test]
+fn relatives_of_openais_layout() {
+    for name in ["metaclip", "tinyclip", "fashion-clip"] {
+        check(name);
+    }
+}
+
+#[test]
+fn an_image_tower_alone_embeds_images_and_refuses_texts() {
+    let clip = check("vision-tower");
+    let error = clip.embed_texts(&["a cat"]).unwrap_err().to_string();
+    assert!(error.contains("has no text tower"), "{error}");
+    assert!(clip.tokenizer().is_err());
+    assert_eq!(clip.info().context_length, None);
+    let classifier = clip.zero_shot(["cat", "dog"]).unwrap();
+    let error = classifier.label_embeddings().unwrap_err().to_string();
+    assert!(error.contains("has no text tower"), "{error}");
+}
+
+#[test]
+fn a_text_tower_alone_embeds_texts_and_refuses_images() {
+    let clip = check("text-tower");
+    let error = clip.embed_image(ImageInput::Rgba {
+        width: 61,
+        height: 43,
+        pixels: &drawn(),
+    });
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("has no image tower"), "{error}");
+    assert_eq!(
+        (clip.info().image_size, clip.info().image_tower.as_ref()),
+        (None, None)
+    );
+}
+
+#[test]
+fn a_file_of_weights_is_opened_with_what_lies_beside_it() {
+    for (name, file) in [
+        ("pytorch-bin", "pytorch_model.bin"),
+        ("open-clip-custom", "open_clip_pytorch_model.bin"),
+        ("open-clip-openai", "open_clip_model.safetensors"),
+    ] {
+        let folder = snapshot(name);
+        let whole = Clip::open(folder.path()).unwrap();
+        let single = Clip::open(folder.path().join(file)).unwrap();
+        let texts = |clip: &Clip| clip.embed_texts(&["a photo of a cat"]).unwrap();
+        assert_eq!(texts(&whole), texts(&single));
+    }
+}
+
+#[test]
+fn defaults_that_stand_in_for_absent_settings_are_told() {
+    let folder = snapshot("open-clip-openai");
+    assert!(Clip::open(folder.path()).unwrap().info().warnings.is_empty());
+    let path = folder.path().join("open_clip_config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config.as_object_mut().unwrap().remove("preprocess_cfg");
+    std::fs::write(&path, config.to_string()).unwrap();
+    let warnings = Clip::open(folder.path()).unwrap().info().warnings.clone();
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("defaults"),
+        "{warnings:?}"
+    );
+    let file = folder.path().join("converted.gguf");
+    assert_eq!(
+        convert(folder.path(), &file, Quant::Q8, None).unwrap().warnings,
+        warnings
+    );
+}
+
+#[test]
+fn what_is_missing_or_contradicts_itself_is_named() {
+    let error = |name: &str, change: &dyn Fn(&Path)| {
+        let folder = snapshot(name);
+        change(folder.path());
+        Clip::open(folder.path()).err().expect("it loads").to_string()
+    };
+    let without = |file: &'static str| move |folder: &Path| std::fs::remove_file(folder.join(file)).unwrap();
+    let message = error("open-clip-openai", &without("tokenizer.json"));
+    assert!(message.contains("tokenizer.json: file is missing"), "{message}");
+    let message = error("open-clip-openai", &without("open_clip_config.json"));
+    assert!(message.contains("config.json: file is missing"), "{message}");
+    let message = error("pytorch-bin", &without("pytorch_model.bin"));
+    assert!(
+        message.contains("holds no model.safetensors") && message.contains("pytorch_model.bin"),
+        "{message}"
+    );
+    let edit = |field: &'static str, value: u64| {
+        move |folder: &Path| {
+            let path = folder.join("open_clip_config.json");
+            let mut config: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            config["model_cfg"][field] = value.into();
+            std::fs::write(&path, config.to_string()).unwrap();
+        }
+    };
+    let message = error("open-clip-openai", &edit("embed_dim", 17));
+    assert!(
+        message.contains("visual.proj is [24, 16] but config.json makes it [24, 17]"),
+        "{message}"
+    );
+}
