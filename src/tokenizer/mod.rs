@@ -1,28 +1,36 @@
-//! Text to token ids, as Hugging Face's CLIP tokenizer does it.
+//! Text to token ids, as the tokenizers of `transformers` do it.
 //!
 //! The file is read by [`file`], which hands its parts to the `tokenizers` crate: several times faster
 //! than that crate's own reading, and nothing in a hostile file can reach code that would panic.
 //!
-//! The file's truncation and padding are set aside. Ids come unpadded (the text tower is causal, so
-//! nothing after the end token counts) and are cut so that the end token stays last.
+//! Ids are cut so that the end token stays last. CLIP's come unpadded, since its text tower is causal and nothing after
+//! the end token counts; a SigLIP's are padded to the length of the context, as it was trained.
 
+mod charsmap;
 mod file;
 mod model_tokenizer;
 #[cfg(not(target_family = "wasm"))]
+mod sentencepiece;
+#[cfg(not(target_family = "wasm"))]
 mod vocabulary;
 
+use file::{Direction, Padding};
 pub use model_tokenizer::ModelTokenizer;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use sentencepiece::json_of_sentencepiece;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use vocabulary::json_of_vocabulary;
 
 use crate::{Error, Result};
 
-/// CLIP's byte-level BPE, read from a `tokenizer.json`.
+/// CLIP's byte-level BPE, or a tokenizer of SentencePiece's, read from a `tokenizer.json`.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     context_length: usize,
-    bos: u32,
+    bos: Option<u32>,
     eos: u32,
+    padding: Padding,
+    pads: bool,
     vocab_size: usize,
 }
 
@@ -30,7 +38,7 @@ impl Tokenizer {
     /// Reads the bytes of a `tokenizer.json` for a model of `context_length` positions (77 in CLIP).
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for what is not such a file, or does not put one start and one end token
+    /// [`Error::Tokenizer`] for what is not such a file, or does not put one end token, and at most one start token,
     /// around a text.
     pub fn from_json(json: &[u8], context_length: usize) -> Result<Self> {
         if context_length < 2 {
@@ -42,6 +50,7 @@ impl Tokenizer {
             inner,
             bos,
             eos,
+            padding,
             vocab_size,
         } = file::read(json).map_err(broken)?;
         Ok(Self {
@@ -49,12 +58,20 @@ impl Tokenizer {
             context_length,
             bos,
             eos,
+            padding,
+            pads: false,
             vocab_size,
         })
     }
 
+    /// The same tokenizer padding every text to the length of the context.
+    pub fn padded(mut self) -> Self {
+        self.pads = true;
+        self
+    }
+
     /// The ids of `text`, from the start token to the end token: at most
-    /// [`context_length`](Self::context_length) of them, unpadded.
+    /// [`context_length`](Self::context_length) of them, or as many of a tokenizer that pads.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] when the tokenizer has no token for some of the text.
@@ -64,11 +81,21 @@ impl Tokenizer {
             .encode_fast(text, false)
             .map_err(|error| broken(error.to_string()))?;
         let ids = encoding.get_ids();
-        let ids = &ids[..ids.len().min(self.context_length - 2)];
-        Ok([&[self.bos], ids, &[self.eos]].concat())
+        let ids = &ids[..ids.len().min(self.longest_text())];
+        let mut all: Vec<u32> = self.bos.iter().chain(ids).copied().collect();
+        all.push(self.eos);
+        if self.pads {
+            let missing = self.context_length - all.len();
+            let at = match self.padding.direction {
+                Direction::Left => 0,
+                Direction::Right => all.len(),
+            };
+            all.splice(at..at, std::iter::repeat_n(self.padding.id, missing));
+        }
+        Ok(all)
     }
 
-    /// Whether [`encode`](Self::encode) drops the end of `text` because it is longer than the context.
+    /// Returns true if [`encode`](Self::encode) drops the end of `text` because it is longer than the context.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -77,7 +104,12 @@ impl Tokenizer {
             .inner
             .encode_fast(text, false)
             .map_err(|error| broken(error.to_string()))?;
-        Ok(encoding.get_ids().len() > self.context_length - 2)
+        Ok(encoding.get_ids().len() > self.longest_text())
+    }
+
+    /// The most tokens that fit in the context beside start and end.
+    fn longest_text(&self) -> usize {
+        self.context_length - 1 - usize::from(self.bos.is_some())
     }
 
     /// One more than the largest id that [`encode`](Self::encode) can give: a model whose token
@@ -86,8 +118,8 @@ impl Tokenizer {
         self.vocab_size
     }
 
-    /// Id of the token before every text.
-    pub fn bos(&self) -> u32 {
+    /// Id of the token before every text, where there is one.
+    pub fn bos(&self) -> Option<u32> {
         self.bos
     }
 

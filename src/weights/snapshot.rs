@@ -153,8 +153,8 @@ fn texts(dir: &Path, naming: Naming) -> Result<SnapshotMetadata> {
         card.as_deref(),
     )
     .map_err(|e: Error| e.in_file(&path.display().to_string()))?;
-    if texts.config.text.is_some() {
-        texts.tokenizer_json = tokenizer(dir)?;
+    if let Some(config) = &texts.config.text {
+        texts.tokenizer_json = tokenizer(dir, !config.is_causal())?;
     }
     Ok(texts)
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::tokenizer::json_of_vocabulary;
+use crate::tokenizer::{json_of_sentencepiece, json_of_vocabulary};
 use crate::weights::image_settings::image_settings;
 use crate::weights::open_clip;
 
@@ -81,8 +82,12 @@ pub(super) fn settings(dir: &Path) -> Result<Option<String>> {
     .map_err(|error| error.in_file(&processor.display().to_string()))
 }
 
-/// `tokenizer.json`, or the same made of `vocab.json` and `merges.txt` where only those are there.
-pub(super) fn tokenizer(dir: &Path) -> Result<String> {
+/// The tokenizer of a model whose texts are `padded` or not, as the text of a `tokenizer.json`: that file, or the same
+/// made of the files of slow tokenizers, `spiece.model` or `vocab.json` and `merges.txt`.
+pub(super) fn tokenizer(dir: &Path, padded: bool) -> Result<String> {
+    if padded {
+        return padded_tokenizer(dir);
+    }
     let file = dir.join("tokenizer.json");
     if let Some(json) = text(&file)? {
         return Ok(json);
@@ -92,10 +97,79 @@ pub(super) fn tokenizer(dir: &Path) -> Result<String> {
         (Some(vocab), Some(merges)) => json_of_vocabulary(&vocab, &merges),
         (None, None) => Err(malformed(
             &file,
-            "file is missing, and so are vocab.json and merges.txt, which would do in its place",
+            "file is missing, and so are vocab.json and merges.txt, which would do in its place; models with CLIP's \
+             vocabulary can take the tokenizer.json of openai/clip-vit-base-patch32",
         )),
         (None, _) => Err(malformed(&vocab, "file is missing beside merges.txt")),
         (_, None) => Err(malformed(&merges, "file is missing beside vocab.json")),
+    }
+}
+
+/// The tokenizer of a SigLIP. `transformers` reads `spiece.model` where it is there, and takes the padding of others
+/// from `tokenizer_config.json`.
+fn padded_tokenizer(dir: &Path) -> Result<String> {
+    let path = dir.join("tokenizer_config.json");
+    let config: TokenizerConfig = match text(&path)? {
+        Some(json) => serde_json::from_str(&json).map_err(|e| malformed(&path, &e.to_string()))?,
+        None => TokenizerConfig::default(),
+    };
+    let pieces = dir.join("spiece.model");
+    if let Some(bytes) = contents(&pieces)? {
+        let json = json_of_sentencepiece(&bytes, config.do_lower_case.unwrap_or(true));
+        return json.map_err(|e| e.in_file(&pieces.display().to_string()));
+    }
+    let file = dir.join("tokenizer.json");
+    let Some(json) = text(&file)? else {
+        return Err(malformed(
+            &file,
+            "file is missing, and so is spiece.model, which would do in its place",
+        ));
+    };
+    let Some(pad) = config.pad_token.as_ref().and_then(TokenName::text) else {
+        return Ok(json);
+    };
+    let mut json: Value = serde_json::from_str(&json).map_err(|e| malformed(&file, &e.to_string()))?;
+    let added = json
+        .get("added_tokens")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let mut added = added.filter(|token| token.get("content").and_then(Value::as_str) == Some(pad));
+    let id = added.next().and_then(|token| token.get("id").cloned());
+    let id = id.or_else(|| json.get("model")?.get("vocab")?.get(pad).cloned());
+    if let (Some(id), Some(fields)) = (id, json.as_object_mut()) {
+        let direction = match config.padding_side.as_deref() {
+            Some("left") => "Left",
+            _ => "Right",
+        };
+        let padding = json!({"strategy": "BatchLongest", "direction": direction, "pad_to_multiple_of": null,
+                             "pad_id": id, "pad_type_id": 0, "pad_token": pad});
+        fields.insert("padding".into(), padding);
+    }
+    Ok(json.to_string())
+}
+
+/// The fields of `tokenizer_config.json` that matter to padded texts.
+#[derive(Default, Deserialize)]
+struct TokenizerConfig {
+    pad_token: Option<TokenName>,
+    padding_side: Option<String>,
+    do_lower_case: Option<bool>,
+}
+
+/// A token, by its text or as an object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TokenName {
+    Text(String),
+    Object { content: String },
+}
+
+impl TokenName {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Object { content: text } => Some(text),
+        }
     }
 }
 
@@ -147,6 +221,12 @@ pub(super) fn require_text(path: &Path) -> Result<String> {
 
 /// Contents of a text file, or `None` where there is no such file.
 pub(super) fn text(path: &Path) -> Result<Option<String>> {
+    let bytes = contents(path)?.map(String::from_utf8).transpose();
+    bytes.map_err(|e| malformed(path, &format!("is no text: {e}")))
+}
+
+/// Contents of a small file, or `None` where there is no such file.
+fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
     let io = |source| Error::Io {
         file: path.display().to_string(),
         source,
@@ -158,7 +238,7 @@ pub(super) fn text(path: &Path) -> Result<Option<String>> {
             path,
             &format!("is {} bytes; at most {MAX_TEXT_FILE} are read", meta.len()),
         )),
-        Ok(_) => std::fs::read_to_string(path).map(Some).map_err(io),
+        Ok(_) => std::fs::read(path).map(Some).map_err(io),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::error::Result;
 use crate::weights::About;
 use crate::weights::config::{ClipConfig, Family};
-use crate::weights::gguf::{Metadata, keys};
+use crate::weights::gguf::{Metadata, MetadataValue, keys, score_rule_key};
 use crate::weights::image_settings::image_settings;
 use crate::weights::open_clip;
 use crate::weights::quantize::Quant;
@@ -59,7 +59,7 @@ impl SnapshotMetadata {
             name: hub_id.clone().unwrap_or_else(|| name.into()),
             licence: card.and_then(|card| front_matter(card, "license")),
             origin: hub_id.as_deref().map(hub_address),
-            languages: Vec::new(),
+            languages: card.map(languages).unwrap_or_default(),
         };
         Ok(Self {
             config,
@@ -80,22 +80,27 @@ impl SnapshotMetadata {
 
     /// What a model file of these weights at `quant` says about itself.
     pub(super) fn metadata(&self, quant: Quant) -> Metadata {
-        let About {
-            name,
-            licence,
-            origin,
-            ..
-        } = self.about.clone();
+        let text = |text: &str| MetadataValue::Text(text.to_string());
+        let (about, family) = (&self.about, self.config.family);
         let mut out = vec![
-            (keys::ARCHITECTURE, self.config.family.name().to_string()),
-            (keys::NAME, name),
+            (keys::ARCHITECTURE, text(family.name())),
+            (keys::NAME, text(&about.name)),
         ];
-        out.extend(licence.map(|licence| (keys::LICENCE, licence)));
-        out.extend(origin.map(|origin| (keys::ORIGIN, origin)));
-        out.push((keys::QUANTIZATION, quant.name().to_string()));
-        out.push((keys::CONFIG, self.config_json.clone()));
-        out.push((keys::PREPROCESSOR, self.preprocessor_json.clone()));
-        out.push((keys::TOKENIZER, self.tokenizer_json.clone()));
+        out.extend(
+            about
+                .licence
+                .as_deref()
+                .map(|licence| (keys::LICENCE, text(licence))),
+        );
+        out.extend(about.origin.as_deref().map(|origin| (keys::ORIGIN, text(origin))));
+        if !about.languages.is_empty() {
+            out.push((keys::LANGUAGES, MetadataValue::Texts(about.languages.clone())));
+        }
+        out.push((score_rule_key(family), text(family.score_rule().name())));
+        out.push((keys::QUANTIZATION, text(quant.name())));
+        out.push((keys::CONFIG, text(&self.config_json)));
+        out.push((keys::PREPROCESSOR, text(&self.preprocessor_json)));
+        out.push((keys::TOKENIZER, text(&self.tokenizer_json)));
         out
     }
 }
@@ -136,14 +141,34 @@ fn hub_id(config_json: &str) -> Option<String> {
         .filter(|p| p.split('/').count() == 2 && !p.starts_with(['.', '/', '~']))
 }
 
+/// Most languages read of a card.
+const MAX_LANGUAGES: usize = 1024;
+
 /// Value of a top-level `key: value` of a model card's front matter.
 fn front_matter(card: &str, key: &str) -> Option<String> {
     let (header, _) = card.strip_prefix("---")?.split_once("\n---")?;
     let value = header
         .lines()
         .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+    unquoted(value)
+}
+
+fn unquoted(value: &str) -> Option<String> {
     let value = value.trim().trim_matches(['"', '\'']);
     (!value.is_empty()).then(|| value.to_string())
+}
+
+/// The languages that a model card's front matter gives: `language: en`, `language: [en, de]` or a line each.
+fn languages(card: &str) -> Vec<String> {
+    let Some((header, _)) = card.strip_prefix("---").and_then(|card| card.split_once("\n---")) else {
+        return Vec::new();
+    };
+    let mut lines = header.lines().skip_while(|line| !line.starts_with("language:"));
+    let first = lines.next().and_then(|line| line.strip_prefix("language:"));
+    let first = first.unwrap_or_default().trim().trim_matches(['[', ']']);
+    let listed = lines.map_while(|line| line.trim_start().strip_prefix("- "));
+    let all = first.split(',').chain(listed).filter_map(unquoted);
+    all.take(MAX_LANGUAGES).collect()
 }
 
 #[cfg(test)]
@@ -156,6 +181,18 @@ mod tests {
         assert_eq!(front_matter(card, "license").as_deref(), Some("mit"));
         assert_eq!(front_matter("license: mit", "license"), None);
         assert_eq!(front_matter("---\nlicense:\n---", "license"), None);
+    }
+
+    #[test]
+    fn languages_come_on_one_line_or_on_several() {
+        for card in [
+            "---\nlanguage: [en, \"de\"]\n---",
+            "---\ntags:\n- x\nlanguage:\n- en\n  - de\nlicense: mit\n---",
+        ] {
+            assert_eq!(languages(card), ["en", "de"], "{card}");
+        }
+        assert_eq!(languages("---\nlanguage: en\n---\n- de"), ["en"]);
+        assert!(languages("language: en").is_empty() && languages("---\ntags:\n- x\n---").is_empty());
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Texts {
             assert_eq!(&ids, wanted, "{text:?}");
             assert_eq!(
                 (ids.first(), ids.last()),
-                (Some(&tokenizer.bos()), Some(&tokenizer.eos()))
+                (tokenizer.bos().as_ref(), Some(&tokenizer.eos()))
             );
             assert!(ids.iter().all(|id| (*id as usize) < tokenizer.vocab_size()));
         }

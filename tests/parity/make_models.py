@@ -7,20 +7,25 @@ Each folder of models/ is a snapshot as the library itself saves it, with float1
 beside: embeddings of random pixels and token ids, logits, and the embedding of one drawn image that went through the
 library's own preprocessing. CLIP's share the tokenizer of tiny/, which the tests put beside them.
 
-Needs: pip install torch transformers safetensors open_clip_torch torchvision
+Needs: pip install torch transformers safetensors open_clip_torch torchvision sentencepiece protobuf
 """
+import io
 import json
 import pathlib
 import shutil
 import sys
+import tempfile
 
 import numpy
 import open_clip
+import sentencepiece
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
-                          CLIPVisionConfig, CLIPVisionModelWithProjection, PreTrainedTokenizerFast)
+                          CLIPVisionConfig, CLIPVisionModelWithProjection, PreTrainedTokenizerFast, SiglipConfig,
+                          SiglipImageProcessorPil, SiglipModel, SiglipTokenizer)
+from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
 HERE = pathlib.Path(__file__).resolve().parent
 TEXTS = ["a photo of a cat", "a photo of a dog", "", "cat, 2 dogs!"]
@@ -174,6 +179,66 @@ def vision_tower(folder):
                        drawn_embeds=model(drawn_pixels).image_embeds)
 
 
+SENTENCES = ["a photo of a cat", "a photo of a dog", "two dogs in the snow and a red car",
+             "the picture of a street in the city at night with many people", "an image of food on a table, pizza and fruit"]
+# What spaces, case, punctuation, unknown letters and lengths do to ids.
+PADDED_TEXTS = ["a photo of a cat", "", "Two DOGS, in the snow!", "  a\t photo --  of a (red) car. ", "ａｂ™ naïve 北京", "!?",
+                "the city at night " * 8, "a <b> photo_of\u00a0it", "\u2581cat\u2581 dog\u2581"]
+
+
+def unigram():
+    """SigLIP's kind of tokenizer: SentencePiece pieces, made lower case and free of punctuation, padded with </s>."""
+    with tempfile.TemporaryDirectory() as folder:
+        rules, model = pathlib.Path(folder) / "rules.tsv", io.BytesIO()
+        rules.write_text("FF41\t61\nFF42\t62\n2122\t74 6D\nA0\t20\n")
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(SENTENCES * 5), model_writer=model, vocab_size=90, model_type="unigram", pad_id=0,
+            eos_id=1, unk_id=2, bos_id=-1, normalization_rule_tsv=str(rules), hard_vocab_limit=False, num_threads=1)
+        pieces = pathlib.Path(folder) / "spiece.model"
+        pieces.write_bytes(model.getvalue())
+        return SiglipTokenizer(str(pieces), model_max_length=CONTEXT)
+
+
+def byte_pairs(side):
+    """Gemma's kind of tokenizer, as SigLIP 2 uses it: byte pairs with bytes to fall back to, padded with <pad>."""
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)),
+             *"\u2581abcdefghijklmnopqrstuvwxyz,.!"]
+    merges = [("\u2581", "a"), ("\u2581", "c"), ("\u2581c", "a"), ("\u2581ca", "t"), ("d", "o"), ("do", "g"), ("\u2581", "p"),
+              ("h", "o"), ("t", "o"), ("\u2581p", "ho"), ("\u2581pho", "to"), ("o", "f")]
+    words += [a + b for a, b in merges]
+    vocab = {word: i for i, word in enumerate(words)}
+    return Siglip2Tokenizer(vocab=vocab, merges=merges, add_bos_token=False, add_eos_token=True, padding_side=side,
+                            model_max_length=CONTEXT)
+
+
+def siglip(make_tokenizer, act, processor_settings, layers=2):
+    def make(folder):
+        tokenizer = make_tokenizer()
+        text = tower(16, 2, layers, act) | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT,
+                                                projection_size=24)
+        vision = tower(24, 3, layers, act) | dict(image_size=24, patch_size=8)
+        model = stir(SiglipModel(SiglipConfig(text_config=text, vision_config=vision)), scale=1.5)
+        model.half().save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        processor = SiglipImageProcessorPil(size=dict(height=24, width=24), **processor_settings)
+        processor.save_pretrained(folder)
+        model = model.float()
+        ids = tokenizer(PADDED_TEXTS, padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt")
+        pixels = torch.randn(2, 3, 24, 24).half().float()
+        drawn_pixels = processor(drawn(), return_tensors="pt").pixel_values
+        with torch.no_grad():
+            out = model(input_ids=ids.input_ids, pixel_values=pixels)
+            # Outputs are normalized; ours are as the towers give them.
+            images = embeds(model.get_image_features(pixel_values=pixels))
+            texts = embeds(model.get_text_features(input_ids=ids.input_ids))
+            drawn_embeds = embeds(model.get_image_features(pixel_values=drawn_pixels))
+        (folder / "texts.json").write_text(json.dumps(PADDED_TEXTS, indent=1))
+        save_reference(folder, pixel_values=pixels, input_ids=ids.input_ids, image_embeds=images, text_embeds=texts,
+                       logits_per_image=out.logits_per_image, scores=torch.sigmoid(out.logits_per_image),
+                       drawn_embeds=drawn_embeds)
+    return make
+
+
 OPENAI = dict(mean=[0.48145466, 0.4578275, 0.40821073], std=[0.26862954, 0.26130258, 0.27577711])
 HALF = dict(mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])
 TOKENS = dict(context_length=CONTEXT, vocab_size=VOCABULARY)
@@ -212,6 +277,10 @@ MODELS = {
     "fashion-clip": clip_of_transformers(
         tower(16, 2, 2, "quick_gelu") | dict(eos_token_id=2),
         tower(16, 2, 2, "quick_gelu") | dict(image_size=32, patch_size=16), 16, max_shard_size="30KB"),
+    # SigLIP, and SigLIP 2 at fixed resolution with its own tokenizer and a bilinear resize.
+    "siglip": siglip(unigram, "gelu_pytorch_tanh", {}),
+    "siglip2": siglip(lambda: byte_pairs("right"), "gelu_pytorch_tanh", dict(resample=2)),
+    "siglip2-left": siglip(lambda: byte_pairs("left"), "gelu", {}, layers=1),
 }
 
 

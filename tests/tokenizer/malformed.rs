@@ -145,7 +145,7 @@ proptest! {
         for text in [text.repeat(5), text] {
             let ids = tokenizer.encode(&text).unwrap();
             prop_assert!((2..=context).contains(&ids.len()));
-            prop_assert_eq!((ids[0], ids[ids.len() - 1]), (tokenizer.bos(), tokenizer.eos()));
+            prop_assert_eq!((Some(ids[0]), ids[ids.len() - 1]), (tokenizer.bos(), tokenizer.eos()));
             prop_assert!(ids.iter().all(|id| (*id as usize) < tokenizer.vocab_size()));
         }
     }

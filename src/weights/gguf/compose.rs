@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::{
-    ALIGNMENT, CONTAINER_VERSION, MAGIC, MULTIPLIER, SCALE, TensorType, align, header_checksum, keys,
-    value_types,
+    ALIGNMENT, CONTAINER_VERSION, MAGIC, MULTIPLIER, MetadataValue, SCALE, TensorType, align,
+    header_checksum, keys, value_types,
 };
 use crate::weights::floats::FloatType;
 use crate::weights::layout::TensorSpec;
@@ -93,7 +93,7 @@ pub fn from_components<'a>(components: &[&'a [u8]], encoding: Encoding) -> Optio
 
 /// The bytes of a header, its own checksum included, and that checksum.
 pub fn header(
-    metadata: &[(&'static str, String)],
+    metadata: &[(&'static str, MetadataValue)],
     tensors: &[TensorDecl],
     checksums: &[u64],
 ) -> (Vec<u8>, u64) {
@@ -102,9 +102,19 @@ pub fn header(
     out.extend(CONTAINER_VERSION.to_le_bytes());
     out.extend((tensors.len() as u64).to_le_bytes());
     out.extend((metadata.len() as u64 + 3).to_le_bytes());
-    for (key, text) in metadata {
-        push_key(&mut out, key, value_types::STRING);
-        push_text(&mut out, text);
+    for (key, value) in metadata {
+        match value {
+            MetadataValue::Text(text) => {
+                push_key(&mut out, key, value_types::STRING);
+                push_text(&mut out, text);
+            }
+            MetadataValue::Texts(texts) => {
+                push_key(&mut out, key, value_types::ARRAY);
+                out.extend(value_types::STRING.to_le_bytes());
+                out.extend((texts.len() as u64).to_le_bytes());
+                texts.iter().for_each(|text| push_text(&mut out, text));
+            }
+        }
     }
     push_key(&mut out, keys::FORMAT_VERSION, value_types::U32);
     out.extend(super::FORMAT_VERSION.to_le_bytes());

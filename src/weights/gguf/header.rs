@@ -28,6 +28,8 @@ pub struct Header {
     pub numbers: HashMap<String, u64>,
     /// Lists of unsigned 64-bit numbers by key.
     pub lists: HashMap<String, Vec<u64>>,
+    /// Lists of texts by key.
+    pub texts: HashMap<String, Vec<String>>,
     /// Keys of everything else.
     pub other_keys: Vec<String>,
     /// What is stored where.
@@ -77,6 +79,7 @@ enum Value {
     String(Range<usize>),
     Number(u64, usize),
     List(Range<usize>),
+    Texts(Vec<Range<usize>>),
     Other,
 }
 
@@ -116,6 +119,7 @@ impl HeaderParser {
     pub fn finish(&mut self, mut bytes: Vec<u8>) -> Result<Header> {
         let (mut strings, mut numbers, mut lists) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (mut texts, mut checksum, mut other_keys) = (Vec::new(), None, Vec::new());
+        let mut text_lists = HashMap::new();
         for (key, value) in std::mem::take(&mut self.values) {
             let known = match value {
                 Value::String(range) => {
@@ -136,6 +140,11 @@ impl HeaderParser {
                         .map(|b| u64::from_le_bytes(*b))
                         .collect();
                     lists.insert(key.clone(), list).is_none()
+                }
+                Value::Texts(ranges) => {
+                    let list = ranges.into_iter().map(|range| text(&key, bytes[range].to_vec()));
+                    let list = list.collect::<Result<Vec<String>>>()?;
+                    text_lists.insert(key.clone(), list).is_none()
                 }
                 Value::Other => {
                     other_keys.push(key.clone());
@@ -183,6 +192,7 @@ impl HeaderParser {
             strings,
             numbers,
             lists,
+            texts: text_lists,
             other_keys,
             tensors,
             alignment,
@@ -307,10 +317,8 @@ impl<'a> Cursor<'a> {
                     "metadata {key} claims {count} texts; at most {MAX_METADATA} are read"
                 ));
             }
-            for _ in 0..count {
-                self.string()?;
-            }
-            return Ok(Value::Other);
+            let texts = (0..count).map(|_| self.string()).collect::<Parsed<_>>()?;
+            return Ok(Value::Texts(texts));
         }
         let bytes = self.scalar_size(key, kind)?.saturating_mul(count);
         self.take(bytes)?;

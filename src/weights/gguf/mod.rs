@@ -22,6 +22,7 @@ pub mod write;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
+use crate::weights::config::Family;
 
 /// First bytes of the file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
@@ -34,7 +35,7 @@ pub const ALIGNMENT: usize = 32;
 
 /// Names of the metadata.
 pub mod keys {
-    /// `clip`.
+    /// Family of the model: `clip` or `siglip`.
     pub const ARCHITECTURE: &str = "general.architecture";
     /// Alignment of tensors, where it is not 32.
     pub const ALIGNMENT: &str = "general.alignment";
@@ -44,13 +45,15 @@ pub mod keys {
     pub const LICENCE: &str = "general.license";
     /// Where the weights come from.
     pub const ORIGIN: &str = "general.source.url";
+    /// Languages of texts.
+    pub const LANGUAGES: &str = "general.languages";
     /// All keys that are ours start with this.
     pub const OURS: &str = "cliplet.";
     /// Version of the format.
     pub const FORMAT_VERSION: &str = "cliplet.format_version";
     /// `f16`, `q8` or `q4`.
     pub const QUANTIZATION: &str = "cliplet.quantization";
-    /// Text of `config.json`.
+    /// Text of `config.json`, in the form of `transformers`.
     pub const CONFIG: &str = "cliplet.config";
     /// Text of `preprocessor_config.json`.
     pub const PREPROCESSOR: &str = "cliplet.preprocessor";
@@ -79,8 +82,25 @@ pub mod value_types {
     pub const U64: u32 = 10;
 }
 
-/// The texts of the metadata.
-pub type Metadata = Vec<(&'static str, String)>;
+/// Metadata by their keys.
+pub type Metadata = Vec<(&'static str, MetadataValue)>;
+
+/// A value of the metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataValue {
+    /// One text.
+    Text(String),
+    /// A list of texts.
+    Texts(Vec<String>),
+}
+
+/// The key of how a family's scores come about: the container has it that keys of an architecture start with its name.
+pub fn score_rule_key(family: Family) -> &'static str {
+    match family {
+        Family::Clip => "clip.score_rule",
+        Family::Siglip => "siglip.score_rule",
+    }
+}
 
 /// How a stored tensor's values are encoded, by the container's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::header::{Header, TensorInfo};
-use super::{FORMAT_VERSION, MULTIPLIER, SCALE, TensorType, align, keys, malformed, unsupported};
+use super::{
+    FORMAT_VERSION, MULTIPLIER, SCALE, TensorType, align, keys, malformed, score_rule_key, unsupported,
+};
 use crate::error::Result;
-use crate::weights::config::ClipConfig;
+use crate::weights::config::{ClipConfig, Family};
 use crate::weights::layout::TensorSpec;
 use crate::weights::store::{Assembler, Placement};
 use cliplet_kernels::Q4_GROUP;
@@ -54,8 +56,9 @@ pub enum Role {
 
 /// Checks `header` and plans what follows it.
 pub fn plan(header: &Header, placement: Placement) -> Result<Plan> {
-    check_metadata(header)?;
+    let family = check_metadata(header)?;
     let config = ClipConfig::from_json(&header.strings[keys::CONFIG])?;
+    check_family(header, family, &config)?;
     let assembler = Assembler::new(&config, placement);
     let checksums = &header.lists[keys::CHECKSUMS];
     if checksums.len() != header.tensors.len() {
@@ -107,17 +110,38 @@ pub fn plan(header: &Header, placement: Placement) -> Result<Plan> {
     })
 }
 
-fn check_metadata(header: &Header) -> Result<()> {
+/// The family that the header names must be that of the configuration, and so must be the score rule, which files of
+/// earlier versions do not have.
+fn check_family(header: &Header, family: Family, config: &ClipConfig) -> Result<()> {
+    if family != config.family {
+        let (given, found) = (family.name(), config.family.name());
+        return Err(malformed(format!(
+            "architecture is {given:?} but the configuration is of {found:?}"
+        )));
+    }
+    let rule = family.score_rule().name();
+    match header.strings.get(score_rule_key(family)) {
+        Some(given) if given != rule => Err(malformed(format!(
+            "score rule is {given:?} but that of {} is {rule:?}",
+            family.name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Checks what there is beside tensors and gives the family of the model.
+fn check_metadata(header: &Header) -> Result<Family> {
     let missing = |key: &str| malformed(format!("metadata {key} is missing"));
     let architecture = header
         .strings
         .get(keys::ARCHITECTURE)
         .ok_or_else(|| missing(keys::ARCHITECTURE))?;
-    if architecture != "clip" {
-        return Err(unsupported(format!(
-            "architecture is {architecture:?}; only \"clip\" is supported"
-        )));
-    }
+    let family = Family::from_name(architecture).ok_or_else(|| {
+        let known = Family::ALL
+            .map(|family| format!("{:?}", family.name()))
+            .join(" and ");
+        unsupported(format!("architecture is {architecture:?}; {known} are supported"))
+    })?;
     let version = *header.numbers.get(keys::FORMAT_VERSION).ok_or_else(|| {
         unsupported(format!(
             "is a GGUF of CLIP but not ours: metadata {} is missing",
@@ -142,7 +166,8 @@ fn check_metadata(header: &Header) -> Result<()> {
         .strings
         .keys()
         .chain(header.numbers.keys())
-        .chain(header.lists.keys());
+        .chain(header.lists.keys())
+        .chain(header.texts.keys());
     for key in keys.chain(&header.other_keys) {
         if key.starts_with(keys::OURS) && !ours.contains(&key.as_str()) {
             return Err(unsupported(format!(
@@ -166,7 +191,7 @@ fn check_metadata(header: &Header) -> Result<()> {
     if !header.numbers.contains_key(keys::HEADER_CHECKSUM) {
         return Err(missing(keys::HEADER_CHECKSUM));
     }
-    Ok(())
+    Ok(family)
 }
 
 /// Every published tensor must be there with the pieces that its form has, and no others.

@@ -212,7 +212,7 @@ impl Tensors {
                 "is {total} bytes long but its tensors end at {end}"
             )));
         }
-        let mut strings = header.strings;
+        let (mut strings, mut lists) = (header.strings, header.texts);
         let mut text = |key: &str| strings.remove(key).unwrap_or_default();
         let texts = Texts {
             checksum: header.numbers.get(super::keys::HEADER_CHECKSUM).copied(),
@@ -223,7 +223,7 @@ impl Tensors {
                 name: text(super::keys::NAME),
                 licence: Some(text(super::keys::LICENCE)).filter(|t| !t.is_empty()),
                 origin: Some(text(super::keys::ORIGIN)).filter(|t| !t.is_empty()),
-                languages: Vec::new(),
+                languages: lists.remove(super::keys::LANGUAGES).unwrap_or_default(),
             },
         };
         Ok(Self {
