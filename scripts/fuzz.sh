@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes what reads untrusted bytes: ./build.sh fuzz [TARGET] [SECONDS]. Without a target every one runs in turn, a
-# minute each by default. What fails is kept in fuzz/artifacts/TARGET; found inputs are kept in fuzz/corpus/TARGET.
+# minute each by default. Inputs that fail are written to fuzz/artifacts/TARGET, inputs that reach new code to
+# fuzz/corpus/TARGET, where the next run begins with them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,6 +13,9 @@ export RUSTC_BOOTSTRAP=1
 
 cargo fuzz --version 2>/dev/null | grep -q -F "$CARGO_FUZZ" ||
   cargo install --quiet cargo-fuzz --version "$CARGO_FUZZ" --root "$TOOLS"
+
+# The dependencies of the command itself, in the very versions.
+cp Cargo.lock fuzz/Cargo.lock
 
 targets=$(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | grep -v '^cliplet-fuzz$')
 seconds=${2:-60}
@@ -33,7 +37,7 @@ for target in $targets; do
   cargo fuzz run --sanitizer "${SANITIZER:-address}" "$target" -- "${options[@]}" 2>&1 |
     grep -E 'number_of_executed_units|new_units_added|panicked|assert|over Bound|ERROR|SUMMARY|Test unit written' ||
     [ "${PIPESTATUS[0]}" = 0 ] || true
-  # What failed is written; how the run ended says too little, since a target may end itself.
+  # Inputs that fail are written to files. The way a run ends says too little, since a target may end itself.
   ! compgen -G "fuzz/artifacts/$target/*" >/dev/null || failed+=("$target")
 done
 [ ${#failed[@]} = 0 ] || { echo "failed: ${failed[*]} (inputs in fuzz/artifacts/)" >&2; exit 1; }
