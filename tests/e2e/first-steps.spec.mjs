@@ -19,6 +19,25 @@ for (const [width, height] of [
   });
 }
 
+test.describe("until the script runs", () => {
+  test.use({ javaScriptEnabled: false });
+  test("the page has its shape, and says that it needs scripts", async ({ page, site }) => {
+    await page.goto(site);
+    await expect(page.getByRole("heading", { name: "cliplet" })).toBeInViewport();
+    await expect(page.locator("main .hero")).toBeInViewport();
+    expect((await page.locator("main .hero").boundingBox()).height).toBeGreaterThan(200);
+    await expect(page.locator("noscript p")).toHaveText(/^This page needs JavaScript/);
+    await expect(page.locator("noscript p")).toBeVisible();
+  });
+});
+
+test("what was there until the script ran is gone when it has", async ({ page, site }) => {
+  await visit(page, site);
+  await expect(page.getByRole("banner")).toHaveCount(1);
+  await expect(page.getByRole("main")).toHaveCount(1);
+  await expect(page.locator("noscript")).toHaveCount(0);
+});
+
 test("samples are photos with their source named", async ({ page, site }) => {
   await visit(page, site);
   const samples = page.locator("#samples img");
@@ -33,7 +52,8 @@ test("a picture gets tags before any label is typed, each one click to become a 
   await expect(chips(page)).toHaveCount(0);
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   const tags = card(page, "one.png").locator(".tag");
-  await expect(tags).toHaveCount(4, { timeout: 40_000 });
+  await expect(tags).toHaveText(["red circle", "circle"], { timeout: 40_000 });
+  await expect(card(page, "one.png").locator(".guess")).toHaveCount(0);
   const suggested = page.locator("#suggestions .tag");
   expect(await suggested.count()).toBeGreaterThan(4);
   expect(await serious(page)).toEqual([]);
@@ -48,12 +68,51 @@ test("a picture gets tags before any label is typed, each one click to become a 
 test("the everyday words are embedded once: the next visit has its tags at once", async ({ page, site }) => {
   await visit(page, site);
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
-  await expect(card(page, "one.png").locator(".tag")).toHaveCount(4, { timeout: 40_000 });
+  await expect(card(page, "one.png").locator(".tag").first()).toHaveText("red circle", { timeout: 40_000 });
   await page.reload();
   await drop(page, [png("two.png", await draw(page, paints.blueSquare))]);
   const started = Date.now();
-  await expect(card(page, "two.png").locator(".tag")).toHaveCount(4, { timeout: 40_000 });
+  await expect(card(page, "two.png").locator(".tag").first()).toHaveText("blue square", { timeout: 40_000 });
   expect(Date.now() - started).toBeLessThan(15_000);
+});
+
+test("tags of which the model is not sure are shown as guesses, and come last among the suggestions", async ({
+  page,
+  site,
+}) => {
+  await visit(page, site);
+  for (const name of ["coffee", "rocket"]) await page.getByRole("button", { name: `Try ${name}` }).click();
+  await expect(card(page, "coffee.jpg").locator(".tag").first()).toHaveText("espresso", { timeout: 40_000 });
+  await expect(card(page, "coffee.jpg").locator(".guess")).toHaveCount(0);
+  await expect(card(page, "rocket.jpg").locator(".guess")).toHaveText("Not sure. Perhaps:");
+  await expect(card(page, "rocket.jpg").locator(".tag")).toHaveCount(4);
+  await expect(page.locator("#suggestions .tag").first()).toHaveText("espresso");
+});
+
+test("a card's message covers neither its name nor half a bar", async ({ page, site }) => {
+  const labels = ["cat", "coffee", "submarine", "giraffe", "invoice", "snowman"];
+  await page.addInitScript((labels) => (localStorage["cliplet-query"] ??= JSON.stringify({ labels })), labels);
+  await visit(page, site);
+  for (const name of ["coffee", "flower"]) await page.getByRole("button", { name: `Try ${name}` }).click();
+  await expect(card(page, "flower.jpg").locator(".no-match")).toBeVisible({ timeout: 40_000 });
+  const [caption, message, list, last] = await Promise.all(
+    ["figcaption", ".no-match", ".ranks", ".ranks li:last-child"].map((part) =>
+      card(page, "flower.jpg").locator(part).boundingBox(),
+    ),
+  );
+  expect(caption.y + caption.height).toBeLessThanOrEqual(message.y + 1);
+  expect(message.y + message.height).toBeLessThanOrEqual(list.y);
+  expect(last.y + last.height).toBeLessThanOrEqual(list.y + list.height + 1);
+});
+
+test.describe("without its model", () => {
+  test.use({ expectedComplaints: [/ERR_FAILED/], serviceWorkers: "block" });
+  test("the header does not go on saying that it is loading", async ({ page, site }) => {
+    await page.route("**/*.gguf", (route) => route.abort());
+    await page.goto(site);
+    await expect(page.getByRole("alert")).toContainText("could not be loaded", { timeout: 40_000 });
+    await expect(page.locator("#model-name")).toHaveText("No model");
+  });
 });
 
 test("a picture of none of the labels is said to be no good match", async ({ page, site }) => {

@@ -1,8 +1,9 @@
 // Compiles what developers write against the package as it would be published, strictly, under each way that TypeScript
 // finds modules.
 
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +22,16 @@ try {
   await mkdir(modules);
   await cp(here("../../www/cliplet/package.json"), join(modules, "cliplet/package.json"));
   await run(process.execPath, [here("../../www/tools/types.mjs"), modules]);
+  // Editors show what stands above a declaration: every public one of the class has a comment, overloads too.
+  const declarations = await readFile(join(modules, "cliplet/cliplet.d.ts"), "utf8");
+  const bare = [...declarations.matchAll(/^(.*)\n {4}((?:static |get )?\w+\(.*)/gm)].filter(
+    ([, above]) => above !== "     */" && !above.endsWith("*/"),
+  );
+  assert.deepEqual(
+    bare.map(([, , declaration]) => declaration),
+    [],
+  );
+  assert.equal(declarations.match(/^ {4}(classify|embedImage|embedText)\(/gm).length, 6);
   for (const name of ["@types", "csstype"]) await symlink(here(`node_modules/${name}`), join(modules, name));
   for (const file of ["types.ts", "types.tsx"]) await cp(here(file), join(work, file));
   await writeFile(join(work, "package.json"), '{ "type": "module" }');

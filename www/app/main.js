@@ -69,6 +69,8 @@ const page = html`
   <cl-learn-dialog .app=${app}></cl-learn-dialog>
   <cl-url-dialog .app=${app}></cl-url-dialog>
   <cl-model-dialog .app=${app}></cl-model-dialog>`;
+// In the place of what was there until the script ran.
+document.body.replaceChildren();
 render(page, document.body);
 
 app.model.load();

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { withOverloadComments } from "./overload-comments.mjs";
 
 const dist = process.argv[2];
 if (!dist) {
@@ -17,12 +18,20 @@ const TSC = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta
 const made = await mkdtemp(join(tmpdir(), "cliplet-types-"));
 const written = (await readdir(SOURCES)).filter((file) => file.endsWith(".d.ts") && file !== "ambient.d.ts");
 
+/** A declaration that the compiler made of a source. */
+async function generated(file) {
+  const source = file.replace(/\.d\.ts$/, ".js");
+  const [declarations, code] = await Promise.all(
+    [join(made, file), join(SOURCES, source)].map((path) => readFile(path, "utf8")),
+  );
+  return withOverloadComments(declarations, code);
+}
+
 /** Copies a declaration and those that it names. */
 async function take(file, taken = new Set()) {
   if (taken.has(file)) return;
   taken.add(file);
-  const from = written.includes(file) ? join(SOURCES, file) : join(made, file);
-  const text = await readFile(from, "utf8");
+  const text = written.includes(file) ? await readFile(join(SOURCES, file), "utf8") : await generated(file);
   // The compiler names referred files by their place among the sources.
   const declarations = text.replace(/(reference path=")[^"]*\/([\w-]+\.d\.ts")/g, "$1./$2");
   await writeFile(join(dist, "cliplet", file), declarations);

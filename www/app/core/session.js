@@ -21,7 +21,9 @@ import { unit } from "./scores.js";
  * @property {string[]} [labels] those it was ranked with
  * @property {string} [corrected] the label given by hand
  * @property {{mean: number, deviation: number}} [background] cosines with everyday words
- * @property {{word: string, cosine: number}[]} [tags] everyday words that fit best
+ * @property {{word: string, cosine: number, share: number}[]} [words] everyday words that fit best
+ * @property {{word: string, cosine: number, share: number}[]} [tags] those of them that are worth showing
+ * @property {boolean} [sure] whether the tags are more than guesses
  */
 
 /** The rate is measured over this many milliseconds. */
@@ -130,6 +132,7 @@ export class Session extends EventTarget {
         embedding: undefined,
         ranked: undefined,
         error: undefined,
+        words: undefined,
         tags: undefined,
         background: undefined,
       });

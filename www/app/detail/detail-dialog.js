@@ -52,14 +52,14 @@ export class DetailDialog extends View {
             @error=${() => this.#set({ unreadable: true })} @load=${({ target }) => item.original && Object.assign(item, { width: target.naturalWidth, height: target.naturalHeight })} />
           <p id="detail-facts" class="quiet" dir="auto">${this.#facts(item)}</p>
         </div>
-        <div class="detail-side">
+        <div class="detail-side ${noMatch ? "unmatched" : ""}">
           <p id="detail-state" class="state" ?hidden=${!state}>${state}</p>
           ${noMatch ? html`<p class="no-match">${text.noMatch}</p><p class="quiet">${text.noMatchWhy}</p>` : nothing}
           <ol id="detail-bars" class="ranks" tabindex="0" aria-label=${text.barsName}>
             ${bars(ranked, labels, app.query.settings.score)}
             ${ranked.length && rest > 0 ? html`<li class="rest">${text.moreBars(rest)}</li>` : nothing}
           </ol>
-          ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(item.tags.slice(0, TAGS), 0)}</div>` : nothing}
+          ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(item, TAGS, 0)}</div>` : nothing}
           ${this.#byHand(item)}
           <div class="tools-row">
             <button type="button" id="detail-similar" ?hidden=${!item.embedding} @click=${() => this.#similar(item)}>${text.findSimilarShort}</button>

@@ -12,6 +12,8 @@ const states = {
 
 /** Suggested tags on a card without labels. */
 const TAGS = 4;
+/** Fewest bars that a card has room for; a message takes the place of one. */
+export const LEAST_BARS = 3;
 
 function stateOf({ state, error, labels, tags }, ready) {
   if (state === "failed") return text.problem(error);
@@ -20,8 +22,12 @@ function stateOf({ state, error, labels, tags }, ready) {
 }
 
 /** Everyday words that fit an image, each a button that makes it a label. */
-export const tagButtons = (tags, tabIndex) => html`<ul class="tags" role="list" aria-label=${text.tagsOf}>
-  ${tags.map(({ word }) => html`<li><button type="button" class="tag" tabindex=${tabIndex} title=${text.useTag(word)} data-act="tag" data-word=${word}>${word}</button></li>`)}
+export const tagButtons = (
+  { tags, sure },
+  limit,
+  tabIndex,
+) => html`${sure ? nothing : html`<p class="guess quiet">${text.guess}</p>`}<ul class="tags" role="list" aria-label=${text.tagsOf}>
+  ${tags.slice(0, limit).map(({ word }) => html`<li><button type="button" class="tag" tabindex=${tabIndex} title=${text.useTag(word)} data-act="tag" data-word=${word}>${word}</button></li>`)}
 </ul>`;
 
 /**
@@ -33,8 +39,9 @@ export const tagButtons = (tags, tabIndex) => html`<ul class="tags" role="list" 
 export function card(app, item, { at, of, active }) {
   const { score, top } = app.query.settings;
   const { state } = item;
-  const ranked = state === "failed" ? [] : (item.ranked?.slice(0, top) ?? []);
-  const noMatch = ranked.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
+  const noMatch = item.ranked?.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
+  const room = noMatch || item.corrected ? Math.max(LEAST_BARS, top) - 1 : top;
+  const ranked = state === "failed" ? [] : (item.ranked?.slice(0, Math.min(top, room)) ?? []);
   const similarity = app.gallery.similarity(item);
   const group = app.gallery.groupOf(item);
   const url = app.thumbnails.url(item);
@@ -55,7 +62,7 @@ export function card(app, item, { at, of, active }) {
     ${item.corrected ? html`<p class="corrected" title=${text.correctedTo(item.corrected)} dir="auto">✓ ${item.corrected}</p>` : nothing}
     ${noMatch ? html`<p class="no-match" title=${text.noMatchWhy}>${text.noMatch}</p>` : nothing}
     <ol class="ranks">${bars(ranked, item.labels ?? [], score)}</ol>
-    ${untagged ? tagButtons(item.tags.slice(0, TAGS), tab) : nothing}
+    ${untagged ? tagButtons(item, TAGS, tab) : nothing}
     <div class="card-foot">
       <button type="button" class="similar small" data-act="similar" tabindex=${tab} ?hidden=${!item.embedding} aria-label=${text.findSimilar(item.name)}>${text.findSimilarShort}</button>
       <button type="button" class="retry small" data-act="retry" tabindex=${tab} ?hidden=${!["failed", "stopped"].includes(state)} aria-label=${text.retryPicture(item.name)}>${text.retry}</button>

@@ -5,12 +5,10 @@ import { repeat } from "lit/directives/repeat.js";
 import { step, variables } from "../core/dom.js";
 import { html, View } from "../core/view.js";
 import { text } from "../strings/index.js";
-import { card, probe } from "./card.js";
+import { card, LEAST_BARS, probe } from "./card.js";
 
 /** Rows kept ready above and below what is seen. */
 const SPARE_ROWS = 2;
-/** Fewest bars that a card has room for, so that a message fits too. */
-const LEAST_BARS = 3;
 
 export class GalleryView extends View {
   #shown = [];

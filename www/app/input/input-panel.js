@@ -7,6 +7,8 @@ import { CREDITS, SAMPLES, sampleFile } from "./samples.js";
 
 /** With more pictures than this, nobody needs the samples. */
 const SAMPLES_UNTIL = 5;
+/** Tags of the only picture that are told in a sentence. */
+const SPOKEN_TAGS = 3;
 /** Least milliseconds between two messages to screen readers while the queue runs. */
 const SAY_EVERY = 2500;
 
@@ -98,13 +100,11 @@ export class InputPanel extends View {
     if (best)
       return text.best(only.name, only.labels[best.index], number(classifier.value(best), query.settings.score));
     if (items.size === 1 && query.labels.length === 0 && only.tags) {
-      return text.bestTag(
-        only.name,
-        only.tags
-          .slice(0, 3)
-          .map(({ word }) => word)
-          .join(", "),
-      );
+      const words = only.tags
+        .slice(0, SPOKEN_TAGS)
+        .map(({ word }) => word)
+        .join(", ");
+      return only.sure ? text.bestTag(only.name, words) : text.guessedTag(only.name, words);
     }
     return text.finished(counts.done, counts.failed, counts.stopped);
   }

@@ -26,7 +26,7 @@ export class LabelsPanel extends View {
         <div class="field-head">
           <h2 id="labels-heading"><label for=${this.#asText ? "labels" : "label-input"}>${text.labelsHeading}</label></h2>
           <span class="quiet">
-            <span id="labels-count">${text.labelCount(length)}</span>
+            <span id="labels-count" ?hidden=${length === 0}>${text.labelCount(length)}</span>
             <button type="button" id="labels-clear" class="link" ?hidden=${length === 0} @click=${() => this.#clear()}>${text.clearLabels}</button>
           </span>
         </div>

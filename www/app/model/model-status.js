@@ -9,10 +9,10 @@ export class ModelStatus extends View {
   render() {
     const { model } = this.app;
     const { info, progress } = model;
-    const name = model.isDefault ? text.includedModel : info?.name;
+    const name = model.isDefault ? text.includedModel : (info?.name ?? (progress ? text.modelLoading : text.modelNone));
     return html`
-      <button type="button" id="model-button" class="model-button" aria-haspopup="dialog" data-ready=${model.ready} aria-label=${text.modelButton(name ?? text.noModel)}
-        @click=${() => this.app.emit("about-model")}><span class="dot" aria-hidden="true"></span><span id="model-name">${name ?? text.noModel}</span></button>
+      <button type="button" id="model-button" class="model-button" aria-haspopup="dialog" data-ready=${model.ready} aria-label=${text.modelButton(name)}
+        @click=${() => this.app.emit("about-model")}><span class="dot" aria-hidden="true"></span><span id="model-name">${name}</span></button>
       ${
         model.isDefault && BETTER_MODEL && !progress
           ? html`<button type="button" id="better-model" class="small" title=${`${text.betterModelOffer}. ${text.betterModelWhy}`} @click=${() => model.load(BETTER_MODEL)}>${text.betterModel}</button>`

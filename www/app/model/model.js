@@ -12,6 +12,7 @@ export const BETTER_MODEL = meta("cliplet-better-model");
 
 /** A source's name before it has told its own. */
 function nameOf(source) {
+  if (source === DEFAULT_MODEL) return text.theIncludedModel;
   const [first] = Array.isArray(source) ? source : [source];
   if (first instanceof Blob) return first.name ?? "model";
   if (/^(hf|cached):/.test(first)) return first.replace(/^\w+:/, "");

@@ -55,12 +55,13 @@ export class StoredModels {
       : isFile
         ? text.storedFile
         : text.storedFrom(origin ?? source.replace(/^hf:/, "https://huggingface.co/"));
-    const facts = complete ? [size(bytes), quantization, where, text.storedSum(checksum)] : [text.storedPart, where];
+    const bits = !included && text.storedBits[quantization];
+    const facts = complete ? [size(bytes), bits, where] : [text.storedPart, where];
     const loadButton = html`<button type="button" class="small" aria-label=${text.storedLoad(name)} @click=${() => (complete ? load(id) : offer(source))}>${text.modelLoad}</button>`;
     // Without a network the page would be left without any model.
     const deletable = !included;
     return html`<li>
-      <div><strong dir="auto">${name}</strong><p class="quiet">${facts.filter(Boolean).join(" · ")}</p></div>
+      <div><strong dir="auto">${name}</strong><p class="quiet" title=${checksum ? text.storedSum(checksum) : nothing}>${facts.filter(Boolean).join(" · ")}</p></div>
       <div class="choices">
         ${inUse ? html`<span class="quiet">${text.storedInUse}</span>` : complete || !isFile ? loadButton : nothing}
         ${deletable ? html`<button type="button" class="small" aria-label=${text.storedDelete(name)} @click=${(event) => this.#remove(id, name, fail, event.target)}>${text.delete}</button>` : nothing}

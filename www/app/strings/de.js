@@ -75,6 +75,7 @@ export const text = {
   suggestionsHelp: "In den Bildern gefunden. Ein Klick macht ein Label daraus.",
   suggestionsLoading: (done, total) => `Alltagswörter werden gelernt: ${Math.round((100 * done) / total)} %`,
   useTag: (word) => `${word} als Label verwenden`,
+  guess: "Unsicher. Vielleicht:",
   tagsOf: "Vorgeschlagene Schlagwörter",
 
   advanced: "Erweitert",
@@ -174,6 +175,7 @@ export const text = {
     `${pictures(done)} fertig${failed ? `, ${failed} nicht lesbar` : ""}${stopped ? `, ${stopped} übersprungen` : ""}`,
   best: (name, label, score) => `${name}: ${label}, ${score}`,
   bestTag: (name, words) => `${name}: ${words}`,
+  guessedTag: (name, words) => `${name}: vielleicht ${words}`,
   remove: (name) => `${name} entfernen`,
   removed: (value) => `${pictures(value)} entfernt.`,
 
@@ -321,6 +323,7 @@ export const text = {
 
   modelHeading: "Modell",
   modelButton: (name) => `Modell: ${name}`,
+  theIncludedModel: "das mitgelieferte Modell",
   includedModel: "Mitgeliefertes Modell",
   cancel: "Abbrechen",
   dismiss: "Ausblenden",
@@ -372,6 +375,7 @@ export const text = {
   storedDelete: (name) => `${name} löschen`,
   delete: "Löschen",
   notDeleted: (name) => `${name} ließ sich gerade nicht löschen: Es wird geschrieben. Gleich noch einmal versuchen.`,
+  storedBits: { q8: "8 Bit", q4: "4 Bit", f16: "16 Bit", f32: "32 Bit" },
   storedSum: (checksum) => `Prüfsumme ${checksum}`,
   storedFrom: (origin) => `von ${origin}`,
   storedFile: "aus einer Datei",
@@ -409,7 +413,8 @@ export const text = {
   modelFailed: (message) => `Das Modell konnte nicht geladen werden. ${message}`,
   modelStays: "Das verwendete Modell bleibt.",
   loadCanceled: "Das Laden wurde abgebrochen.",
-  noModel: "Wird geladen…",
+  modelLoading: "Wird geladen…",
+  modelNone: "Kein Modell",
   facts: {
     name: "Name",
     dimension: "Embedding-Länge",

@@ -77,6 +77,7 @@ export const text = {
   suggestionsLoading: (done, total) => `Learning everyday words: ${Math.round((100 * done) / total)} %`,
   useTag: (word) => `Use ${word} as a label`,
   tagsOf: "Suggested tags",
+  guess: "Not sure. Perhaps:",
 
   // ---- advanced ----
   advanced: "Advanced",
@@ -177,6 +178,7 @@ export const text = {
     `${pictures(done)} done${failed ? `, ${failed} could not be read` : ""}${stopped ? `, ${stopped} skipped` : ""}`,
   best: (name, label, score) => `${name}: ${label}, ${score}`,
   bestTag: (name, words) => `${name}: ${words}`,
+  guessedTag: (name, words) => `${name}: perhaps ${words}`,
   remove: (name) => `Remove ${name}`,
   removed: (value) => `${pictures(value)} removed.`,
 
@@ -332,6 +334,7 @@ export const text = {
   modelHeading: "Model",
   modelButton: (name) => `Model: ${name}`,
   includedModel: "Included model",
+  theIncludedModel: "the included model",
   cancel: "Cancel",
   dismiss: "Dismiss",
   betterModel: "Better model",
@@ -381,6 +384,7 @@ export const text = {
   storedDelete: (name) => `Delete ${name}`,
   delete: "Delete",
   notDeleted: (name) => `${name} could not be deleted just now: it is being written. Try again in a moment.`,
+  storedBits: { q8: "8 bits", q4: "4 bits", f16: "16 bits", f32: "32 bits" },
   storedSum: (checksum) => `checksum ${checksum}`,
   storedFrom: (origin) => `from ${origin}`,
   storedFile: "from a file",
@@ -405,7 +409,8 @@ export const text = {
   modelFailed: (message) => `The model could not be loaded. ${message}`,
   modelStays: "The model in use stays.",
   loadCanceled: "Loading was canceled.",
-  noModel: "Loading…",
+  modelLoading: "Loading…",
+  modelNone: "No model",
   facts: {
     name: "Name",
     dimension: "Embedding dimension",

@@ -4,10 +4,13 @@
 
 import { inSlices } from "../core/scheduler.js";
 import { Matrix, rank } from "../core/scores.js";
+import { distinct, fitting } from "./fitting.js";
 
 /** Words stored with each image, and suggested for all of them together. */
 const STORED = 12;
 const SUGGESTED = 12;
+/** Weight of an image's words among those suggested for all, where the model is not sure of them. */
+const GUESSED = 0.2;
 /** Milliseconds after somebody else wanted the engine, until the words go on. */
 const GO_ON_AFTER = 1500;
 
@@ -131,7 +134,8 @@ export class Suggestions {
     const variance = cosines.reduce((sum, value) => sum + (value - mean) ** 2, 0) / cosines.length;
     item.background = { mean, deviation: Math.sqrt(variance) };
     const best = rank(cosines, this.#clip.info.logit_scale, STORED);
-    item.tags = best.map(({ index, cosine, share }) => ({ word: matrix.words[index], cosine, share }));
+    item.words = best.map(({ index, cosine, share }) => ({ word: matrix.words[index], cosine, share }));
+    Object.assign(item, fitting(item.words, item.background, this.#app.classifier.threshold !== null));
   }
 
   /** Words that fit the images best, together, and are no labels yet. */
@@ -141,12 +145,14 @@ export class Suggestions {
     const key = `${tagged.length} ${tagged.at(-1)?.id} ${query.labels.join("\n")}`;
     if (key === this.#cached.key) return this.#cached.words;
     const sums = new Map();
-    for (const { tags } of tagged) for (const { word, share } of tags) sums.set(word, (sums.get(word) ?? 0) + share);
+    for (const { words, sure } of tagged) {
+      for (const { word, share } of words) sums.set(word, (sums.get(word) ?? 0) + share * (sure ? 1 : GUESSED));
+    }
     for (const label of query.labels) sums.delete(label);
-    const words = [...sums]
-      .sort((a, b) => b[1] - a[1])
+    const best = [...sums].sort((a, b) => b[1] - a[1]).map(([word]) => ({ word }));
+    const words = distinct(best)
       .slice(0, SUGGESTED)
-      .map(([word]) => word);
+      .map(({ word }) => word);
     this.#cached = { key, words };
     return words;
   }
