@@ -9,7 +9,7 @@ use std::path::Path;
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong between a file's bytes and a score.
+/// Failures between a file's bytes and a score.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +18,7 @@ pub enum Error {
     Io {
         /// Path or name of the file.
         file: String,
-        /// What the operating system answered.
+        /// Answer of the operating system.
         #[source]
         source: io::Error,
     },
@@ -27,7 +27,7 @@ pub enum Error {
     Model {
         /// Path or name of the file.
         file: String,
-        /// What is wrong, with the offending name and value.
+        /// Reason, with the offending name and value.
         reason: String,
     },
     /// A model file is well formed but of a kind, version or architecture that is not understood.
@@ -35,7 +35,7 @@ pub enum Error {
     Unsupported {
         /// Path or name of the file.
         file: String,
-        /// What is not supported and what is.
+        /// Reason, with what is supported.
         reason: String,
     },
     /// The tokenizer is malformed or does not fit the weights.
@@ -43,7 +43,7 @@ pub enum Error {
     Tokenizer {
         /// Path or name of the file.
         file: String,
-        /// What is wrong.
+        /// Reason.
         reason: String,
     },
     /// An image could not be decoded or is over a limit.
@@ -51,7 +51,7 @@ pub enum Error {
     Image {
         /// Path or name of the image.
         file: String,
-        /// What is wrong.
+        /// Reason.
         reason: String,
     },
     /// The caller's input (labels, template, shapes) cannot be used.
@@ -114,7 +114,7 @@ impl Error {
         }
     }
 
-    /// The same error naming `name` as its file: parsers of bytes do not know where those came from.
+    /// Makes the error name `name` as its file: parsers of bytes do not know where those came from.
     pub fn in_file(mut self, name: &str) -> Self {
         match &mut self {
             Self::Io { file, .. }

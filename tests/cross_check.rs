@@ -1,5 +1,5 @@
-//! The model against an implementation that shares no code with it: candle-transformers' CLIP, in float32, on a
-//! small random snapshot.
+//! The models against implementations that share no code with them: candle-transformers' CLIP and SigLIP, in float32,
+//! on small random snapshots.
 #![cfg(not(target_family = "wasm"))]
 
 #[path = "parity/reference.rs"]
@@ -12,6 +12,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig};
 use candle_transformers::models::clip::vision_model::ClipVisionConfig;
 use candle_transformers::models::clip::{ClipConfig, ClipModel};
+use candle_transformers::models::siglip;
 use cliplet::Clip;
 use reference::Reference;
 
@@ -63,6 +64,24 @@ fn embeddings_are_those_of_candle_transformers() {
     let weights = std::fs::read(folder.join("model.safetensors")).unwrap();
     let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap();
     let other = ClipModel::new(weights, &config()).unwrap();
+    let inputs = Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap());
+    let ids = inputs.tensor("input_ids").to_dtype(DType::U32).unwrap();
+
+    let (images, texts) = inputs.embeddings(&Clip::open(&folder).unwrap());
+    let expected = other.get_image_features(inputs.tensor("pixel_values")).unwrap();
+    assert!(relative_error(&images, &expected) < TOLERANCE);
+    let expected = other.get_text_features(&ids).unwrap();
+    assert!(relative_error(&texts, &expected) < TOLERANCE);
+}
+
+#[test]
+fn a_siglip_gives_the_embeddings_of_candle_transformers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/siglip2-left");
+    let weights = std::fs::read(folder.join("model.safetensors")).unwrap();
+    let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap();
+    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    let config: siglip::Config = serde_json::from_str(&config).unwrap();
+    let other = siglip::Model::new(&config, weights).unwrap();
     let inputs = Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap());
     let ids = inputs.tensor("input_ids").to_dtype(DType::U32).unwrap();
 

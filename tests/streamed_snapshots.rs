@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
 
 use cliplet::Embedding;
 use cliplet::clip::{Clip, Loader, SnapshotLoader};
@@ -69,19 +70,40 @@ fn opened(file: &[u8]) -> Clip {
 /// Fused projections come as parts of one tensor, and transposed ones whole.
 #[test]
 fn weights_of_open_clip_stream_too() {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/open-clip-openai");
+    let tokenizer = read_to_string(tiny().join("tokenizer.json")).unwrap();
+    streams_as_it_converts(
+        "open-clip-openai",
+        "open_clip_config.json",
+        "open_clip_model.safetensors",
+        &tokenizer,
+    );
+}
+
+#[test]
+fn weights_of_a_siglip_stream_too() {
+    let model = parity().join("models/siglip2");
+    let tokenizer = read_to_string(model.join("tokenizer.json")).unwrap();
+    streams_as_it_converts("siglip2", "config.json", "model.safetensors", &tokenizer);
+}
+
+fn parity() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity")
+}
+
+/// Compares the model `name` that was streamed with the same model converted.
+fn streams_as_it_converts(name: &str, config: &str, weights: &str, tokenizer: &str) {
+    let dir = parity().join("models").join(name);
     let folder = tempfile::tempdir().unwrap();
-    for file in ["open_clip_config.json", "open_clip_model.safetensors"] {
+    for file in [config, weights] {
         std::fs::copy(dir.join(file), folder.path().join(file)).unwrap();
     }
-    let tokenizer = read_to_string(tiny().join("tokenizer.json")).unwrap();
-    std::fs::write(folder.path().join("tokenizer.json"), &tokenizer).unwrap();
-    let config = read_to_string(dir.join("open_clip_config.json")).unwrap();
-    let bytes = std::fs::read(dir.join("open_clip_model.safetensors")).unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
+    let config = read_to_string(dir.join(config)).unwrap();
+    let bytes = std::fs::read(dir.join(weights)).unwrap();
     let path = folder.path().join("converted.gguf");
     for (quant, chunk) in [(Quant::Q8, 100), (Quant::Q8, 7000), (Quant::F16, 1 << 20)] {
         convert(folder.path(), &path, quant, None).unwrap();
-        let texts = SnapshotMetadata::new("open", config.clone(), tokenizer.clone(), None, None).unwrap();
+        let texts = SnapshotMetadata::new(name, config.clone(), tokenizer.into(), None, None).unwrap();
         let loader = SnapshotLoader::new(texts, quant, Some(bytes.len() as u64));
         let (loader, parts) = parts(loader, &bytes, chunk).unwrap();
         let (streamed, file) = whole(loader, &parts);

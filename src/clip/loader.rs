@@ -105,7 +105,7 @@ impl SnapshotLoader {
         self.stream.position()
     }
 
-    /// What has been packed since the last call: the next part of our file, after its header.
+    /// Takes what has been packed since the last call: the next part of our file, after its header.
     pub fn take_packed(&mut self) -> Vec<u8> {
         self.stream.take_packed()
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::weights::{OnProgress, Placement};
 
-/// How a model is loaded. [`LoadOptions::default`] loads it onto the CPU.
+/// Options of loading a model. [`LoadOptions::default`] loads it onto the CPU.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LoadOptions<'a> {
@@ -28,19 +28,19 @@ impl Default for LoadOptions<'_> {
 }
 
 impl<'a> LoadOptions<'a> {
-    /// The same on another device.
+    /// Sets the device.
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
         self
     }
 
-    /// The same with another type of dense weights and activations.
+    /// Sets the type of dense weights and activations.
     pub fn dtype(mut self, dtype: impl Into<Option<DType>>) -> Self {
         self.dtype = dtype.into();
         self
     }
 
-    /// The same with a function that is called as loading advances, and can cancel it.
+    /// Sets a function that is called as loading advances, and can cancel it.
     pub fn progress(mut self, progress: OnProgress<'a>) -> Self {
         self.progress = progress;
         self
@@ -69,7 +69,7 @@ pub struct ModelInfo {
     pub family: String,
     /// Width of embeddings.
     pub dimension: usize,
-    /// How the weights are held: `f32`, `f16`, `q8` or `q4`.
+    /// Form in which the weights are held: `f32`, `f16`, `q8` or `q4`.
     pub quantization: String,
     /// Side of the square that images are resized to, in pixels; `None` in a model of texts alone.
     pub image_size: Option<usize>,
@@ -81,12 +81,12 @@ pub struct ModelInfo {
     pub context_length: Option<usize>,
     /// Number of weights.
     pub parameters: usize,
-    /// How logits become scores: `softmax`, where labels share one hundred percent, or `sigmoid`, where each is judged
+    /// Rule by which logits become scores: `softmax`, where labels share one hundred percent, or `sigmoid`, where each is judged
     /// alone.
     pub score_rule: String,
     /// Factor from a cosine of image and text to a logit: 100 for OpenAI's models; 1 in a tower alone.
     pub logit_scale: f32,
-    /// What is added to that: 0 but for models with sigmoid scores.
+    /// Number added to that: 0 but for models with sigmoid scores.
     pub logit_bias: f32,
     /// Cosine of image and text below which none of the texts describes the image, where it was measured.
     pub no_match_threshold: Option<f32>,

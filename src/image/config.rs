@@ -8,7 +8,7 @@ const FILE: &str = "preprocessor_config.json";
 /// Far above any published CLIP; keeps a malicious file from asking for gigabytes of floats.
 const LARGEST_OUTPUT: usize = 4096;
 
-/// How large an image is made before it is cropped.
+/// Size that an image is brought to before it is cropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
     /// It keeps its size.
@@ -38,13 +38,13 @@ impl Resize {
     }
 }
 
-/// What the processor does, checked.
+/// The processor's steps, checked.
 #[derive(Debug, Clone)]
 pub(super) struct Config {
     pub resize: Resize,
     pub filter: Filter,
     pub output_size: usize,
-    /// Whether the part that a center crop takes off before the image is rounded to the even number where it has a
+    /// True where the part that a center crop takes off before the image is rounded to the even number where it has a
     /// half, and not down.
     pub rounds_half_even: bool,
     rescale: Option<f64>,

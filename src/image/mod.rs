@@ -71,13 +71,13 @@ impl ImageProcessor {
         })
     }
 
-    /// The same processor refusing images of more than `pixels` pixels ([`DEFAULT_PIXEL_LIMIT`]).
+    /// Makes the processor refuse images of more than `pixels` pixels ([`DEFAULT_PIXEL_LIMIT`]).
     pub fn with_pixel_limit(mut self, pixels: u64) -> Self {
         self.max_pixels = pixels;
         self
     }
 
-    /// The same processor decoding within so many bytes of memory at a time. An image that takes more is read at a
+    /// Makes the processor decode within so many bytes of memory at a time. An image that takes more is read at a
     /// half, a quarter or an eighth of its size where its format allows that, and else refused.
     pub fn with_memory_limit(mut self, bytes: u64) -> Self {
         self.max_memory = bytes;

@@ -89,7 +89,7 @@ impl Attention {
         }
     }
 
-    /// The same for one query a segment, `[segments, width]`, that sees the whole of it: what a class token
+    /// Attention of one query a segment, `[segments, width]`, that sees the whole of it: what a class token
     /// sees, or the last of a text. `keys_values` is `[tokens, 2 width]`.
     pub fn pooled(&self, queries: &Tensor, keys_values: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
         match self {

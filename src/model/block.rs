@@ -79,12 +79,12 @@ impl Block {
         })
     }
 
-    /// What its `projection` makes of every token of `x`.
+    /// Applies `projection` to every token of `x`.
     fn project(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         self.projection.forward(&self.norm1.forward(x)?, Epilogue::None)
     }
 
-    /// What follows attention: `x` before the block and what its tokens `seen`, row by row.
+    /// Finishes the block behind attention: `x` as it came in, and what attention gave for its tokens, row by row.
     fn finish(&self, x: &Tensor, seen: &Tensor) -> candle_core::Result<Tensor> {
         let x = self.out.forward(seen, Epilogue::Add(x))?;
         let hidden = self

@@ -95,7 +95,7 @@ pub struct Padded {
     keys: Tensor,
     /// Zero where a key is seen and minus infinity where not, `[batch, 1, queries, keys]`.
     mask: Tensor,
-    /// The same for a query that sees its whole segment, `[batch, 1, 1, keys]`.
+    /// The mask of a query that sees its whole segment, `[batch, 1, 1, keys]`.
     present: Tensor,
     /// Position of every token among the padded queries.
     tokens: Tensor,

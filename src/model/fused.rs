@@ -10,7 +10,7 @@ use cliplet_kernels::Segment;
 /// The widest head that is fused on every GPU that has the kernels.
 const WIDEST: usize = 256;
 
-/// What each segment asks and sees, for candle's FlashAttention.
+/// Queries and keys of each segment, for candle's FlashAttention.
 pub struct Fused {
     heads: usize,
     causal: bool,
@@ -25,7 +25,7 @@ pub struct Fused {
 }
 
 impl Fused {
-    /// Whether the kernels take the tower's heads, where and in the type that they are held in.
+    /// Returns true if the kernels take the tower's heads, where and in the type that they are held in.
     pub fn fits(tower: &TowerConfig, placement: &Placement) -> bool {
         let head = tower.width / tower.heads;
         let half = matches!(placement.dtype, DType::F16 | DType::BF16);
@@ -51,14 +51,14 @@ impl Fused {
         })
     }
 
-    /// What every token sees, as [`Attention::forward`](super::attention::Attention::forward).
+    /// Attention of every token, as [`Attention::forward`](super::attention::Attention::forward).
     pub fn forward(&self, qkv: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
         let parts = self.parts(qkv, 3)?;
         let (queries, keys_values) = (parts.i((.., 0))?, parts.narrow(1, 1, 2)?);
         self.attend(&queries, &self.each, &keys_values, prefix, self.causal)
     }
 
-    /// What one query a segment sees, as [`Attention::pooled`](super::attention::Attention::pooled).
+    /// Attention of one query a segment, as [`Attention::pooled`](super::attention::Attention::pooled).
     pub fn pooled(&self, queries: &Tensor, keys_values: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
         let queries = self.parts(queries, 1)?.i((.., 0))?;
         self.attend(

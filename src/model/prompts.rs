@@ -12,7 +12,7 @@ pub struct Prompts {
     pub prefix_ids: Vec<u32>,
     /// Position of each of [`Self::prefix_ids`] in its prompts.
     pub prefix_positions: Vec<u32>,
-    /// What is left of every prompt, in the order the prompts came.
+    /// The rest of every prompt behind its prefix, in the order the prompts came.
     pub segments: Vec<Segment>,
     /// Ids of the segments, one after the other.
     pub ids: Vec<u32>,

@@ -33,12 +33,12 @@ const KNOWN_STEPS: [&str; 12] = [
     "Precompiled",
 ];
 
-/// What a file comes to.
+/// The parts that a file comes to.
 pub(super) struct Parts {
     pub inner: Tokenizer,
     pub bos: Option<u32>,
     pub eos: u32,
-    /// What texts are padded with, in models that want them padded.
+    /// Padding of texts, in models that want them padded.
     pub padding: Padding,
     /// One more than the largest id.
     pub vocab_size: usize,

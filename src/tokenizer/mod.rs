@@ -64,7 +64,7 @@ impl Tokenizer {
         })
     }
 
-    /// The same tokenizer padding every text to the length of the context.
+    /// Makes the tokenizer pad every text to the length of the context.
     pub fn padded(mut self) -> Self {
         self.pads = true;
         self

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 
 const FILE: &str = "spiece.model";
-/// What SentencePiece writes for a space.
+/// The letter that SentencePiece writes for a space.
 const SPACE: &str = "\u{2581}";
 /// The punctuation that texts are freed of: Python's `string.punctuation`.
 const PUNCTUATION: &str = r##"[!-/:-@\[-`{-~]"##;

@@ -7,20 +7,21 @@
 mod efficientnet;
 mod family;
 mod tower;
+mod types;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use cliplet_kernels::Activation;
 use efficientnet::RawEfficientNet;
 pub use efficientnet::{BlockConfig, EfficientNetConfig, HeadConfig};
 pub use family::{Family, ScoreRule};
 use tower::{Defaults, RawTower};
+pub use types::{ImagePooling, Pooling, TextConfig, TowerConfig, VisionConfig, VitConfig};
 
 /// A checked configuration: two towers, or one of them alone, and the width of the space they share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClipConfig {
-    /// What kind of model it is.
+    /// Kind of model.
     pub family: Family,
     /// Text tower; `None` in a model of images alone.
     pub text: Option<TextConfig>,
@@ -30,138 +31,6 @@ pub struct ClipConfig {
     pub projection_dim: usize,
     /// Cosine of image and text below which none of the texts describes the image, where it was measured.
     pub no_match_threshold: Option<f32>,
-}
-
-/// What both towers have in common: a stack of pre-norm transformer blocks.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TowerConfig {
-    /// Width of a token.
-    pub width: usize,
-    /// Width of the hidden layer of the MLP.
-    pub mlp_width: usize,
-    /// Number of blocks.
-    pub layers: usize,
-    /// Attention heads; divides `width`.
-    pub heads: usize,
-    /// Activation of the MLP.
-    pub activation: Activation,
-    /// Epsilon of the layer norms.
-    pub layer_norm_eps: f32,
-}
-
-/// Text tower.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TextConfig {
-    /// Its blocks.
-    pub tower: TowerConfig,
-    /// Rows of the token embedding.
-    pub vocab_size: usize,
-    /// Context length, in tokens.
-    pub context_length: usize,
-    /// Where the text is pooled.
-    pub pooling: Pooling,
-}
-
-impl TextConfig {
-    /// Returns true if no token sees a later one.
-    pub fn is_causal(&self) -> bool {
-        self.pooling != Pooling::Last
-    }
-}
-
-/// Which token's output stands for the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// The first of the largest ids (configs whose `eos_token_id` is the historical 2).
-    LargestId,
-    /// The first token with this id.
-    EndOfText(u32),
-    /// The last of as many tokens as the context has, since texts are padded to its length; all of them see each
-    /// other, in a tower that is not causal.
-    Last,
-}
-
-/// Image tower: a kind of network and its sizes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum VisionConfig {
-    /// Vision transformer.
-    Vit(VitConfig),
-    /// EfficientNet-Lite.
-    EfficientNet(EfficientNetConfig),
-}
-
-impl VisionConfig {
-    /// Its name in descriptions of a model.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Vit(_) => "vit",
-            Self::EfficientNet(_) => "efficientnet_lite",
-        }
-    }
-
-    /// Side of the square input, in pixels.
-    pub fn image_size(&self) -> usize {
-        match self {
-            Self::Vit(config) => config.image_size,
-            Self::EfficientNet(config) => config.image_size,
-        }
-    }
-
-    /// Side of a patch, in pixels, where images are cut into patches.
-    pub fn patch_size(&self) -> Option<usize> {
-        match self {
-            Self::Vit(config) => Some(config.patch_size),
-            Self::EfficientNet(_) => None,
-        }
-    }
-
-    /// Rows that most products of the tower multiply for an image: its tokens, or the pixels of a network that halves
-    /// its sides five times once it has halved them three times.
-    pub fn rows(&self) -> usize {
-        match self {
-            Self::Vit(config) => config.tokens(),
-            Self::EfficientNet(config) => config.image_size.div_ceil(8).pow(2),
-        }
-    }
-}
-
-/// Vision transformer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VitConfig {
-    /// Its blocks.
-    pub tower: TowerConfig,
-    /// Side of the square input, in pixels.
-    pub image_size: usize,
-    /// Side of a patch, in pixels.
-    pub patch_size: usize,
-    /// What of its tokens becomes the embedding.
-    pub pooling: ImagePooling,
-}
-
-/// What of a vision transformer's tokens becomes the embedding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImagePooling {
-    /// A class token before the patches, projected linearly.
-    ClassToken,
-    /// A learned query that attends to all patches, and a perceptron behind it.
-    Attention,
-}
-
-impl VitConfig {
-    /// Patches along one side (what is left over is not looked at, as in a convolution).
-    pub fn grid(&self) -> usize {
-        self.image_size / self.patch_size
-    }
-
-    /// Tokens of an image: its patches, and the class token where there is one.
-    pub fn tokens(&self) -> usize {
-        self.grid() * self.grid() + usize::from(self.pooling == ImagePooling::ClassToken)
-    }
-
-    /// Values of a patch: 3 channels of `patch_size` squared.
-    pub fn patch_values(&self) -> usize {
-        3 * self.patch_size * self.patch_size
-    }
 }
 
 impl ClipConfig {
@@ -340,6 +209,7 @@ fn unsupported(reason: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cliplet_kernels::Activation;
 
     #[test]
     fn absent_fields_take_the_defaults_of_transformers() {

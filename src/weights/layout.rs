@@ -11,7 +11,7 @@ use crate::weights::config::{
 };
 use transformer::{attention_pooling, text_ends, tower, vit_ends};
 
-/// How a weight is used, which decides how it may be stored.
+/// Use of a weight, which decides how it may be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Multiplied with activations: `rows` outputs by `cols` inputs. May be quantized.
@@ -50,9 +50,9 @@ pub struct TensorSpec {
 pub struct WeightSpec {
     /// The name the model asks for: the published one, or `…qkv_proj.weight` for joined parts.
     pub name: String,
-    /// How it is used.
+    /// Use of it.
     pub kind: Kind,
-    /// What it is made of, in order.
+    /// Published tensors that it is made of, in order.
     pub parts: Vec<TensorSpec>,
     /// Inputs of a matrix, width of a table's rows; a vector has one row of everything.
     pub cols: usize,

@@ -49,7 +49,7 @@ pub use snapshot_metadata::SnapshotMetadata;
 pub use store::{Assembler, Placement, Rows, Stored, Weights};
 pub use values::Values;
 
-/// How far a long operation is, in bytes.
+/// Progress of a long operation, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes done.
@@ -69,7 +69,7 @@ pub(crate) fn report(progress: OnProgress, done: u64, total: u64) -> Result<()> 
     }
 }
 
-/// What a reader gets out of a model's file or files.
+/// Contents of a model's file or files.
 pub struct ModelFile {
     /// The weights.
     pub weights: Weights,
@@ -77,11 +77,11 @@ pub struct ModelFile {
     pub tokenizer_json: String,
     /// Text of its `preprocessor_config.json`.
     pub preprocessor_json: String,
-    /// What it says about itself.
+    /// Name, licence and origin.
     pub about: About,
     /// Defaults that stand in for what it lacks, a sentence each.
     pub warnings: Vec<String>,
-    /// How its weights are stored: `f32`, `f16`, `q8` or `q4`.
+    /// Storage of its weights: `f32`, `f16`, `q8` or `q4`.
     pub quantization: String,
     /// Its size.
     pub bytes: u64,
@@ -89,7 +89,7 @@ pub struct ModelFile {
     pub checksum: Option<u64>,
 }
 
-/// What a model file says about itself.
+/// Description that a model file has of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Name of the model: its hub id, or the directory it came from.

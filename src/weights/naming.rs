@@ -27,7 +27,7 @@ pub struct TensorSource {
     pub shape: Vec<usize>,
     /// Which of several equal parts along its rows is meant, and how many there are.
     pub part: (usize, usize),
-    /// Whether it is a matrix that is stored by its inputs instead of its outputs.
+    /// True for a matrix that is stored by its inputs instead of its outputs.
     pub transposed: bool,
 }
 
@@ -91,6 +91,7 @@ impl TensorSource {
     }
 
     /// Takes the part that is meant out of the values of a fused tensor.
+    #[cfg(not(target_family = "wasm"))]
     pub fn extract_part(&self, values: &[f32]) -> Vec<f32> {
         let (part, parts) = self.part;
         let length = values.len() / parts;

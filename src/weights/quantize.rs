@@ -7,7 +7,7 @@ use crate::weights::layout::{Kind, WeightSpec};
 use crate::weights::values::Values;
 use cliplet_kernels::Q4_GROUP;
 
-/// How the weights of a file are stored.
+/// Storage of the weights of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quant {
     /// 16-bit floats.
@@ -18,7 +18,7 @@ pub enum Quant {
     Q4,
 }
 
-/// How one tensor is stored.
+/// Storage of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// 32-bit floats.
@@ -54,7 +54,7 @@ impl Quant {
         matches!(self, Self::Q8 | Self::Q4)
     }
 
-    /// How a weight is stored: vectors in full, filters in half precision, and 8 bits where 4 would cost too much or
+    /// Storage of a weight: vectors in full, filters in half precision, and 8 bits where 4 would cost too much or
     /// where rows do not divide into groups.
     pub fn encoding(self, spec: &WeightSpec) -> Encoding {
         match (self, spec.kind) {
@@ -67,7 +67,7 @@ impl Quant {
     }
 }
 
-/// Whether a matrix stays at 8 bits in a 4-bit file. These cost ViT-B/32 a tenth more bytes and halve
+/// Returns true for a matrix that stays at 8 bits in a 4-bit file. These cost ViT-B/32 a tenth more bytes and halve
 /// the error of its embeddings: what enters and leaves the towers, attention's outputs, and the
 /// beginning of the text tower, whose errors all later blocks carry on. The convolutions of an EfficientNet have
 /// too few weights for errors to even out.

@@ -182,7 +182,7 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
     if !CONFIGS.iter().any(|config| dir.join(config).exists()) {
         return Err(malformed(&dir.join(CONFIGS[0]), "file is missing"));
     }
-    // What open_clip alone wrote is read by its own settings.
+    // Weights that open_clip wrote are read by its own settings.
     let has_settings = |name: &&&str| !name.starts_with("open_clip") || dir.join(open_clip::CONFIG).exists();
     let found = WEIGHTS
         .iter()

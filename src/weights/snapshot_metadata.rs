@@ -71,14 +71,14 @@ impl SnapshotMetadata {
         })
     }
 
-    /// The same texts, known to have come from the hub's repository `id`.
+    /// Marks the texts as those of the hub's repository `id`.
     pub fn from_hub(mut self, id: &str) -> Self {
         self.about.name = id.into();
         self.about.origin = Some(hub_address(id));
         self
     }
 
-    /// What a model file of these weights at `quant` says about itself.
+    /// Metadata of a model file of these weights at `quant`.
     pub(super) fn metadata(&self, quant: Quant) -> Metadata {
         let text = |text: &str| MetadataValue::Text(text.to_string());
         let (about, family) = (&self.about, self.config.family);
@@ -105,7 +105,7 @@ impl SnapshotMetadata {
     }
 }
 
-/// What is wrong where no file tells how images are prepared.
+/// Warning where no file tells how images are prepared.
 const WITHOUT_SETTINGS: &str = "neither processor_config.json nor preprocessor_config.json is there";
 
 /// The image processor's settings of a family's published models, and a description of them.

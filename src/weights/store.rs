@@ -23,7 +23,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Whether our own kernels, which run on the CPU in f32, compute here. Only they multiply
+    /// Returns true if our own kernels, which run on the CPU in f32, compute here. Only they multiply
     /// quantized weights; elsewhere those are held in floating point.
     pub fn has_kernels(&self) -> bool {
         self.device.is_cpu() && self.dtype == DType::F32
@@ -43,7 +43,7 @@ impl Placement {
 
 /// All weights of a model by the names of [`crate::weights::layout`]; the model takes them out.
 pub struct Weights {
-    /// What they are the weights of.
+    /// Configuration of the model that they belong to.
     pub config: ClipConfig,
     /// Where they are.
     pub placement: Placement,

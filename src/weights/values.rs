@@ -29,7 +29,7 @@ pub enum Values<'a> {
 }
 
 impl Values<'_> {
-    /// The same, borrowed from nothing.
+    /// A copy that borrows from nothing.
     pub fn into_owned(self) -> Values<'static> {
         match self {
             Self::Dense(values) => Values::Dense(values),
@@ -58,13 +58,13 @@ impl Values<'_> {
         }
     }
 
-    /// Whether an 8-bit code is outside its range.
+    /// Returns true if an 8-bit code is outside its range.
     pub fn has_invalid_codes(&self) -> bool {
         // Every code is looked at, so that many are at a time.
         matches!(self, Self::Q8 { codes, .. } if codes.iter().fold(false, |found, &code| found | (code == i8::MIN)))
     }
 
-    /// What else is wrong with quantized values of rows of `cols`, if anything is: counts that do not
+    /// Describes what else is wrong with quantized values of rows of `cols`, if anything is: counts that do not
     /// match, or multipliers and scales outside their range.
     pub fn validate(&self, cols: usize) -> Option<String> {
         let (rows, groups) = (self.count() / cols, cols / Q4_GROUP);

@@ -25,7 +25,7 @@ impl<'a> ZeroShotClassifier<'a> {
         }
     }
 
-    /// The same labels through other prompt templates: of several the mean embedding is taken.
+    /// Replaces the prompt templates; of several the mean embedding is taken.
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) where there is none, or one without `{}`.

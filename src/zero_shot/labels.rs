@@ -68,7 +68,7 @@ pub fn parse_labels(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What is to be told apart: labels, each under one or more names, and the templates they go through.
+/// Labels that are to be told apart, each under one or more names, and the templates they go through.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LabelSet {
     /// Shown for each label, in the caller's order.
@@ -119,7 +119,7 @@ impl LabelSet {
         })
     }
 
-    /// The same labels through other templates.
+    /// Replaces the templates.
     ///
     /// # Errors
     /// [`Error::Input`] where there is no template.
@@ -154,7 +154,7 @@ impl LabelCache {
         Self::default()
     }
 
-    /// How many prompts have been embedded so far.
+    /// Number of prompts that have been embedded so far.
     pub fn computed(&self) -> usize {
         self.computed
     }
@@ -163,7 +163,7 @@ impl LabelCache {
     /// prompts that are not in the cache yet.
     ///
     /// # Errors
-    /// What `embed` gives.
+    /// Those of `embed`.
     pub fn embeddings(
         &mut self,
         set: &LabelSet,

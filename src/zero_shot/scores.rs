@@ -20,7 +20,7 @@ pub struct RankedLabel {
 /// The way of one model from cosines to scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scorer {
-    /// How logits become scores.
+    /// Rule by which logits become scores.
     pub rule: ScoreRule,
     /// Factor of cosines: 100 for OpenAI's models.
     pub logit_scale: f32,

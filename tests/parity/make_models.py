@@ -211,10 +211,10 @@ def byte_pairs(side):
                             model_max_length=CONTEXT)
 
 
-def siglip(make_tokenizer, act, processor_settings, layers=2):
+def siglip(make_tokenizer, act, processor_settings, layers=2, width=16):
     def make(folder):
         tokenizer = make_tokenizer()
-        text = tower(16, 2, layers, act) | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT,
+        text = tower(width, 2, layers, act) | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT,
                                                 projection_size=24)
         vision = tower(24, 3, layers, act) | dict(image_size=24, patch_size=8)
         model = stir(SiglipModel(SiglipConfig(text_config=text, vision_config=vision)), scale=1.5)
@@ -280,7 +280,7 @@ MODELS = {
     # SigLIP, and SigLIP 2 at fixed resolution with its own tokenizer and a bilinear resize.
     "siglip": siglip(unigram, "gelu_pytorch_tanh", {}),
     "siglip2": siglip(lambda: byte_pairs("right"), "gelu_pytorch_tanh", dict(resample=2)),
-    "siglip2-left": siglip(lambda: byte_pairs("left"), "gelu", {}, layers=1),
+    "siglip2-left": siglip(lambda: byte_pairs("left"), "gelu", {}, layers=1, width=24),
 }
 
 

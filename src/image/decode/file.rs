@@ -58,7 +58,7 @@ impl<'a> File<'a> {
         let mut data = Vec::new();
         let fits = total <= self.limits.max_memory
             && usize::try_from(bytes).is_ok_and(|bytes| data.try_reserve_exact(bytes).is_ok())
-            // What the decoder will take is asked for once and given back: decoders themselves do not ask.
+            // The decoder's memory is asked for once and given back: decoders themselves do not ask.
             && usize::try_from(working).is_ok_and(|working| Vec::<u8>::new().try_reserve_exact(working).is_ok());
         if fits {
             return Ok(data);

@@ -9,7 +9,7 @@ pub(super) const UNDEFINED: u64 = 7;
 pub(super) struct Ifd<'a> {
     bytes: &'a [u8],
     pub big_endian: bool,
-    /// Whether offsets have 64 bits (BigTIFF).
+    /// True where offsets have 64 bits (BigTIFF).
     wide: bool,
     /// Of the entries, twelve bytes each, or twenty in BigTIFF.
     entries: &'a [u8],

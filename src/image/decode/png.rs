@@ -130,7 +130,7 @@ fn pixel_chunks(file: &File) -> Result<(Vec<u8>, bool)> {
     Ok((png, complete))
 }
 
-/// What a row's samples are.
+/// Kind of a row's samples.
 struct Samples<'a> {
     color: ColorType,
     bits: u8,

@@ -163,7 +163,7 @@ fn check_maximum(file: &File, maximum: u32) -> Result<()> {
 /// From samples to bytes.
 struct Scale {
     maximum: u32,
-    /// What the maximum becomes.
+    /// Value that the maximum becomes.
     to: u32,
 }
 

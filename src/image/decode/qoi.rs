@@ -37,7 +37,7 @@ struct Pixels<'a> {
     previous: [u8; 4],
     /// Pixels seen before, by their hash.
     seen: [[u8; 4]; 64],
-    /// How often the previous pixel is still repeated.
+    /// Number of times that the previous pixel is still repeated.
     run: u8,
 }
 

@@ -57,7 +57,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     Ok(canvas.finish(Orientation::Upright))
 }
 
-/// How the pixels of a file of this header are to be understood, and the bytes of the pixels.
+/// Encoding of the pixels of a file of this header, and their bytes.
 fn colors<'a>(file: &File<'a>, header: &[u8], comment: usize, has_map: bool) -> Result<(Colors, &'a [u8])> {
     let size = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
     let (kind, depth) = (header[2] & 7, header[16]);
@@ -112,7 +112,7 @@ impl Map {
     }
 }
 
-/// What a pixel's bytes are.
+/// Meaning of a pixel's bytes.
 enum Colors {
     Map(Box<Palette>),
     /// Five bits of blue, green and red each, and one of transparency.

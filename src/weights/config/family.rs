@@ -14,7 +14,7 @@ pub enum Family {
     Siglip,
 }
 
-/// How logits become scores.
+/// Rule by which logits become scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScoreRule {
     /// Labels share one hundred percent: the softmax of their logits.
@@ -41,7 +41,7 @@ impl Family {
         Self::ALL.into_iter().find(|family| family.name() == name)
     }
 
-    /// How logits of such models become scores.
+    /// Rule by which logits of such models become scores.
     pub fn score_rule(self) -> ScoreRule {
         match self {
             Self::Clip => ScoreRule::Softmax,

@@ -29,7 +29,7 @@ pub struct RawTower {
     image_size: Option<u64>,
     patch_size: Option<u64>,
     num_channels: Option<u64>,
-    /// Whether a SigLIP's image tower has its attention pooling.
+    /// True where a SigLIP's image tower has its attention pooling.
     pub vision_use_head: Option<bool>,
 }
 
@@ -46,7 +46,7 @@ pub struct Defaults {
     context: u64,
     patch_size: u64,
     image_pooling: ImagePooling,
-    /// Whether texts are padded to the context's length and pooled at its last token.
+    /// True where texts are padded to the context's length and pooled at its last token.
     pads_texts: bool,
 }
 

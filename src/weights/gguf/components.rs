@@ -7,7 +7,7 @@ use super::plan::Role;
 use crate::weights::floats::FloatType;
 use crate::weights::values::Values;
 
-/// What has come of a published tensor.
+/// Components of a published tensor that have come.
 #[derive(Default)]
 pub struct Components<'a> {
     dense: Option<Vec<f32>>,
@@ -64,7 +64,7 @@ impl<'a> Components<'a> {
         }
     }
 
-    /// The same, borrowed from nothing.
+    /// A copy that borrows from nothing.
     pub fn into_owned(self) -> Components<'static> {
         let owned = |bytes: Cow<[u8]>| Cow::Owned(bytes.into_owned());
         Components {

@@ -1,4 +1,4 @@
-//! What a model file is composed of: the tensors that a published one is stored as, their bytes, and
+//! Parts of a model file: the tensors that a published one is stored as, their bytes, and
 //! the header.
 
 use std::borrow::Cow;

@@ -32,7 +32,7 @@ pub struct Header {
     pub texts: HashMap<String, Vec<String>>,
     /// Keys of everything else.
     pub other_keys: Vec<String>,
-    /// What is stored where.
+    /// The stored tensors and their places.
     pub tensors: Vec<TensorInfo>,
     /// Alignment of tensors.
     pub alignment: u64,
@@ -47,7 +47,7 @@ pub struct TensorInfo {
     pub name: String,
     /// Its dimensions, innermost first as the container has them.
     pub dims: Vec<u64>,
-    /// How its values are encoded.
+    /// Encoding of its values.
     pub kind: TensorType,
     /// Its first byte, from the start of the data.
     pub offset: u64,

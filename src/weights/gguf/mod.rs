@@ -102,7 +102,7 @@ pub fn score_rule_key(family: Family) -> &'static str {
     }
 }
 
-/// How a stored tensor's values are encoded, by the container's number.
+/// Encoding of a stored tensor's values, by the container's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TensorType {
     /// 32-bit float.

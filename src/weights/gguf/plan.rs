@@ -12,9 +12,9 @@ use crate::weights::layout::TensorSpec;
 use crate::weights::store::{Assembler, Placement};
 use cliplet_kernels::Q4_GROUP;
 
-/// What is done with the bytes that follow a header.
+/// Plan for the bytes that follow a header.
 pub struct Plan {
-    /// What takes the tensors.
+    /// Receiver of the tensors.
     pub assembler: Assembler,
     /// The tensors in the order of the file.
     pub steps: Vec<Step>,
@@ -29,7 +29,7 @@ pub struct Step {
     pub tensor: String,
     /// The published tensor that it is, or is a piece of.
     pub part: String,
-    /// What it is of it.
+    /// Role of the stored tensor in it.
     pub role: Role,
     /// Its first byte in the file.
     pub start: u64,
@@ -39,7 +39,7 @@ pub struct Step {
     pub checksum: u64,
 }
 
-/// What a stored tensor is of a published one.
+/// Role of a stored tensor in a published one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// All of it, in floating point.
@@ -211,7 +211,7 @@ fn check_complete(part: &TensorSpec, by_name: &HashMap<&str, &TensorInfo>) -> Re
     }
 }
 
-/// What `tensor` is for, its type and dimensions checked.
+/// The published tensor that `tensor` belongs to and its role there, its type and dimensions checked.
 fn role<'a>(
     tensor: &TensorInfo,
     assembler: &'a Assembler,

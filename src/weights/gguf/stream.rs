@@ -62,7 +62,7 @@ struct Tensors {
     /// Bytes of the tensor at the front, `filled` of them so far, and room for its next.
     current: Vec<u8>,
     filled: usize,
-    /// What has come of tensors that are not whole, by name.
+    /// Components of tensors that are not whole yet, by name.
     components: HashMap<String, Components<'static>>,
 }
 
@@ -275,7 +275,7 @@ impl Tensors {
         Some((step.end - self.position) as usize).filter(|missing| *missing > 0)
     }
 
-    /// Whether the bytes of the tensor at the front are held as they come: those of a table.
+    /// Returns true if the bytes of the tensor at the front are held as they come: those of a table.
     fn stays(&self) -> bool {
         let part = self
             .steps

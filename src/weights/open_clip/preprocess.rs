@@ -1,4 +1,4 @@
-//! How images are prepared: `preprocess_cfg` of `open_clip_config.json` as a `preprocessor_config.json`.
+//! Preparation of images: `preprocess_cfg` of `open_clip_config.json` as a `preprocessor_config.json`.
 
 use serde_json::{Value, json};
 

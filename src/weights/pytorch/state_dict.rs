@@ -7,7 +7,7 @@ use crate::weights::floats::FloatType;
 
 /// Where PyTorch's training loops put the weights among other things.
 const NESTED: &str = "state_dict";
-/// What wrappers for several GPUs put before every name.
+/// Prefix that wrappers for several GPUs put before every name.
 const WRAPPED: &str = "module.";
 
 /// A tensor's place in a storage, of which several tensors may be parts.
@@ -26,7 +26,7 @@ pub struct TensorEntry {
 }
 
 impl TensorEntry {
-    /// How its values are stored, if in floating point that can be read.
+    /// Storage type of its values, if it is floating point that can be read.
     pub fn float(&self) -> Option<FloatType> {
         match self.storage_type.as_str() {
             "FloatStorage" => Some(FloatType::F32),

@@ -52,7 +52,7 @@ impl SafetensorsFile {
         let mut json = vec![0; size as usize];
         file.read_exact(&mut json).map_err(io)?;
         let header = parse_header(&name, &json)?;
-        // That tensors end with the file is left to check.
+        // The crate has not checked that tensors end with the file.
         let (tensors, data) = (header.data_len() as u64, length - 8 - size);
         if tensors != data {
             return Err(malformed(format!(

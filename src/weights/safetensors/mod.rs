@@ -6,6 +6,7 @@
 #[cfg(not(target_family = "wasm"))]
 pub mod file;
 mod folds;
+mod packing;
 pub mod stream;
 
 use safetensors::Dtype;
@@ -29,7 +30,7 @@ fn parse_header(file: &str, json: &[u8]) -> Result<Metadata> {
     serde_json::from_slice(json).map_err(|e| malformed(file, format!("bad safetensors header: {e}")))
 }
 
-/// How the tensor `name` is stored, if in floating point that can be read.
+/// Storage type of the tensor `name`, if it is floating point that can be read.
 fn float_type(file: &str, name: &str, dtype: Dtype) -> Result<FloatType> {
     match dtype {
         Dtype::F32 => Ok(FloatType::F32),

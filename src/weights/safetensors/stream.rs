@@ -6,32 +6,19 @@
 //! the size of the file; and what was handed out can be given back later, to go on at the next tensor after a
 //! connection, or the page, was lost.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-
-use safetensors::tensor::{Metadata, TensorInfo};
-use xxhash_rust::xxh3::xxh3_64;
-
-use super::folds::fold_of_each;
-use super::{LFS_ADVICE, LFS_POINTER, MAX_HEADER, float_type, malformed, parse_header};
+use super::packing::Tensors;
+use super::{LFS_ADVICE, LFS_POINTER, MAX_HEADER, malformed, parse_header};
 use crate::error::{Error, Result};
 use crate::weights::ModelFile;
-use crate::weights::floats::FloatType;
-use crate::weights::fold::{ChannelScales, Role};
 use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
-use crate::weights::layout::{TensorSpec, WeightSpec, weight_specs};
-use crate::weights::naming::{Naming, TensorSource};
-use crate::weights::quantize::{Encoding, Quant};
+use crate::weights::layout::{WeightSpec, weight_specs};
+use crate::weights::quantize::Quant;
 use crate::weights::snapshot_metadata::SnapshotMetadata;
-use crate::weights::store::{Assembler, Placement};
-use crate::weights::values::Values;
+use crate::weights::store::Placement;
 
-/// What errors call the file until its name is known.
-const FILE: &str = "model.safetensors";
-/// Values quantized at a time: whole rows, as many as this allows.
-const VALUES_AT_ONCE: usize = 1 << 16;
-/// Room for a tensor is made at once up to this many values and grows as they come beyond.
-const RESERVE: usize = 64 << 20;
+/// Name of the file in errors until its own is known.
+pub(super) const FILE: &str = "model.safetensors";
 
 /// A `.safetensors` file being read, quantized and packed.
 pub struct SafetensorsStream {
@@ -49,41 +36,6 @@ enum State {
     Tensors(Box<Tensors>),
     /// After an error nothing more is understood.
     Failed,
-}
-
-struct Tensors {
-    assembler: Assembler,
-    steps: VecDeque<Step>,
-    /// Where the file's tensors end.
-    end: u64,
-    declared: Vec<TensorDecl>,
-    checksums: Vec<u64>,
-    /// Bytes of the current tensor that do not make enough rows yet.
-    bytes: Vec<u8>,
-    /// Rows of the current tensor quantized so far.
-    rows: Option<Values<'static>>,
-    packed: Vec<u8>,
-    packed_bytes: u64,
-    /// Packed tensors that follow a norm whose fold is not complete.
-    staged: Vec<u8>,
-    /// The first vector of a norm whose second comes next.
-    first_vector: Option<(Step, Values<'static>)>,
-    /// Scales of the norms whose matrices are still to come.
-    scales: HashMap<String, ChannelScales>,
-}
-
-/// A tensor that the model wants.
-struct Step {
-    /// The norm whose fold the tensor takes part in.
-    fold: Option<(String, Role)>,
-    part: TensorSpec,
-    cols: usize,
-    encoding: Encoding,
-    float: FloatType,
-    /// How the file holds it.
-    source: TensorSource,
-    start: u64,
-    end: u64,
 }
 
 impl SafetensorsStream {
@@ -173,43 +125,16 @@ impl SafetensorsStream {
                 "is {total} bytes long but its tensors end at {end}"
             )));
         }
-        let names = metadata.tensors();
-        let naming = Naming::of_names(names.keys().map(String::as_str));
-        let mut steps = Vec::new();
-        for spec in weight_specs(&self.texts.config) {
-            let encoding = self.quant.encoding(&spec);
-            for part in spec.parts {
-                let source = naming.source(&part);
-                steps.push(step(&metadata, part, source, (spec.cols, encoding), data)?);
-            }
-        }
-        steps.sort_by_key(|step| step.start);
-        if self.quant.folds() {
-            let names: Vec<&str> = steps.iter().map(|step| step.part.name.as_str()).collect();
-            for (step, fold) in fold_of_each(&names).into_iter().enumerate() {
-                steps[step].fold = fold;
-            }
-        }
-        Ok(Tensors {
-            assembler: Assembler::new(&self.texts.config, self.placement.clone()),
-            declared: steps
-                .iter()
-                .flat_map(|step| compose::declare(&step.part, step.encoding))
-                .collect(),
-            steps: steps.into(),
-            end,
-            checksums: Vec::new(),
-            bytes: Vec::new(),
-            rows: None,
-            packed: Vec::new(),
-            packed_bytes: 0,
-            staged: Vec::new(),
-            first_vector: None,
-            scales: HashMap::new(),
-        })
+        Tensors::new(
+            &metadata,
+            &self.texts.config,
+            self.quant,
+            self.placement.clone(),
+            data,
+        )
     }
 
-    /// What has been packed since the last call: whole tensors as our file stores them, to follow
+    /// Takes what has been packed since the last call: whole tensors as our file stores them, to follow
     /// the header in the order given.
     pub fn take_packed(&mut self) -> Vec<u8> {
         match &mut self.state {
@@ -275,186 +200,6 @@ impl SafetensorsStream {
     }
 }
 
-impl Tensors {
-    /// Takes bytes of the file from `position` on.
-    fn take(&mut self, mut position: u64, mut bytes: &[u8]) -> Result<()> {
-        while let Some(step) = self.steps.front() {
-            if position < step.start {
-                // A tensor that the model has no use for, such as position ids.
-                let skipped = bytes.len().min((step.start - position) as usize);
-                bytes = &bytes[skipped..];
-                position += skipped as u64;
-            }
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            let row = step.cols * step.float.size();
-            let at_once = match step.source.transposed {
-                // Its rows are there with its last byte.
-                true => (step.end - step.start) as usize,
-                false => row * (VALUES_AT_ONCE / step.cols).max(1),
-            };
-            let missing = (step.end - position) as usize;
-            let wanted = (at_once - self.bytes.len()).min(missing);
-            let (component, rest) = bytes.split_at(bytes.len().min(wanted));
-            self.bytes.extend_from_slice(component);
-            position += component.len() as u64;
-            bytes = rest;
-            if component.len() == wanted {
-                self.quantize()?;
-            }
-            if component.len() == missing {
-                self.complete()?;
-            }
-        }
-        if position + bytes.len() as u64 > self.end {
-            return Err(fault(format!(
-                "goes on after its last tensor, which ends at {}",
-                self.end
-            )));
-        }
-        Ok(())
-    }
-
-    /// Quantizes the rows whose bytes have come.
-    fn quantize(&mut self) -> Result<()> {
-        let Some(step) = self.steps.front() else {
-            return Ok(());
-        };
-        let mut values = step.source.in_order(step.float.to_f32(&self.bytes));
-        self.bytes.clear();
-        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
-            return Err(fault(format!("tensor {} holds {bad}", step.part.name)));
-        }
-        if let Some((norm, Role::Matrix)) = &step.fold
-            && let Some(scales) = self.scales.get(norm)
-        {
-            scales.apply(Role::Matrix, &mut values);
-        }
-        let more = step.encoding.encode(values, step.cols);
-        match &mut self.rows {
-            Some(rows) => rows.append(more),
-            rows => {
-                let first = rows.insert(more);
-                first
-                    .reserve(step.part.values().min(RESERVE))
-                    .map_err(|_| Error::Io {
-                        file: FILE.into(),
-                        source: std::io::ErrorKind::OutOfMemory.into(),
-                    })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Packs the tensor at the front, all of whose rows are there; the first vector of a norm together with the
-    /// second.
-    fn complete(&mut self) -> Result<()> {
-        let (Some(step), Some(values)) = (self.steps.pop_front(), self.rows.take()) else {
-            return Ok(());
-        };
-        match &step.fold {
-            Some((norm, Role::Gain | Role::Bias)) => match self.first_vector.take() {
-                None => self.first_vector = Some((step, values)),
-                Some(first) => {
-                    let norm = norm.clone();
-                    self.fold_norm(norm, [first, (step, values)])?;
-                }
-            },
-            Some((norm, Role::Matrix)) => {
-                let norm = norm.clone();
-                self.pack(step, values)?;
-                let of_norm = |step: &Step| step.fold.as_ref().is_some_and(|(other, _)| *other == norm);
-                if !self.steps.iter().any(of_norm) {
-                    self.scales.remove(&norm);
-                }
-            }
-            None => self.pack(step, values)?,
-        }
-        if self.first_vector.is_none() && self.scales.is_empty() {
-            if self.packed.is_empty() {
-                // Without a copy: a large table would be held twice.
-                std::mem::swap(&mut self.packed, &mut self.staged);
-            } else {
-                self.packed.append(&mut self.staged);
-            }
-        }
-        Ok(())
-    }
-
-    /// Folds and packs both vectors of a norm.
-    fn fold_norm(&mut self, norm: String, vectors: [(Step, Values<'static>); 2]) -> Result<()> {
-        let [first, second] = vectors.map(|(step, values)| (values.into_dense(step.cols), step));
-        let gain_first = matches!(first.1.fold, Some((_, Role::Gain)));
-        let (gain, bias) = if gain_first {
-            (&first.0, &second.0)
-        } else {
-            (&second.0, &first.0)
-        };
-        let scales = ChannelScales::new(gain, bias);
-        for (mut values, step) in [first, second] {
-            if let Some((_, role)) = step.fold {
-                scales.apply(role, &mut values);
-            }
-            self.pack(step, Values::Dense(values))?;
-        }
-        self.scales.insert(norm, scales);
-        Ok(())
-    }
-
-    /// Packs a tensor.
-    fn pack(&mut self, step: Step, values: Values<'static>) -> Result<()> {
-        for component in compose::components(&values, step.encoding) {
-            self.checksums.push(xxh3_64(&component));
-            let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
-            self.staged.extend_from_slice(&[0; ALIGNMENT][..gap as usize]);
-            self.staged.extend_from_slice(&component);
-            self.packed_bytes += gap + component.len() as u64;
-        }
-        self.assembler.accept(&step.part.name, values)?;
-        Ok(())
-    }
-
-    /// Takes tensors as they were packed and gives where in the file the last of them ends.
-    fn restore(&mut self, mut packed: &[u8]) -> Result<u64> {
-        let unfit = || fault("what was kept of it does not fit it".into());
-        let busy = self.first_vector.is_some() || !self.staged.is_empty() || !self.packed.is_empty();
-        if !self.bytes.is_empty() || self.rows.is_some() || busy {
-            return Err(unfit());
-        }
-        let mut position = None;
-        while !packed.is_empty() {
-            let step = self.steps.pop_front().ok_or_else(unfit)?;
-            let mut components = Vec::new();
-            for declared in compose::declare(&step.part, step.encoding) {
-                let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
-                let end = gap + declared.bytes();
-                let (component, rest) = packed.split_at_checked(end as usize).ok_or_else(unfit)?;
-                let component = &component[gap as usize..];
-                self.checksums.push(xxh3_64(component));
-                self.packed_bytes += end;
-                components.push(component);
-                packed = rest;
-            }
-            let values = compose::from_components(&components, step.encoding).ok_or_else(unfit)?;
-            self.assembler.accept(&step.part.name, values)?;
-            position = Some(step.end);
-        }
-        // A norm cannot be restored without the matrices behind it, which its scales are needed for.
-        let norms = |wanted: fn(Role) -> bool| -> HashSet<&String> {
-            let folds = self.steps.iter().filter_map(|step| step.fold.as_ref());
-            folds
-                .filter(|(_, role)| wanted(*role))
-                .map(|(norm, _)| norm)
-                .collect()
-        };
-        if !norms(|role| role == Role::Matrix).is_subset(&norms(|role| role == Role::Gain)) {
-            return Err(unfit());
-        }
-        position.ok_or_else(unfit)
-    }
-}
-
 /// Bytes of the header, as far as its first bytes tell: eight until its length has come.
 fn header_bytes(header: &[u8]) -> Result<u64> {
     let Some(length) = header.first_chunk::<8>() else {
@@ -472,38 +217,6 @@ fn header_bytes(header: &[u8]) -> Result<u64> {
     Ok(8 + length)
 }
 
-fn step(
-    metadata: &Metadata,
-    part: TensorSpec,
-    source: TensorSource,
-    (cols, encoding): (usize, Encoding),
-    data: u64,
-) -> Result<Step> {
-    let name = &source.name;
-    let Some(TensorInfo {
-        dtype,
-        shape,
-        data_offsets: (start, _),
-    }) = metadata.info(name)
-    else {
-        return Err(fault(format!("tensor {name} is missing")));
-    };
-    source.check_shape(shape).map_err(fault)?;
-    let float = float_type(FILE, name, *dtype)?;
-    let bytes = part.values() * float.size();
-    let start = data + (start + source.part.0 * bytes) as u64;
-    Ok(Step {
-        fold: None,
-        cols: cols.min(part.values()),
-        encoding,
-        float,
-        start,
-        end: start + bytes as u64,
-        part,
-        source,
-    })
-}
-
-fn fault(reason: String) -> Error {
+pub(super) fn fault(reason: String) -> Error {
     malformed(FILE, reason)
 }

@@ -3,7 +3,7 @@
 
 use super::marker::Markers;
 
-/// What the components of a file are, and so what is done to get red, green and blue.
+/// Meaning of a file's components, which decides how red, green and blue are computed of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColorSpace {
     Gray,
@@ -12,7 +12,7 @@ pub(super) enum ColorSpace {
     YCbCr,
     /// Ink, stored as light: 255 is none of it.
     Cmyk,
-    /// The same with cyan, magenta and yellow as luminance and differences.
+    /// Inverted cyan, magenta, yellow and black, the first three as luminance and differences.
     Ycck,
 }
 

@@ -1,4 +1,4 @@
-//! What the decoders of entropy-coded data have in common.
+//! Parts that the decoders of entropy-coded data have in common.
 
 use super::error::{Result, damaged};
 use super::input::Input;

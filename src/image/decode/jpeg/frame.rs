@@ -8,7 +8,7 @@ use super::input::Segment;
 /// The longest side that libjpeg decodes, in pixels.
 const LONGEST_SIDE: u32 = 65_500;
 
-/// How the coefficients of a frame are coded.
+/// Coding of a frame's coefficients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Coding {
     /// Spread over scans of rising precision.
@@ -28,7 +28,7 @@ pub(super) struct Component {
     pub v: usize,
     /// Which quantization table it uses.
     pub quant_index: usize,
-    /// That table as it was at the component's first scan, in natural order; none before.
+    /// Quantization table as it was at the component's first scan, in natural order; none before.
     pub quant: Option<[u16; 64]>,
     /// Blocks that hold pixels of the image, across.
     pub width_in_blocks: usize,

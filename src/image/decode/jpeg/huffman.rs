@@ -9,7 +9,7 @@ pub(super) const LOOKUP_BITS: u32 = 9;
 /// A table as a DHT marker defines it.
 #[derive(Debug, Clone)]
 pub(super) struct HuffmanSpec {
-    /// How many codes there are of 1 to 16 bits.
+    /// Number of codes of 1 to 16 bits.
     pub counts: [u8; 16],
     /// The symbols by length of their code, then by code; zeros behind the last.
     pub symbols: [u8; 256],
@@ -23,7 +23,7 @@ pub(super) struct HuffmanTable {
     lookup: [u16; 1 << LOOKUP_BITS],
     /// The highest code of each length, -1 where there is none.
     highest: [i32; 17],
-    /// What is added to a code of each length for the index of its symbol.
+    /// Number that is added to a code of each length for the index of its symbol.
     offset: [i32; 17],
     symbols: [u8; 256],
 }

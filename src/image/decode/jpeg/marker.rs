@@ -23,7 +23,7 @@ const DEFAULT_CONDITIONING: Conditioning = Conditioning {
     ac_split: 5,
 };
 
-/// What a scan header says.
+/// Content of a scan header.
 #[derive(Debug, Clone)]
 pub(super) struct Scan {
     /// The components in the scan.

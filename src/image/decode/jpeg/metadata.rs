@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What the file says about its image besides its pixels.
+/// Facts about an image that a file holds beside its pixels.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Metadata<'a> {
     /// EXIF's TIFF structure; data that is spread over several markers is joined.

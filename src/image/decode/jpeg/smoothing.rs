@@ -33,7 +33,7 @@ const SURFACE: [Window; FOLLOWED] = [
     [[0; 5], [0, 1, 2, 1, 0], [0; 5], [0, -1, -2, -1, 0], [0; 5]],
 ];
 
-/// The same where some AC values have arrived: five coefficients, and the DC value stays as it is.
+/// Smoothing where some AC values have arrived: five coefficients, and the DC value stays as it is.
 #[rustfmt::skip]
 const PARTIAL: [Window; 5] = [
     [[0; 5], [0; 5], [-7, 50, 0, -50, 7], [0; 5], [0; 5]],

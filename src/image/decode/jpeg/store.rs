@@ -36,12 +36,12 @@ impl Store {
     }
 }
 
-/// How far the coefficients of a progressive image have arrived.
+/// Progress of the coefficients of a progressive image.
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     /// For each component, the lowest bit of each coefficient that has been read; -1 for none.
     known: [[i8; 64]; 4],
-    /// The same before the last scan of the component.
+    /// Progress before the last scan of the component.
     before: [[i8; 64]; 4],
     /// The last row of MCUs that the latest scan had data for.
     pub last_good_row: usize,
@@ -70,12 +70,12 @@ impl Progress {
         known[start..=end].fill(low as i8);
     }
 
-    /// What is known of a component's low frequencies.
+    /// Known bits of a component's low frequencies.
     pub fn known(&self, component: usize) -> KnownBits {
         head(&self.known[component])
     }
 
-    /// What was known of them before the last scan, for rows that it had no data for.
+    /// Bits of them that were known before the last scan, for rows that it had no data for.
     pub fn known_before(&self, component: usize, scans: u32) -> KnownBits {
         let mut before = head(&self.before[component]);
         if scans <= 1 {

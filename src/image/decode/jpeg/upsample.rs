@@ -3,7 +3,7 @@
 
 use super::error::{JpegError, Result};
 
-/// How one component is enlarged.
+/// Enlargement of one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Upsample {
     /// It has the size of the image.

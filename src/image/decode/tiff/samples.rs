@@ -1,4 +1,4 @@
-//! What a TIFF's samples mean, and how they become bytes: as in Pillow, 16-bit and 32-bit grays saturate, and of other
+//! Conversion of a TIFF's samples to bytes: as in Pillow, 16-bit and 32-bit grays saturate, and of other
 //! 16-bit samples the high byte counts.
 
 use crate::Result;

@@ -58,9 +58,9 @@ impl Compression {
 /// Unpacks chunk after chunk into the same memory.
 pub(super) struct Unpacker {
     pub compression: Compression,
-    /// Whether the lowest bit of a byte comes first.
+    /// True where the lowest bit of a byte comes first.
     pub backwards: bool,
-    /// Whether samples are stored as differences from those of the pixel before.
+    /// True where samples are stored as differences from those of the pixel before.
     pub differences: bool,
     /// Bytes and pixels of a row of a chunk.
     pub row: (usize, usize),
