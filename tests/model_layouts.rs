@@ -193,6 +193,20 @@ fn siglips_judge_each_label_alone_and_read_padded_texts() {
     }
 }
 
+/// Its end token has the id 2, which in CLIP's older configurations means another pooling.
+#[test]
+fn metaclip_2_reads_texts_of_many_languages() {
+    let clip = check("metaclip2");
+    let folder = snapshot("metaclip2");
+    let reference = reference(folder.path());
+    let texts = std::fs::read(folder.path().join("texts.json")).unwrap();
+    let texts: Vec<String> = serde_json::from_slice(&texts).unwrap();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let embedded = tensor(&clip.embed_texts(&texts).unwrap());
+    let error = relative_error(&embedded, reference.tensor("text_embeds"));
+    assert!(error < TOLERANCE, "texts differ by {error:e}");
+}
+
 /// A converted SigLIP has its tokenizer, padding and scores; a header that claims other scores is refused.
 #[test]
 fn files_of_a_siglip_say_what_it_is() {

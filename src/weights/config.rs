@@ -42,7 +42,8 @@ impl ClipConfig {
     pub fn from_json(json: &str) -> Result<Self> {
         let fields: Map<String, Value> = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
         let config = match fields.get("model_type").and_then(Value::as_str) {
-            None | Some("clip") => Self::clip(&fields)?,
+            None | Some("clip") => Self::clip(&fields, &Defaults::CLIP)?,
+            Some("metaclip_2") => Self::clip(&fields, &Defaults::METACLIP_2)?,
             Some("siglip") => Self::siglip(&fields)?,
             Some("clip_text_model" | "clip_vision_model") => Self::tower_alone(fields)?,
             Some(other) => return Err(unsupported(family::refusal(other))),
@@ -55,11 +56,11 @@ impl ClipConfig {
         Ok(config)
     }
 
-    fn clip(fields: &Map<String, Value>) -> Result<Self> {
+    fn clip(fields: &Map<String, Value>, defaults: &Defaults) -> Result<Self> {
         let text: RawTower = parse("text_config", object(fields, "text_config")?)?;
         Ok(Self {
             family: Family::Clip,
-            text: Some(text.into_text(&Defaults::CLIP)?),
+            text: Some(text.into_text(defaults)?),
             vision: Some(vision_config(object(fields, "vision_config")?)?),
             projection_dim: projection_dim(fields)?,
             no_match_threshold: threshold(fields)?,
@@ -178,7 +179,7 @@ fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
             let raw: RawEfficientNet = parse("vision_config", fields)?;
             Ok(VisionConfig::EfficientNet(raw.check()?))
         }
-        None | Some("clip" | "clip_vision_model") => {
+        None | Some("clip" | "clip_vision_model" | "metaclip_2_vision_model") => {
             let raw: RawTower = parse("vision_config", fields)?;
             Ok(VisionConfig::Vit(raw.into_vision(&Defaults::CLIP)?))
         }
@@ -244,7 +245,7 @@ mod tests {
         for (json, field) in [
             (
                 r#"{"model_type": "blip"}"#,
-                "\"blip\"; supported are \"clip\", \"siglip\"",
+                "\"blip\"; supported are \"clip\", \"metaclip_2\", \"siglip\"",
             ),
             (r#"{"model_type": "siglip2"}"#, "NaFlex"),
             (
@@ -286,11 +287,22 @@ mod tests {
                 "stem_channels",
             ),
             (r#"{"no_match_threshold": 1.5}"#, "no_match_threshold"),
-            ("[", "EOF"),
+            ("{", "EOF"),
+            ("[", "expected a map"),
         ] {
             let message = ClipConfig::from_json(json).unwrap_err().to_string();
             assert!(message.contains(field), "{json}: {message}");
         }
+    }
+
+    #[test]
+    fn the_end_token_2_is_historical_in_clip_alone() {
+        let pooling = |model_type: &str| {
+            let json = format!(r#"{{"model_type": "{model_type}", "text_config": {{"eos_token_id": 2}}}}"#);
+            ClipConfig::from_json(&json).unwrap().text.unwrap().pooling
+        };
+        assert_eq!(pooling("clip"), Pooling::LargestId);
+        assert_eq!(pooling("metaclip_2"), Pooling::EndOfText(2));
     }
 
     #[test]

@@ -11,8 +11,10 @@ use crate::tokenizer::{json_of_sentencepiece, json_of_vocabulary};
 use crate::weights::image_settings::image_settings;
 use crate::weights::open_clip;
 
-/// Longest JSON or model card read, in bytes (the largest real one, a tokenizer, is under 4 MB).
-const MAX_TEXT_FILE: u64 = 64 << 20;
+/// Longest JSON or model card read, in bytes; a tokenizer of 900,000 tokens, one a line, takes about 60 MB.
+const MAX_TEXT_FILE: u64 = 128 << 20;
+/// A longer tokenizer is written again without the spaces and line breaks that most of it may be.
+const COMPACT_FROM: usize = 8 << 20;
 /// Files of settings, one of which a snapshot has.
 const CONFIGS: [&str; 2] = ["config.json", open_clip::CONFIG];
 /// Files that hold all weights, or list those that do: the first that is there is taken.
@@ -90,7 +92,10 @@ pub(super) fn tokenizer(dir: &Path, padded: bool) -> Result<String> {
     }
     let file = dir.join("tokenizer.json");
     if let Some(json) = text(&file)? {
-        return Ok(json);
+        return match json.len() < COMPACT_FROM {
+            true => Ok(json),
+            false => compact(&json).map_err(|e| malformed(&file, &e.to_string())),
+        };
     }
     let (vocab, merges) = (dir.join("vocab.json"), dir.join("merges.txt"));
     match (text(&vocab)?, text(&merges)?) {
@@ -103,6 +108,10 @@ pub(super) fn tokenizer(dir: &Path, padded: bool) -> Result<String> {
         (None, _) => Err(malformed(&vocab, "file is missing beside merges.txt")),
         (_, None) => Err(malformed(&merges, "file is missing beside vocab.json")),
     }
+}
+
+fn compact(json: &str) -> serde_json::Result<String> {
+    serde_json::from_str::<Value>(json).map(|json| json.to_string())
 }
 
 /// The tokenizer of a SigLIP. `transformers` reads `spiece.model` where it is there, and takes the padding of others

@@ -23,8 +23,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import (CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
-                          CLIPVisionConfig, CLIPVisionModelWithProjection, PreTrainedTokenizerFast, SiglipConfig,
-                          SiglipImageProcessorPil, SiglipModel, SiglipTokenizer)
+                          CLIPVisionConfig, CLIPVisionModelWithProjection, MetaClip2Config, MetaClip2Model,
+                          PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessorPil, SiglipModel, SiglipTokenizer,
+                          XLMRobertaTokenizer)
 from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -239,6 +240,33 @@ def siglip(make_tokenizer, act, processor_settings, layers=2, width=16):
     return make
 
 
+def metaclip2(folder):
+    """CLIP's towers behind XLM-R's tokenizer, whose end token has the id that CLIP's older configurations misuse."""
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "\u2581", "\u2581a", "\u2581photo", "\u2581of", "\u2581cat", "\u2581dog",
+              *"abcdeghoptf", "\u2581ein", "\u2581Foto", "ein", "er", "\u2581Katze", "北", "京", "!", ",", "2", "s"]
+    tokenizer = XLMRobertaTokenizer(vocab=[(piece, 0.0 if i < 4 else -1.0 - i / 10) for i, piece in enumerate(pieces)],
+                                    model_max_length=CONTEXT)
+    text = tower(16, 2, 2, "quick_gelu") | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT,
+                                                bos_token_id=0, eos_token_id=2)
+    vision = tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8)
+    model = stir(MetaClip2Model(MetaClip2Config(text_config=text, vision_config=vision, projection_dim=16)))
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 24}, crop_size=24)
+    processor.save_pretrained(folder)
+    texts = ["a photo of a cat", "ein Foto einer Katze", "", "北京  dogs!  ", "a photo of a dog, " * 6]
+    (folder / "texts.json").write_text(json.dumps(texts, indent=1))
+    ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt").input_ids
+    model, pixels = model.float(), torch.randn(2, 3, 24, 24).half().float()
+    with torch.no_grad():
+        save_reference(folder, pixel_values=pixels, input_ids=ids,
+                       image_embeds=embeds(model.get_image_features(pixel_values=pixels)),
+                       text_embeds=embeds(model.get_text_features(input_ids=ids)),
+                       logits_per_image=model(input_ids=ids, pixel_values=pixels).logits_per_image,
+                       drawn_embeds=embeds(model.get_image_features(
+                           pixel_values=processor(drawn(), return_tensors="pt").pixel_values)))
+
+
 OPENAI = dict(mean=[0.48145466, 0.4578275, 0.40821073], std=[0.26862954, 0.26130258, 0.27577711])
 HALF = dict(mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])
 TOKENS = dict(context_length=CONTEXT, vocab_size=VOCABULARY)
@@ -269,6 +297,7 @@ MODELS = {
     "metaclip": clip_of_transformers(
         tower(16, 2, 2, "quick_gelu") | dict(eos_token_id=END),
         tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8), 16),
+    "metaclip2": metaclip2,
     # TinyCLIP: a text tower of few layers beside an image tower of many, pooled at the largest id.
     "tinyclip": clip_of_transformers(
         tower(16, 4, 1, "gelu") | dict(eos_token_id=2),

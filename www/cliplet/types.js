@@ -10,8 +10,9 @@
  * One label's place in an image's answer.
  * @typedef {object} Ranked
  * @property {string} label as given
- * @property {number} score probability among the labels: softmax of the logits
- * @property {number} logit cosine of image and label times the model's logit scale
+ * @property {number} score probability among the labels: softmax of the logits; of a model that judges each label alone,
+ *   how well it matches: sigmoid of its logit
+ * @property {number} logit cosine of image and label times the model's logit scale, plus its bias where it has one
  */
 
 /** @typedef {"relaxed-threads" | "relaxed" | "simd-threads" | "simd"} Variant one of the four WebAssembly modules */
@@ -22,8 +23,13 @@
  * @property {string} name of the model
  * @property {number} dimension length of an embedding: 512 for ViT-B/32
  * @property {"f32" | "f16" | "q8" | "q4" | (string & {})} quantization
- * @property {number} image_size side of the square image that the model sees, in pixels
+ * @property {string} [family] kind of model: `clip` or `siglip`
+ * @property {number | null} image_size side of the square image that the model sees, in pixels; null for texts alone
+ * @property {"softmax" | "sigmoid"} [score_rule] how logits become scores: shares of all labels, or each label judged alone
  * @property {number} logit_scale factor from the cosine of image and text to a logit: 100 for OpenAI's models
+ * @property {number} [logit_bias] added to that; 0 where scores are shares
+ * @property {string[]} [languages] of texts, where the model card names them
+ * @property {string[]} [warnings] defaults that stand in for files that the model lacks, a sentence each
  * @property {Variant} variant the WebAssembly module in use
  * @property {number} threads in use
  * @property {string} backend the kernels in use

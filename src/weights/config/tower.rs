@@ -46,6 +46,8 @@ pub struct Defaults {
     context: u64,
     patch_size: u64,
     image_pooling: ImagePooling,
+    /// True where an `eos_token_id` of 2 has its historical meaning.
+    legacy_eos: bool,
     /// True where texts are padded to the context's length and pooled at its last token.
     pads_texts: bool,
 }
@@ -61,7 +63,14 @@ impl Defaults {
         context: 77,
         patch_size: 32,
         image_pooling: ImagePooling::ClassToken,
+        legacy_eos: true,
         pads_texts: false,
+    };
+
+    /// Those of `MetaClip2TextConfig` and `MetaClip2VisionConfig`.
+    pub const METACLIP_2: Self = Self {
+        legacy_eos: false,
+        ..Self::CLIP
     };
 
     /// Those of `SiglipTextConfig` and `SiglipVisionConfig`.
@@ -74,6 +83,7 @@ impl Defaults {
         context: 64,
         patch_size: 16,
         image_pooling: ImagePooling::Attention,
+        legacy_eos: false,
         pads_texts: true,
     };
 }
@@ -128,7 +138,7 @@ impl RawTower {
             context_length: size("text_config.max_position_embeddings", context, 2, MAX_CONTEXT)?,
             pooling: match eos {
                 _ if defaults.pads_texts => Pooling::Last,
-                LEGACY_EOS => Pooling::LargestId,
+                LEGACY_EOS if defaults.legacy_eos => Pooling::LargestId,
                 eos => Pooling::EndOfText(eos as u32),
             },
         })

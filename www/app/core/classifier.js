@@ -51,7 +51,7 @@ export class Classifier extends EventTarget {
   /** An image's best `limit` labels, or all of them. */
   rank(item, limit) {
     if (!this.#matrix) return [];
-    return rank(this.#matrix.cosines(item.embedding), this.#clip.info.logit_scale, limit);
+    return rank(this.#matrix.cosines(item.embedding), this.#clip.info, limit);
   }
 
   /** Every label's cosine and share for an image, in the labels' order. */
@@ -68,6 +68,11 @@ export class Classifier extends EventTarget {
   get threshold() {
     const { no_match_threshold: snake, noMatchThreshold: camel } = this.#clip?.info ?? {};
     return snake ?? camel ?? null;
+  }
+
+  /** True for a model that judges each label alone, so that percentages are matches instead of shares. */
+  get judgesAlone() {
+    return this.#clip?.info.score_rule === "sigmoid";
   }
 
   /** True where the best label of an image fits too badly to be an answer. */

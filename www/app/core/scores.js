@@ -1,5 +1,6 @@
 // Ranks labels from stored embeddings, so that changed labels never need the image again. As in CLIP's notebook, a
-// logit is the cosine times the model's scale, and a share is the softmax of the logits.
+// logit is the cosine times the model's scale, and a share is the softmax of the logits. Models that judge each label
+// alone, such as SigLIP, add a bias to the logit, whose sigmoid stands for the share.
 // https://github.com/openai/CLIP/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb
 
 /** Scaled to length one; a zero vector stays as it is. */
@@ -41,17 +42,20 @@ export class Matrix {
 /**
  * A label's result for an image.
  * @typedef {{index: number, cosine: number, share: number}} Ranked `index` of the label; `share` is its probability
- *   among the labels.
+ *   among the labels, or how well it matches in a model that judges each alone.
+ *
+ * The model's way from cosines to scores, as its info has it.
+ * @typedef {{logit_scale: number, logit_bias?: number, score_rule?: string}} Scorer
  */
 
 /**
  * Ranks labels by their cosines, best first; ties keep the labels' order.
  * @param {ArrayLike<number>} cosines one a label
- * @param {number} scale the model's logit scale
+ * @param {Scorer} scorer the model's
  * @param {number} [limit] number of results wanted
  * @returns {Ranked[]}
  */
-export function rank(cosines, scale, limit = cosines.length) {
+export function rank(cosines, { logit_scale: scale, logit_bias: bias = 0, score_rule }, limit = cosines.length) {
   const best = [];
   let highest = -Infinity;
   for (const value of cosines) highest = Math.max(highest, value);
@@ -61,11 +65,11 @@ export function rank(cosines, scale, limit = cosines.length) {
     if (limit < cosines.length) insert(best, index, cosines, limit);
   }
   const order = limit < cosines.length ? best : [...cosines.keys()].sort((a, b) => cosines[b] - cosines[a]);
-  return order.map((index) => ({
-    index,
-    cosine: cosines[index],
-    share: Math.exp(scale * (cosines[index] - highest)) / sum,
-  }));
+  const share =
+    score_rule === "sigmoid"
+      ? (value) => 1 / (1 + Math.exp(-(scale * value + bias)))
+      : (value) => Math.exp(scale * (value - highest)) / sum;
+  return order.map((index) => ({ index, cosine: cosines[index], share: share(cosines[index]) }));
 }
 
 /** Puts `index` into the sorted `best`, which never holds more than `limit`. */

@@ -8,7 +8,7 @@ const cases = JSON.parse(await readFile(new URL("../../../tests/parity/scores.js
 
 for (const { scale, cosines, order, probabilities } of cases) {
   test(`${cosines.length} labels at scale ${scale} are ranked as NumPy and Rust rank them`, () => {
-    const found = rank(Float32Array.from(cosines), scale);
+    const found = rank(Float32Array.from(cosines), { logit_scale: scale });
     assert.deepEqual(
       found.map(({ index }) => index),
       order,
@@ -23,11 +23,20 @@ for (const { scale, cosines, order, probabilities } of cases) {
   });
 
   test(`of ${cosines.length} labels the best few are the first of all`, () => {
-    const all = rank(Float32Array.from(cosines), scale);
+    const scorer = { logit_scale: scale, score_rule: "softmax" };
+    const all = rank(Float32Array.from(cosines), scorer);
     for (const keep of [1, 3, cosines.length])
-      assert.deepEqual(rank(Float32Array.from(cosines), scale, keep), all.slice(0, keep));
+      assert.deepEqual(rank(Float32Array.from(cosines), scorer, keep), all.slice(0, keep));
   });
 }
+
+test("a sigmoid judges each label alone", () => {
+  const scorer = { logit_scale: 10, logit_bias: -5, score_rule: "sigmoid" };
+  const cosines = Float32Array.of(0, 1, 0.5);
+  const shares = rank(cosines, scorer).map(({ share }) => share.toFixed(6));
+  assert.deepEqual(shares, ["0.993307", "0.500000", "0.006693"]);
+  assert.deepEqual(rank(cosines, scorer, 1), rank(cosines, scorer).slice(0, 1));
+});
 
 test("vectors are scaled to length one; a zero vector stays", () => {
   assert.deepEqual(

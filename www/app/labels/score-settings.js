@@ -12,14 +12,16 @@ export class ScoreSettings extends View {
   render() {
     const { query } = this.app;
     const { score, noMatch, top } = query.settings;
+    const alone = this.app.classifier.judgesAlone;
+    const share = alone ? text.scoreMatch : text.scoreShare;
     const radio = (value, name) => html`
       <input type="radio" name="score" id=${`score-${value}`} .checked=${score === value} @change=${() => query.change({ score: value })} />
       <label for=${`score-${value}`}>${name}</label>`;
     return html`
       <fieldset class="field">
         <legend>${text.scoreName}</legend>
-        <div class="segments">${radio("share", text.scoreShareName)}${radio("cosine", text.scoreCosineName)}</div>
-        <p id="score-help" class="quiet">${score === "share" ? text.scoreShare : text.scoreCosine}</p>
+        <div class="segments">${radio("share", alone ? text.scoreMatchName : text.scoreShareName)}${radio("cosine", text.scoreCosineName)}</div>
+        <p id="score-help" class="quiet">${score === "share" ? share : text.scoreCosine}</p>
       </fieldset>
       <div class="field inline">
         <label for="top">${text.topName}</label>

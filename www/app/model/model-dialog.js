@@ -121,7 +121,7 @@ export class ModelDialog extends View {
         ? size(info[key])
         : typeof info[key] === "number"
           ? info[key].toLocaleString(text.language)
-          : info[key];
+          : [info[key]].flat().join(", ");
     const facts = Object.keys(text.facts).filter((key) => ![undefined, null, ""].includes(info?.[key]));
     return html`
       <details class="model-card" id="model-card">

@@ -133,7 +133,7 @@ export class Suggestions {
     const mean = cosines.reduce((sum, value) => sum + value, 0) / cosines.length;
     const variance = cosines.reduce((sum, value) => sum + (value - mean) ** 2, 0) / cosines.length;
     item.background = { mean, deviation: Math.sqrt(variance) };
-    const best = rank(cosines, this.#clip.info.logit_scale, STORED);
+    const best = rank(cosines, this.#clip.info, STORED);
     item.words = best.map(({ index, cosine, share }) => ({ word: matrix.words[index], cosine, share }));
     Object.assign(item, fitting(item.words, item.background, this.#app.classifier.threshold !== null));
   }
