@@ -6,6 +6,8 @@ import { startHubWorker } from "./host.js";
 import { HUB } from "./model-source.js";
 
 export const WEIGHTS = "model.safetensors";
+/** Settings and weights as open_clip publishes them, which the engine translates. */
+const OPEN_CLIP = { settings: "open_clip_config.json", weights: "open_clip_model.safetensors" };
 /** Revisions with the Hub's own conversion to safetensors, for repositories whose main branch has none. @type {Record<string, string>} */
 const CONVERTED = { "openai/clip-vit-base-patch32": "refs/pr/15" };
 
@@ -119,7 +121,9 @@ export async function openRepository(source, options) {
   const at = (branch, file) => `${hub}/${id}/resolve/${encodeURIComponent(branch)}/${file}`;
   const converted = revision === "main" ? CONVERTED[id] : undefined;
   const branches = converted ? [converted, revision] : [revision];
-  const config = await text(at(revision, "config.json"), options);
+  const plain = await text(at(revision, "config.json"), options);
+  signal?.throwIfAborted();
+  const config = plain ?? (await text(at(revision, OPEN_CLIP.settings), options));
   signal?.throwIfAborted();
   const [tokenizer, processor, older, card] = await Promise.all(
     ["tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map((file) =>
@@ -132,7 +136,7 @@ export async function openRepository(source, options) {
     const missing = config === undefined ? "config.json" : "tokenizer.json";
     throw failure("model", `${id}: the repository has no ${missing}, which a CLIP in Hugging Face's layout has`);
   }
-  const addresses = branches.map((branch) => at(branch, WEIGHTS));
+  const addresses = branches.map((branch) => at(branch, plain === undefined ? OPEN_CLIP.weights : WEIGHTS));
   /** @param {import("./download.js").DownloadOptions} from */
   const weights = (from) => firstOf(addresses, id, { ...options, ...from });
   return { id, texts: /** @type {Texts} */ ({ config, tokenizer, preprocessor, card }), weights };

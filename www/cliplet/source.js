@@ -154,7 +154,9 @@ async function fromFiles(files, quant) {
   const [file] = weights;
   /** @param {string} name */
   const named = (name) => files.find((candidate) => candidate.name === name);
-  const missing = ["config.json", "tokenizer.json"].filter((name) => !named(name));
+  const isOpenClip = /^open_clip/.test(file?.name ?? "") && named("open_clip_config.json");
+  const settings = isOpenClip ? "open_clip_config.json" : "config.json";
+  const missing = [settings, "tokenizer.json"].filter((name) => !named(name));
   let problem = null;
   if (!file)
     problem = `${files[0]?.name ?? "nothing"}: choose a .gguf, or a .safetensors with the .json files beside it`;
@@ -164,7 +166,7 @@ async function fromFiles(files, quant) {
     problem = `${file.name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`;
   if (problem) throw failure("input", problem);
   const [config, tokenizer, processor, older, card] = await Promise.all(
-    ["config.json", "tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map(
+    [settings, "tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map(
       async (name) => named(name)?.text(),
     ),
   );
