@@ -102,6 +102,12 @@ pub(super) fn detect(bytes: &[u8]) -> Result<Format, String> {
     })
 }
 
+/// Whether a file that begins with `start`, of which 64 bytes suffice, has the signature of a format that is read. TGA
+/// files have none.
+pub fn has_image_signature(start: &[u8]) -> bool {
+    matches!(detect(start), Ok(format) if format != Format::Tga)
+}
+
 /// `P1` to `P7`, then white space or a comment.
 fn is_pnm(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'1'..=b'7', after, ..] if after.is_ascii_whitespace() || *after == b'#')

@@ -19,7 +19,7 @@ mod resample;
 pub use config::Resize;
 pub use data_uri::{decode_base64, is_data_uri};
 pub use decode::decode;
-pub use format::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS};
+pub use format::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS, has_image_signature};
 pub use image::RgbImage;
 pub use input::{ImageInput, MAX_IMAGE_FILE};
 pub use limits::{Cancel, DEFAULT_PIXEL_LIMIT, Limits};

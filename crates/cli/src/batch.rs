@@ -1,41 +1,53 @@
 //! `cliplet batch`: rows of images and texts in, a row of answers out for each, in their order.
 //!
-//! As a filter it answers line by line; with an output file it can be killed and resumed.
+//! As a filter it answers line by line. With an output file it can be killed and resumed, and a finished run is
+//! recognized and updated.
 
 mod answer;
+mod answer_reader;
+mod columns;
 mod csv;
+mod destination;
 mod folder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod interrupt;
 mod journal;
 mod jsonl;
 mod panics;
 mod parquet_reader;
 mod parquet_writer;
 mod pipeline;
+mod previous;
 mod row;
+mod run_record;
 mod source;
 mod writer;
 
-use std::io::Stdout;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use cliplet::Error;
 use cliplet::clip::Clip;
-use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate, parse_labels};
+use cliplet::zero_shot::{LabelCache, LabelSet, PromptTemplate};
 
-use super::labels::{self, LabelOptions, TemplateOptions};
-use super::model::Model;
+use super::image_fetcher::ImageFetcher;
+use super::labels::{self, LabelOptions, Labels, TemplateOptions};
+use super::model::ModelOptions;
 use super::progress::RowProgress;
-use super::{Outcome, Status};
-use answer::{Answer, Task};
-use journal::{AnsweredRows, Journal, Settings};
-use pipeline::{Pipeline, PreparedRow, RowPreparer};
+use super::{Outcome, Status, terminal};
+use answer::Task;
+use columns::ColumnOptions;
+use destination::{Destination, TruncatedTexts};
+use journal::Settings;
+use pipeline::{Pipeline, RowPreparer};
+use previous::PreviousAnswers;
 use row::{Content, Row};
-use source::{InputFormat, Source};
-use writer::{AnswerWriter, OutputFormat};
+use run_record::{RunCounts, RunRecord};
+use source::{InputFormat, Source, is_stdin};
+use writer::OutputFormat;
 
 /// Rows a chunk on a CPU.
 const CPU_CHUNK: usize = 64;
@@ -46,14 +58,15 @@ const GPU_CHUNK: usize = 512;
 #[derive(Args)]
 pub struct Batch {
     #[command(flatten)]
-    model: Model,
+    model: ModelOptions,
     /// A table with the columns image and text, and id where there is one, or a folder of images; - is standard input.
     #[arg(value_name = "INPUT", default_value = "-")]
     input: PathBuf,
     /// Format of the input; by its name, and lines of JSON on standard input.
     #[arg(long, value_enum)]
     from: Option<InputFormat>,
-    /// File to write; standard output otherwise. A run that was killed is resumed when the same command is given again.
+    /// File to write; standard output otherwise. When the same command is given again, a run that was killed is resumed
+    /// and one that was finished is recognized.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Format of the output; by its name, and lines of JSON on standard output.
@@ -81,9 +94,27 @@ pub struct Batch {
     /// Rows at a time.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch_size: Option<u32>,
-    /// Begin anew where a killed run could be resumed.
+    /// Answer only the rows that are new, were changed or failed since the output was made.
+    #[arg(long, requires = "output", conflicts_with = "restart")]
+    update: bool,
+    /// Answer all rows, where a killed run could be resumed or a finished one is there.
     #[arg(long)]
     restart: bool,
+    /// Fetch images that rows give as http(s) addresses, from public hosts only.
+    #[arg(long)]
+    allow_url_images: bool,
+    #[command(flatten)]
+    columns: ColumnOptions,
+}
+
+/// What an earlier run left for this one.
+enum Earlier {
+    /// Nothing that is used.
+    Nothing,
+    /// The answers of the same rows.
+    Same(RunCounts),
+    /// Answers from which those of the same rows are taken.
+    Answers(PreviousAnswers),
 }
 
 /// The task as the caller names it.
@@ -105,7 +136,9 @@ impl Batch {
             .to
             .map_or_else(|| OutputFormat::of(self.output.as_deref()), Ok)?;
         self.check_output(to)?;
-        let mut source = Source::open(&self.input, from)?;
+        self.explain_waiting();
+        let mut source = Source::open(&self.input, from, &self.columns)?;
+        source.report_left_out();
         let clip = Arc::new(self.model.load()?);
         let first = source.next();
         let labels = self.labels(first.as_ref())?;
@@ -118,11 +151,41 @@ impl Batch {
                 normalize: self.normalize,
             },
         };
-        let (mut destination, answered) = self.destination(&clip, labels, &templates, to)?;
+        let settings = self.settings(&clip, labels, &templates);
+        let mut preparer = self.preparer(&clip, from, &task)?;
+        match self.earlier(&settings, from, to, &preparer.origin)? {
+            Earlier::Same(counts) => return Ok(self.nothing_to_do(counts)),
+            Earlier::Answers(answers) => preparer.previous = Some(answers),
+            Earlier::Nothing => {}
+        }
+        self.answer(source, preparer, &task, &settings, to)
+    }
+
+    /// Answers the rows of `source`.
+    fn answer(
+        &self,
+        source: Source,
+        preparer: RowPreparer,
+        task: &Task,
+        settings: &Settings,
+        to: OutputFormat,
+    ) -> Outcome {
+        let clip = Arc::clone(&preparer.clip);
+        let (mut destination, answered) =
+            Destination::open(self.output.as_deref(), settings, self.restart, to)?;
         let mut progress = destination.progress(source.total);
-        let preparer = self.preparer(&clip, from, &task);
+        if let Some(output) = &self.output {
+            let message = format!(
+                "stopped: the answers so far are in {}; give the same command again to go on",
+                journal::files(output)[1].display()
+            );
+            interrupt::exit_with_message(progress.bar(), message);
+        }
+        let mut truncated = TruncatedTexts::default();
         for chunk in Pipeline::start(source, answered, preparer) {
-            if !answer_chunk(&task, &clip, chunk?, &mut destination, &mut progress)? {
+            let chunk = chunk?;
+            truncated.count(&chunk);
+            if !destination.answer(task, &clip, chunk, &mut progress)? {
                 return Ok(Status::Success);
             }
             if self.exceeds_max_errors(&progress) {
@@ -130,9 +193,12 @@ impl Batch {
             }
         }
         progress.finish();
+        truncated.warn(&clip)?;
         if self.exceeds_max_errors(&progress) {
             let (failed, most) = (progress.failed(), self.max_errors.unwrap_or_default());
-            eprintln!("cliplet: stopped: {failed} rows have failed; --max-errors allows {most}");
+            terminal::message(format_args!(
+                "stopped: {failed} rows have failed; --max-errors allows {most}"
+            ));
             return Ok(Status::Partial);
         }
         destination.finish(to)?;
@@ -163,22 +229,35 @@ impl Batch {
         }
     }
 
+    /// Tells a person at a terminal that rows are expected.
+    fn explain_waiting(&self) {
+        if is_stdin(&self.input) && std::io::stdin().is_terminal() {
+            terminal::message(
+                "reading rows from standard input, such as {\"image\": \"photo.jpg\"}; --help tells of tables and folders",
+            );
+        }
+    }
+
     /// The labels of a zero-shot run; none where rows are to be embedded.
     fn labels(&self, first: Option<&Result<Row, Error>>) -> Result<Option<Vec<String>>, Error> {
-        match (self.task, self.labels.given()) {
+        let given = match (self.task, self.labels.given()) {
             (TaskChoice::Embeddings, false) => return Ok(None),
             (TaskChoice::Embeddings, true) => {
                 return Err(Error::Input(
                     "--labels are for --task zero-shot, not embeddings".into(),
                 ));
             }
-            (_, true) => {
-                let labels = self.labels.read()?;
-                labels::warn(&labels.warnings);
-                return Ok(Some(labels.list));
-            }
-            (TaskChoice::Auto | TaskChoice::ZeroShot, false) => {}
-        }
+            (_, true) => Some(self.labels.read()?),
+            (TaskChoice::Auto | TaskChoice::ZeroShot, false) => self.labels_of_row(first)?,
+        };
+        Ok(given.map(|labels| {
+            labels::warn(&labels.warnings);
+            labels.list
+        }))
+    }
+
+    /// The labels in the text of the first row, where it has an image and a text.
+    fn labels_of_row(&self, first: Option<&Result<Row, Error>>) -> Result<Option<Labels>, Error> {
         let content = match first {
             Some(Ok(Row {
                 content: Ok(content), ..
@@ -199,7 +278,7 @@ impl Batch {
                 image: Some(_),
                 text: Some(text),
                 ..
-            } => Ok(Some(parse_labels(text))),
+            } => Labels::parse(text).map(Some),
             _ if self.task == TaskChoice::ZeroShot && first.is_some() => Err(Error::Input(
                 "the first row has no labels as its text: give --labels".into(),
             )),
@@ -218,42 +297,29 @@ impl Batch {
         })
     }
 
-    /// The destination of the answers, and the rows that it has answers of already.
-    fn destination(
-        &self,
-        clip: &Clip,
-        labels: Option<Vec<String>>,
-        templates: &[PromptTemplate],
-        to: OutputFormat,
-    ) -> Result<(Destination, AnsweredRows), Error> {
-        let Some(output) = &self.output else {
-            let writer = AnswerWriter::new(std::io::stdout(), to, "standard output")?;
-            return Ok((Destination::Stream(writer), AnsweredRows::default()));
-        };
+    /// Everything that the answers depend on.
+    fn settings(&self, clip: &Clip, labels: Option<Vec<String>>, templates: &[PromptTemplate]) -> Settings {
         let info = clip.info();
         let zero_shot = labels.is_some();
         let templates = templates.iter().filter(|_| zero_shot);
-        let settings = Settings {
+        Settings {
             model: (
                 info.name.clone(),
                 info.quantization.clone(),
                 info.bytes,
                 info.checksum.clone(),
             ),
-            device: self.model.place.device().to_string(),
-            dtype: self.model.place.dtype().map(|dtype| dtype.as_str().to_string()),
+            device: self.model.device.device().to_string(),
+            dtype: self.model.device.dtype().map(|dtype| dtype.as_str().to_string()),
             templates: templates.map(|template| template.as_str().to_string()).collect(),
             top_k: self.top_k.filter(|_| zero_shot).map(|k| k as usize),
             normalize: self.normalize && !zero_shot,
             labels,
-        };
-        let journal = Journal::open(output, &settings, self.restart)?;
-        let answered = journal.answered_rows()?;
-        Ok((Destination::File(journal), answered))
+        }
     }
 
     /// The preparation of rows, whose relative paths start from `--root`, the input folder or the working directory.
-    fn preparer(&self, clip: &Arc<Clip>, from: InputFormat, task: &Task) -> RowPreparer {
+    fn preparer(&self, clip: &Arc<Clip>, from: InputFormat, task: &Task) -> Result<RowPreparer, Error> {
         let root = self.root.clone().unwrap_or_else(|| match from {
             InputFormat::Folder => self.input.clone(),
             _ => PathBuf::new(),
@@ -265,80 +331,73 @@ impl Batch {
             "cuda" | "metal" => GPU_CHUNK,
             _ => CPU_CHUNK,
         };
-        RowPreparer {
+        let fetcher = self.allow_url_images.then(ImageFetcher::public_hosts);
+        Ok(RowPreparer {
             clip: Arc::clone(clip),
             root,
             origin,
             zero_shot: matches!(task, Task::ZeroShot { .. }),
+            fetcher: fetcher.transpose()?,
+            previous: None,
             chunk_rows: self.batch_size.map_or(chunk_rows, |rows| rows as usize),
+        })
+    }
+
+    /// Looks for a finished run of the same settings.
+    fn earlier(
+        &self,
+        settings: &Settings,
+        from: InputFormat,
+        to: OutputFormat,
+        origin: &Path,
+    ) -> Result<Earlier, Error> {
+        let Some(output) = self.output.as_deref().filter(|output| output.exists()) else {
+            return Ok(Earlier::Nothing);
+        };
+        let resumed = journal::files(output)[1].exists();
+        if self.restart || resumed && !self.update {
+            return Ok(Earlier::Nothing);
         }
+        let record = RunRecord::open(output, settings, to)?;
+        let Some(record) = record else {
+            return match self.update {
+                true => Err(previous::not_recorded(output)),
+                false => Ok(Earlier::Nothing),
+            };
+        };
+        // Standard input can be read only once.
+        if !is_stdin(&self.input) && !resumed {
+            let source = Source::open(&self.input, from, &self.columns)?;
+            match record.matches(source, origin)? {
+                Some(counts) if counts.failed == 0 || !self.update => return Ok(Earlier::Same(counts)),
+                None if !self.update => terminal::message(format_args!(
+                    "{}: rows were added or changed since it was made: all are answered again; --update answers only these",
+                    output.display()
+                )),
+                _ => {}
+            }
+        }
+        match RunRecord::open(output, settings, to)? {
+            Some(record) if self.update => PreviousAnswers::read(output, to, record).map(Earlier::Answers),
+            _ => Ok(Earlier::Nothing),
+        }
+    }
+
+    /// Reports that a finished run has answers of all rows.
+    fn nothing_to_do(&self, counts: RunCounts) -> Status {
+        let output = self.output.as_deref().unwrap_or(Path::new("")).display();
+        let failed = match counts.failed {
+            0 => String::new(),
+            failed => format!(" ({failed} failed: --update tries them again)"),
+        };
+        let rows = counts.rows;
+        terminal::message(format_args!(
+            "{output}: nothing to do: it has the answers of all {rows} rows{failed}; --restart answers all again"
+        ));
+        Status::Success
     }
 
     fn exceeds_max_errors(&self, progress: &RowProgress) -> bool {
         self.max_errors.is_some_and(|most| progress.failed() > most)
-    }
-}
-
-/// Answers a chunk of rows and counts them. Returns false where nobody reads the answers any more.
-fn answer_chunk(
-    task: &Task,
-    clip: &Clip,
-    chunk: Vec<PreparedRow>,
-    destination: &mut Destination,
-    progress: &mut RowProgress,
-) -> Result<bool, Error> {
-    let fingerprints: Vec<_> = chunk.iter().map(|row| row.fingerprint).collect();
-    let position = chunk.last().map_or(0, |row| row.position);
-    let answers = task.answer(clip, chunk)?;
-    if !destination.write(&fingerprints, &answers)? {
-        return Ok(false);
-    }
-    let failed = answers.iter().filter(|answer| answer.error.is_some()).count();
-    progress.count(answers.len() as u64, failed as u64, position);
-    Ok(true)
-}
-
-/// The place that answers are written to.
-enum Destination {
-    /// Standard output, at once.
-    Stream(AnswerWriter<Stdout>),
-    /// A file, by way of its journal.
-    File(Journal),
-}
-
-impl Destination {
-    /// The progress of an input whose end is at position `total`.
-    fn progress(&self, total: Option<u64>) -> RowProgress {
-        match self {
-            Self::File(journal) => RowProgress::new(total, journal.rows, journal.failed),
-            Self::Stream(_) => RowProgress::new(total, 0, 0),
-        }
-    }
-
-    /// Writes the answers of a chunk. Returns false where nobody reads them any more.
-    fn write(&mut self, fingerprints: &[u64], answers: &[Answer]) -> Result<bool, Error> {
-        let written = match self {
-            Self::Stream(writer) => answers
-                .iter()
-                .try_for_each(|answer| writer.write(answer))
-                .and_then(|()| writer.flush()),
-            Self::File(journal) => fingerprints
-                .iter()
-                .zip(answers)
-                .try_for_each(|(fingerprint, answer)| journal.push(*fingerprint, answer))
-                .and_then(|()| journal.flush()),
-        };
-        match written {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-            written => written.map(|()| true),
-        }
-    }
-
-    /// Completes the output.
-    fn finish(self, to: OutputFormat) -> Result<(), Error> {
-        match self {
-            Self::Stream(writer) => writer.finish().map(|_| ()),
-            Self::File(journal) => journal.finish(to),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! `cliplet bench`: how many pictures and texts a second the loaded model embeds.
+//! `cliplet bench`: images and texts a second that a model embeds.
 
 use std::time::Instant;
 
@@ -7,22 +7,24 @@ use cliplet::image::PixelValues;
 use cliplet::{Error, clip::Clip};
 use serde::Serialize;
 
-use super::model::Model;
-use super::output::{Format, json_line, print};
+use super::model::ModelOptions;
+use super::output::{Format, json_line};
+use super::terminal;
+use super::terminal::print;
 use super::{Outcome, Status};
 
-/// Measure pictures and texts a second, without decoding.
+/// Measure images and texts a second, without decoding.
 #[derive(Args)]
 pub struct Bench {
     #[command(flatten)]
-    model: Model,
-    /// Pictures or texts at a time; several sizes separated by commas.
+    model: ModelOptions,
+    /// Images or texts at a time; several sizes separated by commas.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', default_values_t = [1, 16])]
     batch: Vec<usize>,
     /// Repetitions; the median is given.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
-    /// How to print the figures.
+    /// Format of the figures.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -40,7 +42,7 @@ struct Figure {
 impl Bench {
     pub fn run(&self) -> Outcome {
         let clip = self.model.load()?;
-        self.show_peak();
+        self.print_peak();
         for &batch in &self.batch {
             if batch == 0 {
                 return Err(Error::Input(
@@ -54,21 +56,25 @@ impl Bench {
                 .map(|i| format!("a photo of object number {i}"))
                 .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            self.show(self.measure("image", batch, &clip, |clip| clip.embed_images(&images).map(drop))?)?;
-            self.show(self.measure("text", batch, &clip, |clip| clip.embed_texts(&texts).map(drop))?)?;
+            self.print_figure(
+                self.measure("image", batch, &clip, |clip| clip.embed_images(&images).map(drop))?,
+            )?;
+            self.print_figure(
+                self.measure("text", batch, &clip, |clip| clip.embed_texts(&texts).map(drop))?,
+            )?;
         }
         Ok(Status::Success)
     }
 
-    /// Prints the rate that the kernel in use reaches where nothing holds it up, to compare other figures with.
-    fn show_peak(&self) {
+    /// Prints the peak rate of the kernel in use, which other figures can be compared with.
+    fn print_peak(&self) {
         let kernel = cliplet_kernels::best();
         if matches!(self.format, Format::Table) {
             let peak = kernel.peak() / 1e9;
-            eprintln!(
-                "kernel {}: at most {peak:.1} billion multiply-accumulates a second and thread",
-                kernel.name
-            );
+            let name = kernel.name;
+            terminal::message(format_args!(
+                "kernel {name}: at most {peak:.1} billion multiply-accumulates a second and thread"
+            ));
         }
     }
 
@@ -97,7 +103,7 @@ impl Bench {
         })
     }
 
-    fn show(&self, figure: Figure) -> Result<(), Error> {
+    fn print_figure(&self, figure: Figure) -> Result<(), Error> {
         let Figure {
             what,
             batch,

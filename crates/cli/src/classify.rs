@@ -1,22 +1,23 @@
-//! `cliplet classify`: rank labels for pictures.
+//! `cliplet classify`: rank labels for images.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use cliplet::Error;
-use cliplet::zero_shot::{PromptTemplate, Scorer};
+use cliplet::zero_shot::{PromptTemplate, Scorer, ZeroShotClassifier};
+use cliplet::{Embedding, Error};
 use serde::Serialize;
 
 use super::labels::{self, LabelOptions, TemplateOptions};
-use super::model::Model;
-use super::output::{Format, csv_field, json_array, json_line, percent, print};
+use super::model::ModelOptions;
+use super::output::{Format, csv_field, json_array, json_line, percent};
+use super::terminal::{self, print};
 use super::{Outcome, Status, images};
 
-/// Rank labels for pictures.
+/// Rank labels for images.
 #[derive(Args)]
 pub struct Classify {
     #[command(flatten)]
-    model: Model,
+    model: ModelOptions,
     #[command(flatten)]
     labels: LabelOptions,
     #[command(flatten)]
@@ -24,15 +25,15 @@ pub struct Classify {
     /// Give only the N most probable labels, best first.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     top_k: Option<u64>,
-    /// How to print the answers.
+    /// Format of the answers; all but json are printed as they are computed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Picture files.
+    /// Image files, http(s) addresses, or - for an image on standard input. For folders there is `cliplet batch`.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
 }
 
-/// What is answered for one picture.
+/// The answer for one image.
 #[derive(Serialize)]
 struct Answer {
     image: String,
@@ -72,101 +73,125 @@ impl Classify {
         let classifier = clip.zero_shot(labels.list)?.templates(texts)?;
         // Labels are embedded before the first image, so that an error of theirs comes first.
         classifier.label_embeddings()?;
-        let mut done = Status::Success;
-        let mut answers = Vec::new();
-        images::embed_files(&clip, &self.images, |path, embedding| {
-            let result = match embedding {
-                Ok(image) => self.score(clip.scorer(), classifier.labels(), classifier.logits(&image)?),
-                Err(error) => {
-                    eprintln!("cliplet: {error}");
-                    done = Status::Partial;
-                    Scored::Failed {
-                        error: error.to_string(),
-                    }
-                }
-            };
-            let answer = Answer {
-                image: path.display().to_string(),
+        let mut status = Status::Success;
+        let mut printer = Printer::new(self.format)?;
+        images::embed_images(&clip, &self.images, |name, embedding| {
+            let result = self.score(clip.scorer(), &classifier, embedding)?;
+            if let Scored::Failed { error } = &result {
+                terminal::message(error);
+                status = Status::Partial;
+            }
+            printer.print(Answer {
+                image: name.display().to_string(),
                 result,
                 warnings: warnings.clone(),
-            };
-            if self.format == Format::Jsonl {
-                return print(&json_line(&answer)?);
-            }
-            answers.push(answer);
-            Ok(())
+            })
         })?;
-        self.print(&answers)?;
-        Ok(done)
+        printer.finish()?;
+        Ok(status)
     }
 
     /// Labels in the order given, or the best of them first where a number is asked for.
-    fn score(&self, scorer: Scorer, labels: &[String], logits: Vec<f32>) -> Scored {
+    fn score(
+        &self,
+        scorer: Scorer,
+        classifier: &ZeroShotClassifier,
+        embedding: Result<Embedding, Error>,
+    ) -> Result<Scored, Error> {
+        let embedding = match embedding {
+            Ok(embedding) => embedding,
+            Err(error) => {
+                let error = error.to_string();
+                return Ok(Scored::Failed { error });
+            }
+        };
+        let logits = classifier.logits(&embedding)?;
+        let labels = classifier.labels();
         let Some(top_k) = self.top_k else {
-            return Scored::Ranked {
+            return Ok(Scored::Ranked {
                 labels: labels.to_vec(),
                 probs: scorer.scores(&logits),
                 logits,
-            };
+            });
         };
         let ranked = scorer.rank(labels, &logits, top_k.min(logits.len() as u64) as usize);
-        Scored::Ranked {
+        Ok(Scored::Ranked {
             labels: ranked.iter().map(|r| r.label.clone()).collect(),
             probs: ranked.iter().map(|r| r.score).collect(),
             logits: ranked.iter().map(|r| r.logit).collect(),
+        })
+    }
+}
+
+/// Prints answers as they come; a JSON document at the end.
+struct Printer {
+    format: Format,
+    /// Answers of the JSON document.
+    answers: Vec<Answer>,
+}
+
+impl Printer {
+    fn new(format: Format) -> Result<Self, Error> {
+        if format == Format::Csv {
+            print("image,label,prob,logit,error\n")?;
         }
+        Ok(Self {
+            format,
+            answers: Vec::new(),
+        })
     }
 
-    fn print(&self, answers: &[Answer]) -> Result<(), Error> {
+    fn print(&mut self, answer: Answer) -> Result<(), Error> {
         match self.format {
-            Format::Json => print(&json_array(answers)?),
-            // Every line was printed as soon as it was computed.
-            Format::Jsonl => Ok(()),
-            Format::Csv => print(&csv(answers)),
-            Format::Table => print(&table(answers)),
-        }
-    }
-}
-
-fn csv(answers: &[Answer]) -> String {
-    let mut text = "image,label,prob,logit,error\n".to_string();
-    for Answer { image, result, .. } in answers {
-        let image = csv_field(image);
-        match result {
-            Scored::Ranked {
-                labels,
-                probs,
-                logits,
-            } => {
-                for ((label, prob), logit) in labels.iter().zip(probs).zip(logits) {
-                    text += &format!("{image},{},{prob},{logit},\n", csv_field(label));
-                }
+            Format::Json => {
+                self.answers.push(answer);
+                Ok(())
             }
-            Scored::Failed { error } => text += &format!("{image},,,,{}\n", csv_field(error)),
+            Format::Jsonl => print(&json_line(&answer)?),
+            Format::Csv => print(&csv(&answer)),
+            Format::Table => print(&table(&answer)),
         }
     }
-    text
+
+    fn finish(self) -> Result<(), Error> {
+        match self.format {
+            Format::Json => print(&json_array(&self.answers)?),
+            Format::Jsonl | Format::Csv | Format::Table => Ok(()),
+        }
+    }
 }
 
-fn table(answers: &[Answer]) -> String {
-    let mut text = String::new();
-    for Answer { image, result, .. } in answers {
-        let Scored::Ranked { labels, probs, .. } = result else {
-            continue;
-        };
-        text += &format!("{image}\n");
-        let mut rows: Vec<_> = labels.iter().zip(probs).collect();
-        rows.sort_by(|a, b| b.1.total_cmp(a.1));
-        let width = labels
-            .iter()
-            .map(|label| label.chars().count())
-            .max()
-            .unwrap_or(0);
-        for (label, &prob) in rows {
-            let bar = "█".repeat((prob * 24.0).round() as usize);
-            text += format!("  {label:width$}  {:>7}  {bar}", percent(f64::from(prob))).trim_end();
-            text.push('\n');
+fn csv(answer: &Answer) -> String {
+    let image = csv_field(&answer.image);
+    match &answer.result {
+        Scored::Ranked {
+            labels,
+            probs,
+            logits,
+        } => {
+            let rows = labels.iter().zip(probs).zip(logits);
+            let row = |((label, prob), logit): ((&String, &f32), &f32)| {
+                format!("{image},{},{prob},{logit},\n", csv_field(label))
+            };
+            rows.map(row).collect()
         }
+        Scored::Failed { error } => format!("{image},,,,{}\n", csv_field(error)),
+    }
+}
+
+fn table(answer: &Answer) -> String {
+    let Scored::Ranked { labels, probs, .. } = &answer.result else {
+        return String::new();
+    };
+    let mut text = format!("{}\n", answer.image);
+    let mut rows: Vec<_> = labels.iter().zip(probs).collect();
+    rows.sort_by(|a, b| b.1.total_cmp(a.1));
+    let widths = labels.iter().map(|label| label.chars().count());
+    let width = widths.max().unwrap_or(0);
+    for (label, &prob) in rows {
+        let bar = "█".repeat((prob * 24.0).round() as usize);
+        text += format!("  {label:width$}  {:>7}  {bar}", percent(f64::from(prob))).trim_end();
+        text.push('\n');
     }
     text
 }

@@ -1,6 +1,7 @@
-//! Pictures sorted into classes: a directory of class folders, a zip or a tar of one, or webdataset
-//! tars, whose samples carry the numbers of their classes.
+//! Images sorted into classes: a folder of class folders, a zip or a tar of one, or webdataset tars, whose samples
+//! have the numbers of their classes.
 
+mod archive;
 mod folder;
 mod tar;
 mod zip;
@@ -12,61 +13,62 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use cliplet::Error;
-
 use cliplet::image::MAX_IMAGE_FILE;
 
-/// Where a picture's bytes are.
+/// The place of an image's bytes.
 #[derive(Debug, Clone)]
-enum Place {
+enum Location {
     File(PathBuf),
-    /// Entry of the zip.
-    Zipped(usize),
+    /// A folder that could not be listed, with the reason.
+    Unlisted(String),
+    /// Number of the entry in the zip.
+    ZipEntry(usize),
     /// Bytes of one of the tars.
-    Tarred {
+    TarEntry {
         tar: usize,
         offset: u64,
         size: u64,
     },
 }
 
-/// One picture and its class.
+/// One image and its class.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// Path below the data set.
     pub name: String,
     /// Index of its class.
     pub class: usize,
-    place: Place,
+    location: Location,
 }
 
-/// Every picture of a data set, sorted by class and name.
+/// The images of a data set, sorted by class and name.
 pub struct Dataset {
     /// Names of the class folders, sorted, or numbers from 0.
     pub classes: Vec<String>,
-    /// Whether classes are numbers: then there may be more of them than have pictures.
+    /// True where classes are numbers: then there may be more of them than have images.
     pub numbered: bool,
-    /// The pictures.
+    /// The images.
     pub samples: Vec<Sample>,
     archive: Archive,
 }
 
-/// What pictures are read from.
+/// The open archives that images are read from.
 enum Archive {
     None,
     Zip(zip::Opened),
     Tars(Vec<Mutex<File>>),
 }
 
-/// The pictures of each class: name and place.
-type Pictures = Vec<(String, Place)>;
-type Classes = BTreeMap<String, Pictures>;
+/// The images of a class: name and location.
+type ClassImages = Vec<(String, Location)>;
+/// The images of every class by its name.
+type Classes = BTreeMap<String, ClassImages>;
 
 impl Dataset {
-    /// Lists a data set without reading a picture.
+    /// Lists a data set without reading an image.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it holds no class or a folder
-    /// without a picture.
+    /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it holds no class or a folder without an image.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let tars = match path.is_dir() {
             true => folder::tars(path)?,
@@ -86,45 +88,47 @@ impl Dataset {
             let (classes, opened) = zip::list(path)?;
             (classes, Archive::Zip(opened))
         };
-        let refuse = |what: String| Err(Error::Input(format!("{}: {what}", path.display())));
+        let refuse = |reason: String| Err(Error::Input(format!("{}: {reason}", path.display())));
         if classes.is_empty() {
-            return refuse("there are no class folders with pictures in it".into());
+            return refuse("there are no class folders with images in it".into());
         }
-        if let Some((class, _)) = classes.iter().find(|(_, pictures)| pictures.is_empty()) {
+        if let Some((class, _)) = classes.iter().find(|(_, images)| images.is_empty()) {
             return refuse(format!("the class folder {class} is empty"));
         }
-        let names = classes.keys().cloned().collect();
         Ok(Self {
-            classes: names,
+            classes: classes.keys().cloned().collect(),
             numbered: false,
             samples: samples(classes.into_values().enumerate()),
             archive,
         })
     }
 
-    fn numbered(classes: BTreeMap<usize, Pictures>, archive: Archive) -> Self {
+    fn numbered(classes: BTreeMap<usize, ClassImages>, archive: Archive) -> Self {
         let mut data = Self {
             classes: Vec::new(),
             numbered: true,
             samples: samples(classes.into_iter()),
             archive,
         };
-        data.at_least(data.samples.last().map_or(0, |sample| sample.class + 1));
+        data.extend_classes(data.samples.last().map_or(0, |sample| sample.class + 1));
         data
     }
 
-    /// Adds numbered classes without pictures, up to `count`.
-    pub fn at_least(&mut self, count: usize) {
+    /// Adds numbered classes without images, up to `count` classes.
+    pub fn extend_classes(&mut self, count: usize) {
         self.classes
             .extend((self.classes.len()..count).map(|class| class.to_string()));
     }
 
-    /// Bytes of one picture.
+    /// Reads the bytes of one image.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with the name of the sample.
     pub fn read(&self, sample: &Sample) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        match (&sample.place, &self.archive) {
-            (Place::Zipped(index), Archive::Zip(opened)) => zip::read(opened, *index, &mut bytes),
-            (Place::Tarred { tar, offset, size }, Archive::Tars(tars)) => {
+        let read = match (&sample.location, &self.archive) {
+            (Location::ZipEntry(index), Archive::Zip(opened)) => zip::read(opened, *index, &mut bytes),
+            (Location::TarEntry { tar, offset, size }, Archive::Tars(tars)) => {
                 let mut file = tars[*tar].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 file.seek(SeekFrom::Start(*offset)).and_then(|_| {
                     (&mut *file)
@@ -132,28 +136,31 @@ impl Dataset {
                         .read_to_end(&mut bytes)
                 })
             }
-            (Place::File(path), _) => {
-                File::open(path).and_then(|f| f.take(MAX_IMAGE_FILE).read_to_end(&mut bytes))
+            (Location::File(path), _) => {
+                File::open(path).and_then(|file| file.take(MAX_IMAGE_FILE).read_to_end(&mut bytes))
             }
-            (Place::Zipped(_) | Place::Tarred { .. }, _) => Ok(0),
-        }
-        .map_err(Error::io(&sample.name))?;
+            (Location::Unlisted(reason), _) => Err(std::io::Error::other(reason.as_str())),
+            (Location::ZipEntry(_) | Location::TarEntry { .. }, _) => Ok(0),
+        };
+        read.map_err(Error::io(&sample.name))?;
         Ok(bytes)
     }
 }
 
 /// The samples of classes, each sorted by name.
-fn samples(classes: impl Iterator<Item = (usize, Pictures)>) -> Vec<Sample> {
-    let sorted = classes.flat_map(|(class, mut pictures)| {
-        pictures.sort_by(|a, b| a.0.cmp(&b.0));
-        pictures
-            .into_iter()
-            .map(move |(name, place)| Sample { name, class, place })
+fn samples(classes: impl Iterator<Item = (usize, ClassImages)>) -> Vec<Sample> {
+    let sorted = classes.flat_map(|(class, mut images)| {
+        images.sort_by(|a, b| a.0.cmp(&b.0));
+        images.into_iter().map(move |(name, location)| Sample {
+            name,
+            class,
+            location,
+        })
     });
     sorted.collect()
 }
 
-/// Whether a name in a data set is not part of it.
-fn hidden(name: &str) -> bool {
+/// Whether a file or folder of this name is no part of a data set.
+fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || name.starts_with("__MACOSX")
 }

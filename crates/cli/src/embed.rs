@@ -1,22 +1,23 @@
-//! `cliplet embed`: embeddings of pictures and texts.
+//! `cliplet embed`: embeddings of images and texts.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use cliplet::Embedding;
-use cliplet::Error;
+use cliplet::clip::Clip;
+use cliplet::{Embedding, Error};
 use serde::Serialize;
 
-use super::model::Model;
-use super::output::{Format, csv_field, json_line, print};
-use super::{Outcome, Status, images};
+use super::model::ModelOptions;
+use super::output::{Format, csv_field, json_line};
+use super::terminal::{self, print};
+use super::{Outcome, Status, images, labels};
 
-/// Embed pictures and texts.
+/// Embed images and texts.
 #[derive(Args)]
 pub struct Embed {
     #[command(flatten)]
-    model: Model,
-    /// Picture files.
+    model: ModelOptions,
+    /// Image files, http(s) addresses, or - for an image on standard input.
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "text")]
     image: Vec<PathBuf>,
     /// Texts.
@@ -25,18 +26,22 @@ pub struct Embed {
     /// Scale every embedding to unit length.
     #[arg(long)]
     normalize: bool,
-    /// How to print the embeddings.
+    /// Format of the embeddings; all but json are printed as they are computed.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
 }
 
-/// The embeddings of one call. A picture that could not be read has `null`.
-#[derive(Serialize)]
-struct Features {
+/// The embeddings of one call as a JSON document.
+#[derive(Default, Serialize)]
+struct Document {
+    /// `null` for an image that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     image_features: Vec<Option<Vec<f32>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     text_features: Vec<Vec<f32>>,
+    /// Warnings about texts; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// One embedding on a line of its own.
@@ -57,59 +62,66 @@ enum Input<'a> {
 impl Embed {
     pub fn run(&self) -> Outcome {
         let clip = self.model.load()?;
-        let mut done = Status::Success;
-        let mut image_features = Vec::with_capacity(self.image.len());
-        let values = |embedding: Embedding| match self.normalize {
-            true => embedding.normalize().into_vec(),
-            false => embedding.into_vec(),
+        let mut document = Document {
+            warnings: labels::truncated_texts(&clip, &self.text)?,
+            ..Document::default()
         };
-        images::embed_files(&clip, &self.image, |_, embedding| {
+        labels::warn(&document.warnings);
+        let mut status = Status::Success;
+        images::embed_images(&clip, &self.image, |name, embedding| {
             if let Err(error) = &embedding {
-                eprintln!("cliplet: {error}");
-                done = Status::Partial;
+                terminal::message(error);
+                status = Status::Partial;
             }
-            image_features.push(embedding.ok().map(values));
+            let features = embedding.ok().map(|embedding| self.values(embedding));
+            let input = Input::Image(name.display().to_string());
+            self.print_row(input, features.as_deref())?;
+            document.image_features.push(features);
             Ok(())
         })?;
-        let texts: Vec<&str> = self.text.iter().map(String::as_str).collect();
-        let text_features = clip.embed_texts(&texts)?.into_iter().map(values).collect();
-        self.print(&Features {
-            image_features,
-            text_features,
-        })?;
-        Ok(done)
+        self.embed_texts(&clip, &mut document)?;
+        if self.format == Format::Json {
+            print(&json_line(&document)?)?;
+        }
+        Ok(status)
     }
 
-    fn print(&self, features: &Features) -> Result<(), Error> {
-        let images = self
-            .image
-            .iter()
-            .map(|path| Input::Image(path.display().to_string()));
-        let images = images.zip(features.image_features.iter().map(|x| x.as_deref()));
-        let texts = self.text.iter().map(|text| Input::Text(text));
-        let texts = texts.zip(features.text_features.iter().map(|x| Some(x.as_slice())));
-        let mut rows = images
-            .chain(texts)
-            .map(|(input, features)| Row { input, features });
+    fn embed_texts(&self, clip: &Clip, document: &mut Document) -> Result<(), Error> {
+        let texts: Vec<&str> = self.text.iter().map(String::as_str).collect();
+        for (text, embedding) in texts.iter().zip(clip.embed_texts(&texts)?) {
+            let features = self.values(embedding);
+            self.print_row(Input::Text(text), Some(&features))?;
+            document.text_features.push(features);
+        }
+        Ok(())
+    }
+
+    fn values(&self, embedding: Embedding) -> Vec<f32> {
+        match self.normalize {
+            true => embedding.normalize().into_vec(),
+            false => embedding.into_vec(),
+        }
+    }
+
+    /// Prints one embedding, unless all become one JSON document.
+    fn print_row(&self, input: Input, features: Option<&[f32]>) -> Result<(), Error> {
+        let row = Row { input, features };
         match self.format {
-            Format::Json => print(&json_line(features)?),
-            Format::Jsonl => rows.try_for_each(|row| print(&json_line(&row)?)),
-            Format::Csv => rows.try_for_each(|row| print(&line(&row, ","))),
-            Format::Table => rows.try_for_each(|row| print(&line(&row, "  "))),
+            Format::Json => Ok(()),
+            Format::Jsonl => print(&json_line(&row)?),
+            Format::Csv => print(&separated(&row, ",")),
+            Format::Table => print(&separated(&row, "  ")),
         }
     }
 }
 
-/// A row as its input and its numbers.
-fn line(row: &Row, separator: &str) -> String {
+/// The input of a row and its numbers.
+fn separated(row: &Row, separator: &str) -> String {
     let name = match &row.input {
         Input::Image(path) => csv_field(path),
         Input::Text(text) => csv_field(text),
     };
     let numbers = row.features.unwrap_or_default().iter().map(|x| x.to_string());
-    std::iter::once(name)
-        .chain(numbers)
-        .collect::<Vec<_>>()
-        .join(separator)
-        + "\n"
+    let fields: Vec<_> = std::iter::once(name).chain(numbers).collect();
+    fields.join(separator) + "\n"
 }

@@ -1,19 +1,22 @@
-//! Labels and prompt templates as the command line gives them, and the warnings about them.
+//! Labels and prompt templates of the command line, and warnings about them.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
+use std::str::Chars;
 
 use clap::Args;
 use cliplet::Error;
 use cliplet::clip::Clip;
 use cliplet::zero_shot::{DEFAULT_TEMPLATE, PromptTemplate};
 
-use super::templates;
+use super::{templates, terminal};
 
 /// The column of a CSV file that holds the labels; the first column where there is none of that name.
-const COLUMN: &str = "label";
+const LABEL_COLUMN: &str = "label";
 
-/// Where labels come from: any of the options, in the order of the fields.
+/// The options that give labels. Several may be used; their labels come in the order of the fields.
 #[derive(Args)]
 pub struct LabelOptions {
     /// Labels, separated by commas or line breaks; "quotation marks" keep a comma within a label.
@@ -27,7 +30,7 @@ pub struct LabelOptions {
     labels_file: Option<PathBuf>,
 }
 
-/// Labels, and what the user should know about them.
+/// Labels, and warnings about them.
 pub struct Labels {
     /// Trimmed, in the order given, each once.
     pub list: Vec<String>,
@@ -36,7 +39,7 @@ pub struct Labels {
 }
 
 impl LabelOptions {
-    /// Whether any of the options was given.
+    /// True where one of the options was given.
     pub fn given(&self) -> bool {
         self.labels.is_some() || !self.label.is_empty() || self.labels_file.is_some()
     }
@@ -55,11 +58,11 @@ impl LabelOptions {
         if let Some(file) = &self.labels_file {
             all.extend(from_file(file)?);
         }
-        Ok(unique(all))
+        Ok(Labels::unique(all))
     }
 }
 
-/// Which prompt templates make the ensemble.
+/// The options that give prompt templates.
 #[derive(Args)]
 pub struct TemplateOptions {
     /// Prompt template with {} for the label; several make an ensemble.
@@ -92,27 +95,28 @@ fn split(text: &str) -> Result<Vec<String>, Error> {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
-            '"' if label.trim().is_empty() => {
-                label.clear();
-                loop {
-                    match characters.next() {
-                        Some('"') if characters.next_if_eq(&'"').is_some() => label.push('"'),
-                        Some('"') => break,
-                        Some(within) => label.push(within),
-                        None => {
-                            return Err(Error::Input(format!(
-                                "a quotation mark of --labels is never closed, before {label:?}: close it, or give --label for each label"
-                            )));
-                        }
-                    }
-                }
-            }
+            '"' if label.trim().is_empty() => label = quoted(&mut characters)?,
             ',' | '\n' | '\r' => labels.push(std::mem::take(&mut label)),
             other => label.push(other),
         }
     }
     labels.push(label);
     Ok(labels)
+}
+
+/// The text up to the closing quotation mark.
+fn quoted(characters: &mut Peekable<Chars>) -> Result<String, Error> {
+    let mut text = String::new();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if characters.next_if_eq(&'"').is_some() => text.push('"'),
+            '"' => return Ok(text),
+            other => text.push(other),
+        }
+    }
+    Err(Error::Input(format!(
+        "a quotation mark of the labels is never closed, before {text:?}: close it, or give --label for each label"
+    )))
 }
 
 /// The labels of a file, by its extension.
@@ -129,7 +133,7 @@ fn from_file(file: &Path) -> Result<Vec<String>, Error> {
     }
 }
 
-/// The fields of the column [`COLUMN`]. Without a column of that name every row's first field is a label.
+/// The fields of the column [`LABEL_COLUMN`]. Without a column of that name every row's first field is a label.
 fn from_csv(text: &str) -> Result<Vec<String>, csv::Error> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -139,42 +143,73 @@ fn from_csv(text: &str) -> Result<Vec<String>, csv::Error> {
     let header = rows.first();
     let named = header.and_then(|row| {
         row.iter()
-            .position(|name| name.trim().eq_ignore_ascii_case(COLUMN))
+            .position(|name| name.trim().eq_ignore_ascii_case(LABEL_COLUMN))
     });
     let rows = rows.iter().skip(usize::from(named.is_some()));
     let labels = rows.filter_map(|row| row.get(named.unwrap_or(0)));
     Ok(labels.map(str::to_string).collect())
 }
 
-/// Trims labels, drops empty ones and those that came before, and warns of those that came before in the same or
-/// another case.
-fn unique(labels: Vec<String>) -> Labels {
-    let mut seen: HashMap<String, String> = HashMap::new();
-    let mut list: Vec<String> = Vec::new();
-    let mut warnings = Vec::new();
-    for label in labels {
-        let label = label.trim();
-        if label.is_empty() {
-            continue;
-        }
-        match seen.get(&label.to_lowercase()) {
-            None => {
-                seen.insert(label.to_lowercase(), label.to_string());
+impl Labels {
+    /// The labels in a text, separated as those of `--labels`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where a quotation mark is never closed.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Ok(Self::unique(split(text)?))
+    }
+
+    /// Trims labels, drops empty ones and those that came before, and warns of those that came before in the same or
+    /// another case.
+    pub fn unique(labels: Vec<String>) -> Self {
+        // The first label of each spelling without regard to case.
+        let mut first: HashMap<String, String> = HashMap::new();
+        let mut seen = HashSet::new();
+        let mut list = Vec::new();
+        let mut warnings = Vec::new();
+        for label in labels {
+            let label = label.trim();
+            if label.is_empty() {
+                continue;
             }
-            Some(_) if list.iter().any(|other| other == label) => {
+            if !seen.insert(label.to_string()) {
                 warnings.push(format!("the label \"{label}\" is given twice; it counts once"));
                 continue;
             }
-            Some(other) => warnings.push(format!(
-                "the labels \"{other}\" and \"{label}\" differ in case alone: the model does not tell them apart"
-            )),
+            match first.entry(label.to_lowercase()) {
+                Entry::Vacant(entry) => {
+                    entry.insert(label.to_string());
+                }
+                Entry::Occupied(other) => warnings.push(format!(
+                    "the labels \"{}\" and \"{label}\" differ in case alone: the model does not tell them apart",
+                    other.get()
+                )),
+            }
+            list.push(label.to_string());
         }
-        list.push(label.to_string());
+        Self { list, warnings }
     }
-    Labels { list, warnings }
 }
 
-/// A sentence for each label one of whose prompts is longer than the model's context.
+/// A warning for each class whose label is that of an earlier class, spaces around it and case aside.
+pub fn repeated_in_classes(labels: &[String], classes: &[String]) -> Vec<String> {
+    let mut first: HashMap<String, &str> = HashMap::new();
+    let mut warnings = Vec::new();
+    for (label, class) in labels.iter().zip(classes) {
+        match first.entry(label.trim().to_lowercase()) {
+            Entry::Vacant(entry) => {
+                entry.insert(class);
+            }
+            Entry::Occupied(other) => warnings.push(format!(
+                "the classes {} and {class} have the same label \"{label}\": the model does not tell them apart",
+                other.get()
+            )),
+        }
+    }
+    warnings
+}
+
+/// A warning for each label one of whose prompts is longer than the model's context.
 ///
 /// # Errors
 /// Those of the tokenizer.
@@ -196,11 +231,26 @@ pub fn truncated(clip: &Clip, labels: &[String], templates: &[PromptTemplate]) -
     Ok(warnings)
 }
 
+/// A warning for each text that is longer than the model's context.
+///
+/// # Errors
+/// Those of the tokenizer.
+pub fn truncated_texts(clip: &Clip, texts: &[String]) -> Result<Vec<String>, Error> {
+    let mut warnings = Vec::new();
+    for text in texts {
+        if clip.tokenizer()?.is_truncated(text)? {
+            let most = clip.tokenizer()?.context_length();
+            warnings.push(format!(
+                "the text \"{text}\" is over {most} tokens: its end is cut off"
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
 /// Writes warnings to standard error.
 pub fn warn(warnings: &[String]) {
-    for warning in warnings {
-        eprintln!("cliplet: warning: {warning}");
-    }
+    warnings.iter().for_each(terminal::warning);
 }
 
 #[cfg(test)]
@@ -217,7 +267,7 @@ mod tests {
 
     #[test]
     fn repeated_labels_are_named() {
-        let labels = unique(["cat", " cat ", "Cat", "", "dog"].map(String::from).to_vec());
+        let labels = Labels::unique(["cat", " cat ", "Cat", "", "dog"].map(String::from).to_vec());
         assert_eq!(labels.list, ["cat", "Cat", "dog"]);
         assert_eq!(labels.warnings.len(), 2);
     }

@@ -9,25 +9,28 @@ mod dataset;
 mod device;
 mod embed;
 mod eval;
+mod hub;
+mod image_fetcher;
 mod images;
 mod info;
 mod labels;
+mod left_out;
 mod model;
 mod output;
 mod progress;
 mod serve;
 mod templates;
+mod terminal;
 
 #[cfg(fuzzing)]
 pub use batch::fuzzing;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cliplet::Error;
 
-/// CLIP where the picture already is: zero-shot labels and embeddings of pictures and texts.
+/// CLIP where the image already is: zero-shot labels and embeddings of images and texts.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Command {
@@ -37,19 +40,19 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Rank labels for pictures.
+    /// Rank labels for images.
     Classify(classify::Classify),
-    /// Embed pictures and texts.
+    /// Embed images and texts.
     Embed(embed::Embed),
     /// Classify or embed the rows of a file, of a folder or of standard input.
     Batch(batch::Batch),
     /// Turn a Hugging Face snapshot into one GGUF file.
     Convert(convert::Convert),
-    /// Measure zero-shot accuracy on pictures sorted into classes.
+    /// Measure zero-shot accuracy on images sorted into classes.
     Eval(eval::Eval),
-    /// Tell what a model is.
+    /// Print name, size, quantization and configuration of a model.
     Info(info::Info),
-    /// Measure pictures and texts a second.
+    /// Measure images and texts a second.
     Bench(bench::Bench),
     /// Answer over HTTP: Azure ML's, OpenAI's and the Open Inference Protocol's endpoints, and the page.
     Serve(serve::Serve),
@@ -60,15 +63,15 @@ const FAILURE: u8 = 1;
 /// Exit code where the command was misused, as clap gives it too.
 const USAGE: u8 = 2;
 
-/// What a subcommand answers.
+/// The outcome of a subcommand.
 type Outcome = Result<Status, Error>;
 
 /// The result of a subcommand that ran to its end.
 #[derive(Debug, PartialEq, Eq)]
 enum Status {
-    /// All of it.
+    /// Everything succeeded.
     Success,
-    /// Some failed; that was said on standard error.
+    /// Some of it failed, as was reported on standard error.
     Partial,
 }
 
@@ -88,8 +91,7 @@ pub fn run() -> ExitCode {
         Ok(Status::Success) => ExitCode::SUCCESS,
         Ok(Status::Partial) => ExitCode::from(FAILURE),
         Err(error) => {
-            // Where standard error takes nothing, the exit code says it alone.
-            let _ = writeln!(std::io::stderr(), "cliplet: {error}");
+            terminal::message(&error);
             ExitCode::from(if matches!(error, Error::Input(_)) {
                 USAGE
             } else {

@@ -1,12 +1,10 @@
-//! The shapes that answers are printed in.
-
-use std::io::Write;
+//! Formats of printed answers.
 
 use clap::ValueEnum;
 use cliplet::Error;
 use serde::Serialize;
 
-/// How answers are printed.
+/// Formats of printed answers.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For reading.
@@ -17,16 +15,6 @@ pub enum Format {
     Csv,
     /// One JSON object a line.
     Jsonl,
-}
-
-/// Standard output, whose closing by the reader (`| head`) is no failure.
-pub fn print(text: &str) -> Result<(), Error> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::io("standard output")(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A value as one line of JSON.

@@ -5,15 +5,26 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use cliplet::weights::Progress;
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+
+use super::terminal;
 
 /// Time between lines where standard error is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A bar that counts `unit`, with rate and time left.
+/// A bar that counts `unit`, with rate, time left and a message behind.
 pub fn counting(total: u64, unit: &'static str) -> ProgressBar {
-    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left");
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left{{msg}}");
     ProgressBar::new(total).with_style(style(&template))
+}
+
+/// The message behind a bar while `url` is fetched: `done` bytes of `total`, where the host tells it.
+pub fn fetching(url: &str, done: u64, total: Option<u64>) -> String {
+    let done = HumanBytes(done);
+    match total {
+        Some(total) => format!(", {url}: {done} of {}", HumanBytes(total)),
+        None => format!(", {url}: {done}"),
+    }
 }
 
 /// A bar over bytes with a message in front.
@@ -85,9 +96,20 @@ impl RowProgress {
         self.bar.set_position(position);
         if self.bar.is_hidden() && self.last_line.elapsed() > LINE_INTERVAL {
             self.last_line = Instant::now();
-            eprintln!("cliplet: {message}");
+            terminal::message(&message);
         }
         self.bar.set_message(message);
+    }
+
+    /// Counts rows whose answers are those of an earlier run.
+    pub fn count_earlier(&mut self, rows: u64) {
+        self.before += rows;
+        self.rows += rows;
+    }
+
+    /// The bar, for a message that takes its place.
+    pub fn bar(&self) -> ProgressBar {
+        self.bar.clone()
     }
 
     /// Rows that have failed so far.
@@ -98,7 +120,7 @@ impl RowProgress {
     /// Removes the bar and prints the last line.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
-        eprintln!("cliplet: {}", self.message());
+        terminal::message(self.message());
     }
 
     fn message(&self) -> String {

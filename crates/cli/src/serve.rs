@@ -17,8 +17,8 @@ use cliplet_server::{
 };
 use tokio::net::TcpListener;
 
-use super::model::Model;
-use super::output::print;
+use super::model::ModelOptions;
+use super::terminal::print;
 use super::{Outcome, Status};
 use log::{Log, LogFormat};
 use options::{BatchArgs, LimitArgs, OriginArgs, UrlArgs};
@@ -27,7 +27,7 @@ use options::{BatchArgs, LimitArgs, OriginArgs, UrlArgs};
 #[derive(Args)]
 pub struct Serve {
     #[command(flatten)]
-    model: Model,
+    model: ModelOptions,
     /// Address to listen on; only this machine reaches the default.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,

@@ -1,4 +1,4 @@
-//! The prompt templates of a data set.
+//! Prompt templates: published sets, files, and those of a data set.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::eval::beside;
 
 /// The file in which a data set brings its templates, one a line, as CLIP_benchmark's sets do.
 const FILE: &str = "zeroshot_classification_templates.txt";
-/// What such files write for the label.
+/// The place for the label in such files.
 const PLACEHOLDER: &str = "{c}";
 
 /// Templates that CLIP's authors have published, by name.
@@ -17,7 +17,8 @@ struct Set {
     name: &'static str,
     /// One a line.
     templates: &'static str,
-    /// Names that tell a data set whose templates these are: it has all the words of one of them.
+    /// Names of data sets that these templates are for. A data set is one of them where its name has all the words of
+    /// one of these.
     data: &'static [&'static str],
 }
 
@@ -35,7 +36,7 @@ macro_rules! set {
 /// The 80 for ImageNet and the 7 best of them are those of the notebook
 /// "Prompt Engineering for ImageNet" in github.com/openai/CLIP; the others are the lists of its
 /// data/prompts.md, with which the paper's zero-shot scores were made. MIT licence, copyright 2021 OpenAI.
-/// There is none for SVHN: it goes by MNIST's.
+/// None is published for SVHN, which takes MNIST's.
 const SETS: &[Set] = &[
     Set {
         name: "imagenet-80",
@@ -52,7 +53,7 @@ const SETS: &[Set] = &[
     set!("birdsnap"),
     set!("caltech101", "caltech-101"),
     set!("cifar10", "cifar-10"),
-    // The same list as CIFAR-10's.
+    // CIFAR-10 and CIFAR-100 share a list.
     Set {
         name: "cifar100",
         templates: include_str!("templates/cifar10.txt"),
@@ -108,7 +109,11 @@ pub fn templates(given: &[String], named: Option<&str>, data: &Path) -> Result<V
 pub fn named(name: &str) -> Result<Vec<PromptTemplate>, Error> {
     match SETS.iter().find(|set| set.name == name) {
         Some(set) => set.list(),
-        None => read(Path::new(name)),
+        None if Path::new(name).exists() => read(Path::new(name)),
+        None => Err(Error::Input(format!(
+            "--templates {name}: there is no such file, nor a published set of that name; the sets are {}",
+            SETS.iter().map(|set| set.name).collect::<Vec<_>>().join(", ")
+        ))),
     }
 }
 

@@ -29,6 +29,9 @@ pub struct FetchSettings {
     pub redirects: usize,
     /// Which addresses may be asked; [`is_public`] unless a test says otherwise.
     pub allowed: fn(IpAddr) -> bool,
+    /// True where requests go by way of the environment's proxies, which resolve names themselves: `allowed` then
+    /// cannot be relied on.
+    pub use_proxies: bool,
 }
 
 impl Default for FetchSettings {
@@ -38,6 +41,7 @@ impl Default for FetchSettings {
             time: Duration::from_secs(10),
             redirects: 3,
             allowed: is_public,
+            use_proxies: false,
         }
     }
 }
@@ -45,15 +49,17 @@ impl Default for FetchSettings {
 /// The reason why a URL gave no image, in words for the one who sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct FetchError(String);
+pub struct FetchError(String);
 
-/// Fetches images.
-pub(crate) struct Fetcher {
+/// Fetches images within the limits of its [`FetchSettings`].
+pub struct Fetcher {
     client: Client,
     settings: FetchSettings,
 }
 
 impl Fetcher {
+    /// A fetcher with these settings.
+    ///
     /// # Errors
     /// A [`FetchError`] where TLS cannot be set up.
     pub fn new(settings: FetchSettings) -> Result<Self, FetchError> {
@@ -61,6 +67,7 @@ impl Fetcher {
             time,
             redirects,
             allowed,
+            use_proxies,
             ..
         } = settings;
         let policy = redirect::Policy::custom(move |attempt| {
@@ -72,10 +79,13 @@ impl Fetcher {
                 Err(refused) => attempt.error(refused),
             }
         });
-        let client = Client::builder()
+        let builder = match use_proxies {
+            true => Client::builder(),
+            false => Client::builder().no_proxy(),
+        };
+        let client = builder
             .dns_resolver(Arc::new(PublicResolver(allowed)))
             .redirect(policy)
-            .no_proxy()
             .referer(false)
             .timeout(time)
             .connect_timeout(time)
@@ -90,6 +100,19 @@ impl Fetcher {
     /// # Errors
     /// A [`FetchError`] for a URL that is refused, fails, or is over a limit.
     pub async fn fetch(&self, url: &str) -> Result<Bytes, FetchError> {
+        self.fetch_reporting(url, |_, _| {}).await
+    }
+
+    /// [`fetch`](Self::fetch) that calls `progress` with the number of bytes so far and, where the host tells it, of
+    /// all.
+    ///
+    /// # Errors
+    /// As `fetch`.
+    pub async fn fetch_reporting(
+        &self,
+        url: &str,
+        mut progress: impl FnMut(u64, Option<u64>),
+    ) -> Result<Bytes, FetchError> {
         let url = Url::parse(url).map_err(|error| FetchError(format!("it is no URL: {error}")))?;
         check(&url, self.settings.allowed)?;
         let mut response = self
@@ -107,10 +130,8 @@ impl Fetcher {
                 "{length} bytes are over the limit of {largest} for an image"
             ))
         };
-        if let Some(length) = response
-            .content_length()
-            .filter(|length| *length > largest as u64)
-        {
+        let total = response.content_length();
+        if let Some(length) = total.filter(|length| *length > largest as u64) {
             return Err(too_large(&length));
         }
         let mut bytes = BytesMut::new();
@@ -119,6 +140,7 @@ impl Fetcher {
                 return Err(too_large(&"its"));
             }
             bytes.extend_from_slice(&chunk);
+            progress(bytes.len() as u64, total);
         }
         Ok(bytes.freeze())
     }

@@ -53,7 +53,7 @@ use utoipa_axum::routes;
 
 pub use api_keys::{ApiKeyError, ApiKeys};
 pub use engine::EngineSettings;
-pub use fetch::FetchSettings;
+pub use fetch::{FetchError, FetchSettings, Fetcher};
 pub use ip_filter::is_public;
 pub use limits::Limits;
 pub use queue::Batching;

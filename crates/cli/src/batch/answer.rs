@@ -73,7 +73,11 @@ impl Task {
             .map(|(answer, image, text)| {
                 let image = image.then(|| images.next()).flatten();
                 let text = text.then(|| texts.next()).flatten();
-                self.fill(answer, image, text, clip.scorer())
+                match (&image, &text) {
+                    // A row with an error, or with its answer from an earlier run.
+                    (None, None) => answer,
+                    _ => self.fill(answer, image, text, clip.scorer()),
+                }
             })
             .collect())
     }

@@ -1,80 +1,79 @@
 //! Rows of comma-separated values with a header.
 
-use std::io::Read;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{ErrorKind, Read};
 
 use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use cliplet::Error;
 use serde_json::Value;
 
-use super::row::{Content, MAX_ROW_BYTES, Row, RowImage};
+use super::columns::{ColumnOptions, Positions};
+use super::row::{Content, MAX_ROW_BYTES, Row, RowImage, cut_short};
 
 /// Rows of a CSV file.
 pub struct CsvRows<R> {
-    reader: Reader<RowLimit<R>>,
-    left: Arc<AtomicU64>,
+    reader: Reader<CsvInput<R>>,
     name: String,
     fields: usize,
-    id: Option<usize>,
-    image: Option<usize>,
-    text: Option<usize>,
+    positions: Positions,
+    /// Rows read so far.
+    count: u64,
     ended: bool,
 }
 
-/// A reader that gives at most [`MAX_ROW_BYTES`] for each row: a quote that is never closed would otherwise take
-/// the rest of the file for one row.
-struct RowLimit<R> {
-    inner: R,
-    left: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for RowLimit<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)? as u64;
-        let left = self.left.load(Ordering::Relaxed);
-        let Some(left) = left.checked_sub(count) else {
-            let reason = format!("a row is over {MAX_ROW_BYTES} bytes; is a quote never closed?");
-            return Err(std::io::Error::other(reason));
-        };
-        self.left.store(left, Ordering::Relaxed);
-        Ok(count as usize)
-    }
-}
-
 impl<R: Read> CsvRows<R> {
-    /// Rows of `reader`, called `name` in errors.
+    /// Rows of `reader`, called `name` in errors, whose fields are separated by `delimiter`.
     ///
     /// # Errors
-    /// [`Error::Input`] where the header names neither `image` nor `text`.
-    pub fn new(reader: R, name: String) -> Result<Self, Error> {
-        let left = Arc::new(AtomicU64::new(MAX_ROW_BYTES));
-        let limited = RowLimit {
-            inner: reader,
-            left: Arc::clone(&left),
-        };
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(limited);
-        let header = reader.headers().map_err(|error| csv_error(&name, error))?;
-        let column = |wanted: &str| header.iter().position(|column| column.trim() == wanted);
-        let (id, image, text) = (column("id"), column("image"), column("text"));
-        let fields = header.len();
-        if image.is_none() && text.is_none() {
-            let found: Vec<_> = header.iter().collect();
-            return Err(Error::Input(format!(
-                "{name}: there is no column image or text; the header has {}",
-                found.join(", ")
-            )));
+    /// [`Error::Input`] where the header has not the columns, [`Error::Io`].
+    pub fn new(reader: R, name: String, columns: &ColumnOptions, delimiter: u8) -> Result<Self, Error> {
+        let input = CsvInput::new(reader, delimiter);
+        let mut builder = ReaderBuilder::new();
+        let mut reader = builder.flexible(true).delimiter(delimiter).from_reader(input);
+        let header = reader.headers().map_err(|error| csv_error(&name, error))?.clone();
+        if reader.get_ref().ends_in_quotes() {
+            return Err(cut_short(&name, "its header", QUOTE_NOT_CLOSED));
         }
+        let header: Vec<_> = header.iter().collect();
+        let positions = columns.find(&header).map_err(|reason| {
+            let hint = match header.len() {
+                1 => " (another delimiter than a comma is given as --delimiter)",
+                _ => "",
+            };
+            Error::Input(format!("{name}: {reason}{hint}"))
+        })?;
         Ok(Self {
+            fields: header.len(),
             reader,
-            left,
             name,
-            fields,
-            id,
-            image,
-            text,
+            positions,
+            count: 0,
             ended: false,
         })
+    }
+
+    /// The next row, `None` at the end.
+    fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        self.reader.get_mut().left = MAX_ROW_BYTES;
+        let mut record = ByteRecord::new();
+        let read = self.reader.read_byte_record(&mut record);
+        if !read.map_err(|error| csv_error(&self.name, error))? {
+            return Ok(None);
+        }
+        let input = self.reader.get_ref();
+        let row = format!("row {}", self.count);
+        if input.ends_in_quotes() {
+            return Err(cut_short(&self.name, &row, QUOTE_NOT_CLOSED));
+        }
+        // A complete last row may lack its line break, but not its fields.
+        if input.ended && record.len() < self.fields {
+            let reason = format!("it has {} fields; the header has {}", record.len(), self.fields);
+            return Err(cut_short(&self.name, &row, &reason));
+        }
+        self.count += 1;
+        Ok(Some(Row {
+            content: self.content(&record),
+            position: self.reader.position().byte(),
+        }))
     }
 
     fn content(&self, record: &ByteRecord) -> Result<Content, String> {
@@ -89,9 +88,9 @@ impl<R: Read> CsvRows<R> {
             Ok::<_, String>(Some(field.to_string()).filter(|field| !field.is_empty()))
         };
         Ok(Content {
-            id: field(self.id)?.map(Value::String),
-            image: field(self.image)?.map(RowImage::Given),
-            text: field(self.text)?,
+            id: field(self.positions.id)?.map(Value::String),
+            image: field(self.positions.image)?.map(RowImage::Given),
+            text: field(self.positions.text)?,
         })
     }
 }
@@ -103,25 +102,80 @@ impl<R: Read> Iterator for CsvRows<R> {
         if self.ended {
             return None;
         }
-        self.left.store(MAX_ROW_BYTES, Ordering::Relaxed);
-        let mut record = ByteRecord::new();
-        match self.reader.read_byte_record(&mut record) {
-            Ok(false) => None,
-            Ok(true) => Some(Ok(Row {
-                content: self.content(&record),
-                position: self.reader.position().byte(),
-            })),
-            Err(error) => {
-                self.ended = true;
-                Some(Err(csv_error(&self.name, error)))
-            }
+        let row = self.next_row().transpose();
+        self.ended = !matches!(row, Some(Ok(_)));
+        row
+    }
+}
+
+const QUOTE_NOT_CLOSED: &str = "a quotation mark is never closed";
+
+/// The bytes of a CSV file on their way to the parser. They are limited for each row, because a quotation mark that is
+/// never closed makes the rest of the file one row, and followed so far that an end within quotation marks is noticed,
+/// which the parser passes over.
+struct CsvInput<R> {
+    inner: R,
+    delimiter: u8,
+    state: QuoteState,
+    /// Bytes that may still be read for this row.
+    left: u64,
+    /// True once all of it was read.
+    ended: bool,
+}
+
+/// The place of a byte in a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum QuoteState {
+    FieldStart,
+    Unquoted,
+    Quoted,
+    /// After a quotation mark in a quoted field: the end of the quotation, or the first of two marks that stand for one.
+    QuoteInQuoted,
+}
+
+impl<R: Read> CsvInput<R> {
+    fn new(inner: R, delimiter: u8) -> Self {
+        Self {
+            inner,
+            delimiter,
+            state: QuoteState::FieldStart,
+            left: MAX_ROW_BYTES,
+            ended: false,
+        }
+    }
+
+    fn ends_in_quotes(&self) -> bool {
+        self.ended && self.state == QuoteState::Quoted
+    }
+
+    fn follow(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.state = match (self.state, byte) {
+                (QuoteState::Quoted, b'"') => QuoteState::QuoteInQuoted,
+                (QuoteState::Quoted, _) => QuoteState::Quoted,
+                (QuoteState::FieldStart | QuoteState::QuoteInQuoted, b'"') => QuoteState::Quoted,
+                (_, b'\n' | b'\r') => QuoteState::FieldStart,
+                (_, byte) if byte == self.delimiter => QuoteState::FieldStart,
+                _ => QuoteState::Unquoted,
+            };
         }
     }
 }
 
-fn csv_error(name: &str, error: ::csv::Error) -> Error {
-    Error::Io {
-        file: name.into(),
-        source: error.into(),
+impl<R: Read> Read for CsvInput<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.ended = count == 0 && !buffer.is_empty();
+        self.follow(&buffer[..count]);
+        let Some(left) = self.left.checked_sub(count as u64) else {
+            let reason = format!("a row is over {MAX_ROW_BYTES} bytes; is a quotation mark never closed?");
+            return Err(std::io::Error::new(ErrorKind::InvalidData, reason));
+        };
+        self.left = left;
+        Ok(count)
     }
+}
+
+fn csv_error(name: &str, error: ::csv::Error) -> Error {
+    Error::io(name)(error.into())
 }

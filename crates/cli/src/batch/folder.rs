@@ -1,18 +1,12 @@
 //! Rows that are the image files of a folder, in the order of their names.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cliplet::Error;
-use cliplet::image::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS};
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 use super::row::{Content, Row, RowImage, Rows};
-
-/// The name under which files are counted whose extension is of no image format.
-const OTHER_FILES: &str = "other files";
-/// The name under which entries are counted that macOS writes beside images in archives and on foreign disks.
-const MACOS_METADATA: &str = "macOS metadata";
+use crate::left_out::{LeftOut, macos_metadata, reason_to_leave_out};
 
 /// One row an image file, its path below the folder; a folder that cannot be listed is one row with the reason.
 ///
@@ -36,8 +30,8 @@ pub fn rows(folder: &Path) -> Result<Rows, Error> {
 /// folders are not followed.
 pub struct ImageFiles {
     entries: walkdir::IntoIter,
-    /// Files left out so far, by the name of their format.
-    left_out: BTreeMap<&'static str, u64>,
+    /// Files left out so far.
+    pub left_out: LeftOut,
 }
 
 impl ImageFiles {
@@ -50,33 +44,8 @@ impl ImageFiles {
         let entries = WalkDir::new(folder).min_depth(1).sort_by_file_name();
         Ok(Self {
             entries: entries.into_iter(),
-            left_out: BTreeMap::new(),
+            left_out: LeftOut::default(),
         })
-    }
-
-    /// A sentence about the files that were left out so far, if any were.
-    pub fn left_out(&self) -> Option<String> {
-        let counts = self.left_out.iter();
-        let counts: Vec<_> = counts
-            .map(|(format, count)| format!("{count} {format}"))
-            .collect();
-        (!counts.is_empty())
-            .then(|| format!("left out, being no images that are read: {}", counts.join(", ")))
-    }
-
-    /// The name under which an entry is counted as left out; none for an image file.
-    fn reason_to_leave_out(entry: &DirEntry) -> Option<&'static str> {
-        if is_macos_metadata(entry) {
-            return Some(MACOS_METADATA);
-        }
-        let extension = entry.path().extension().unwrap_or_default().to_ascii_lowercase();
-        let extension = extension.to_str().unwrap_or_default();
-        if FILE_EXTENSIONS.contains(&extension) {
-            return None;
-        }
-        let mut unsupported = UNSUPPORTED_EXTENSIONS.iter();
-        let unsupported = unsupported.find(|(known, _)| *known == extension);
-        Some(unsupported.map_or(OTHER_FILES, |(_, format)| format))
     }
 }
 
@@ -90,24 +59,20 @@ impl Iterator for ImageFiles {
                 Err(error) => return Some(Err(walk_error(error))),
             };
             let is_folder = entry.file_type().is_dir();
-            if is_folder && !is_macos_metadata(&entry) {
-                continue;
-            }
-            match Self::reason_to_leave_out(&entry) {
+            let reason = match macos_metadata(&entry.file_name().to_string_lossy()) {
+                None if is_folder => continue,
+                None => reason_to_leave_out(entry.path()),
+                reason => reason,
+            };
+            match reason {
                 None => return Some(Ok(entry.into_path())),
-                Some(reason) => *self.left_out.entry(reason).or_default() += 1,
+                Some(reason) => self.left_out.add(reason),
             }
             if is_folder {
                 self.entries.skip_current_dir();
             }
         }
     }
-}
-
-/// Whether macOS wrote an entry beside the images: `._x.jpg` holds attributes of `x.jpg`.
-fn is_macos_metadata(entry: &DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
-    name.starts_with("._") || name == "__MACOSX"
 }
 
 /// The error of an entry that cannot be listed, with its path.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::columns::ColumnOptions;
 use super::journal::{Journal, Settings};
 use super::source::{InputFormat, Source};
 use super::writer::OutputFormat;
@@ -11,7 +12,8 @@ const MAX_ROWS: usize = 100_000;
 
 /// Reads the rows of a file, in the format that its name tells.
 pub fn read_rows(path: &Path) {
-    let source = InputFormat::of(path).and_then(|format| Source::open(path, format));
+    let source =
+        InputFormat::of(path).and_then(|format| Source::open(path, format, &ColumnOptions::default()));
     for row in source.into_iter().flatten().take(MAX_ROWS) {
         if row.is_err() {
             break;

@@ -15,10 +15,11 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::row::Row;
+use super::run_record::{self, RecordWriter};
 use super::writer::{AnswerWriter, OutputFormat};
 
 /// Hexadecimal digits of a fingerprint.
-const FINGERPRINT_DIGITS: usize = 16;
+pub const FINGERPRINT_DIGITS: usize = 16;
 
 /// Everything that must be equal for two runs to give the same answers for the same row.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ impl Journal {
     /// [`Error::Input`] where there is another file in its place, it was written under other settings, one of its lines
     /// is damaged, or another run has it open; [`Error::Io`].
     pub fn open(output: &Path, settings: &Settings, restart: bool) -> Result<Self, Error> {
-        let [_, path, unfinished] = files(output);
+        let [_, path, unfinished, _] = files(output);
         let refuse = |path: &Path, reason: &str| Error::Input(format!("{}: {reason}", path.display()));
         let mut options = OpenOptions::new();
         let file = options.read(true).append(true).create(true).open(&path);
@@ -133,18 +134,21 @@ impl Journal {
         self.file.flush().map_err(Error::io(&self.path))
     }
 
-    /// Writes the output, renames it into place and removes the journal.
+    /// Writes the output, renames it into place, writes the record of the run and removes the journal.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn finish(mut self, format: OutputFormat) -> Result<(), Error> {
         self.flush()?;
-        let [output, _, unfinished] = files(&self.output);
+        let [output, _, unfinished, _] = files(&self.output);
         let file = File::create(&unfinished).map_err(Error::io(&unfinished))?;
         let mut writer = AnswerWriter::new(file, format, &unfinished.display().to_string())?;
-        let lines = BufReader::new(File::open(&self.path).map_err(Error::io(&self.path))?).lines();
-        for line in lines.skip(1) {
+        let mut lines = BufReader::new(File::open(&self.path).map_err(Error::io(&self.path))?).lines();
+        let settings = lines.next().transpose().map_err(Error::io(&self.path))?;
+        let mut record = RecordWriter::new(&self.output, &settings.unwrap_or_default())?;
+        for line in lines {
             let line = line.map_err(Error::io(&self.path))?;
+            record.push(&line)?;
             let answer = line.get(FINGERPRINT_DIGITS + 1..).unwrap_or_default();
             let answer: Answer =
                 serde_json::from_str(answer).map_err(|error| Error::io(&self.path)(error.into()))?;
@@ -152,22 +156,30 @@ impl Journal {
         }
         let file = writer.finish()?;
         file.sync_all().map_err(Error::io(&unfinished))?;
+        let bytes = file.metadata().map_err(Error::io(&unfinished))?.len();
         std::fs::rename(&unfinished, &output).map_err(Error::io(&output))?;
+        record.finish(bytes, format)?;
         std::fs::remove_file(&self.path).map_err(Error::io(&self.path))
     }
 }
 
-/// The files that a run writes: the output, the journal, and the output before it is complete.
-pub fn files(output: &Path) -> [PathBuf; 3] {
-    ["", ".partial", ".writing"].map(|ending| {
+/// The files that a run writes: the output, the journal, the output before it is complete, and the record of the run.
+pub fn files(output: &Path) -> [PathBuf; 4] {
+    let with = |ending| {
         let mut name = output.as_os_str().to_owned();
         name.push(ending);
         name.into()
-    })
+    };
+    [
+        output.to_path_buf(),
+        with(".partial"),
+        with(".writing"),
+        run_record::path(output),
+    ]
 }
 
 /// The reason to leave a file alone.
-const FOREIGN: &str = "there is a file here already that is not of `cliplet batch`, and it is left as it is: move it \
+pub const FOREIGN: &str = "there is a file here already that is not of `cliplet batch`, and it is left as it is: move it \
                        away, or give another output";
 
 /// Bytes of the longest first line that is looked at.
@@ -273,7 +285,7 @@ fn failed(record: &[u8]) -> Option<bool> {
 }
 
 /// The fingerprint at the start of a record.
-fn fingerprint(record: &[u8]) -> Option<u64> {
+pub fn fingerprint(record: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(record.get(..FINGERPRINT_DIGITS)?).ok()?;
     u64::from_str_radix(digits, 16).ok()
 }

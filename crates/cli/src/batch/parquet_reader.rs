@@ -1,5 +1,5 @@
-//! Rows of a Parquet file. `image` is text (a path, a data URI or base64), bytes, or a structure of
-//! `bytes` and `path` as Hugging Face's data sets have it.
+//! Rows of a Parquet file. Its images are text (a path, a data URI or base64), bytes, or structures of `bytes` and `path`
+//! as Hugging Face's data sets have them.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,6 +13,7 @@ use parquet::record::{Field, reader::RowIter};
 use parquet::schema::types::Type;
 use serde_json::Value;
 
+use super::columns::{ColumnOptions, Role};
 use super::panics::caught;
 use super::row::{Content, Row, RowImage, Rows};
 
@@ -23,11 +24,13 @@ const DECODED_AT_ONCE: usize = 16;
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be read, [`Error::Input`] where its columns are not those of a batch.
-pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
+pub fn rows(path: &Path, columns: &ColumnOptions) -> Result<(Rows, u64), Error> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(Error::io(path))?;
-    let opened = caught(|| open(file, &name)).unwrap_or_else(|| Err(panicked(&name, "its metadata")));
+    let opened =
+        caught(|| open(file, &name, columns)).unwrap_or_else(|| Err(panicked(&name, "its metadata")));
     let (mut rows, total) = opened?;
+    let columns = columns.clone();
     let mut position = 0;
     let rows = std::iter::from_fn(move || {
         if position == ENDED {
@@ -41,7 +44,7 @@ pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
         };
         let row = row?.map_err(|error| read_error(&name, error));
         Some(row.map(|row| Row {
-            content: content(row.into_columns()),
+            content: content(row.into_columns(), &columns),
             position,
         }))
     });
@@ -52,14 +55,14 @@ pub fn rows(path: &Path) -> Result<(Rows, u64), Error> {
 const ENDED: u64 = u64::MAX;
 
 /// The reader's rows of an open file, and their number.
-fn open(file: File, name: &str) -> Result<(RowIter<'static>, u64), Error> {
+fn open(file: File, name: &str, columns: &ColumnOptions) -> Result<(RowIter<'static>, u64), Error> {
     let reader = SerializedFileReader::new(file).map_err(|error| read_error(name, error))?;
     let metadata = reader.metadata().file_metadata();
     let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
-    let columns =
-        projection(metadata.schema()).map_err(|reason| Error::Input(format!("{name}: {reason}")))?;
+    let projection = projection(metadata.schema(), columns);
+    let projection = projection.map_err(|reason| Error::Input(format!("{name}: {reason}")))?;
     let rows = RowIter::from_file_into(Box::new(reader))
-        .project(Some(columns))
+        .project(Some(projection))
         .map_err(|error| read_error(name, error))?
         .with_batch_size(DECODED_AT_ONCE);
     Ok((rows, total))
@@ -71,26 +74,21 @@ fn panicked(name: &str, part: &str) -> Error {
 }
 
 /// The part of a file's schema that is read, or the reason why there is none.
-fn projection(schema: &Type) -> Result<Type, String> {
-    let fields = schema.get_fields().iter();
+fn projection(schema: &Type, columns: &ColumnOptions) -> Result<Type, String> {
+    let fields = schema.get_fields();
+    let names: Vec<_> = fields.iter().map(|field| field.name()).collect();
+    columns.find(&names)?;
     let read = fields
-        .filter_map(|field| match field.name() {
-            "image" if field.is_group() => Some(image_column(field)),
-            "image" | "text" => Some(flat_column(field, &[Physical::BYTE_ARRAY])),
-            "id" => Some(flat_column(
+        .iter()
+        .filter_map(|field| match columns.role(field.name())? {
+            Role::Image if field.is_group() => Some(image_column(field)),
+            Role::Image | Role::Text => Some(flat_column(field, &[Physical::BYTE_ARRAY])),
+            Role::Id => Some(flat_column(
                 field,
                 &[Physical::BYTE_ARRAY, Physical::INT32, Physical::INT64],
             )),
-            _ => None,
         })
         .collect::<Result<Vec<_>, _>>()?;
-    if read.iter().all(|field| field.name() == "id") {
-        let names: Vec<_> = schema.get_fields().iter().map(|field| field.name()).collect();
-        return Err(format!(
-            "there is no column image or text; there are {}",
-            names.join(", ")
-        ));
-    }
     let group = Type::group_type_builder(schema.name()).with_fields(read);
     group.build().map_err(|error| error.to_string())
 }
@@ -115,9 +113,10 @@ fn image_column(field: &Arc<Type>) -> Result<Arc<Type>, String> {
         .map(|part| flat_column(part, &[Physical::BYTE_ARRAY]))
         .collect::<Result<Vec<_>, _>>()?;
     if read.is_empty() || is_repeated(field) {
-        return Err("the column image is a structure without bytes or path".into());
+        let name = field.name();
+        return Err(format!("the column {name} is a structure without bytes or path"));
     }
-    let group = Type::group_type_builder("image")
+    let group = Type::group_type_builder(field.name())
         .with_repetition(field.get_basic_info().repetition())
         .with_fields(read);
     group.build().map(Arc::new).map_err(|error| error.to_string())
@@ -127,13 +126,14 @@ fn is_repeated(field: &Type) -> bool {
     field.get_basic_info().repetition() == parquet::basic::Repetition::REPEATED
 }
 
-fn content(fields: Vec<(String, Field)>) -> Result<Content, String> {
+fn content(fields: Vec<(String, Field)>, columns: &ColumnOptions) -> Result<Content, String> {
     let mut content = Content::default();
     for (name, field) in fields {
-        match name.as_str() {
-            "id" => content.id = id(field)?,
-            "text" => content.text = text(field)?.filter(|text| !text.is_empty()),
-            _ => content.image = image(field)?,
+        match columns.role(&name) {
+            Some(Role::Id) => content.id = id(field)?,
+            Some(Role::Text) => content.text = text(field)?.filter(|text| !text.is_empty()),
+            Some(Role::Image) => content.image = image(field)?,
+            None => {}
         }
     }
     Ok(content)

@@ -14,8 +14,10 @@ use rayon::prelude::*;
 
 use super::answer::Answer;
 use super::journal::AnsweredRows;
+use super::previous::PreviousAnswers;
 use super::row::{Content, Row};
 use super::source::Source;
+use crate::image_fetcher::ImageFetcher;
 
 /// Rows read ahead of their chunk.
 const ROWS_AHEAD: usize = 8;
@@ -28,15 +30,22 @@ const LINGER: Duration = Duration::from_millis(5);
 
 /// A row ready for the model.
 pub struct PreparedRow {
-    /// Number, id and image name of the row; its error, where it has one.
+    /// Number, id and image name of the row; its error, where it has one; all of it, where it was answered before.
     pub answer: Answer,
-    /// The preprocessed image and the text, where the row has no error.
-    pub inputs: Option<(Option<PixelValues>, Option<String>)>,
+    /// The preprocessed image and the text, where the model has to answer them.
+    pub inputs: Option<Inputs>,
+    /// True where the text is longer than the model's context.
+    pub text_truncated: bool,
+    /// True where the answer is that of an earlier run.
+    pub reused: bool,
     /// See [`Row::fingerprint`].
     pub fingerprint: u64,
     /// See [`Row::position`].
     pub position: u64,
 }
+
+/// The inputs of the model that a row holds.
+type Inputs = (Option<PixelValues>, Option<String>);
 
 /// Prepares rows for the model.
 pub struct RowPreparer {
@@ -47,6 +56,10 @@ pub struct RowPreparer {
     pub origin: PathBuf,
     /// True where the text of a row is ignored.
     pub zero_shot: bool,
+    /// Fetches images behind addresses, where that is allowed.
+    pub fetcher: Option<ImageFetcher>,
+    /// Answers of an earlier run that are taken over.
+    pub previous: Option<PreviousAnswers>,
     /// Rows a chunk.
     pub chunk_rows: usize,
 }
@@ -171,38 +184,58 @@ fn gather_chunk(
 }
 
 impl RowPreparer {
-    /// Decodes a row; where that fails, the answer carries the error.
+    /// Decodes a row, unless it was answered before. Where that fails, the answer carries the error.
     fn prepare(&self, number: u64, row: Row) -> PreparedRow {
-        let (fingerprint, position) = (row.fingerprint(&self.origin), row.position);
-        let mut answer = Answer {
-            row: number,
-            ..Answer::default()
-        };
-        let inputs = row.content.and_then(|content| {
-            let Content { id, image, text } = content;
-            answer.id = id;
-            answer.image = image
-                .as_ref()
-                .and_then(|image| image.name(&self.root))
-                .map(String::from);
-            let text = text.filter(|_| !self.zero_shot);
-            if image.is_none() && text.is_none() {
-                let wanted = if self.zero_shot { "image" } else { "image or text" };
-                return Err(format!("the row has no {wanted}"));
-            }
-            let image = image.map(|image| image.read(&self.root, self.clip.image_processor()));
-            if let Some(text) = &text {
-                let ids = self.clip.tokenizer().and_then(|tokenizer| tokenizer.encode(text));
-                ids.map_err(|error| error.to_string())?;
-            }
-            Ok((image.transpose().map_err(|error| error.to_string())?, text))
-        });
-        let inputs = inputs.map_err(|error| answer.error = Some(error)).ok();
-        PreparedRow {
-            answer,
-            inputs,
+        let fingerprint = row.fingerprint(&self.origin);
+        let mut prepared = PreparedRow {
+            answer: Answer::default(),
+            inputs: None,
+            text_truncated: false,
+            reused: false,
             fingerprint,
-            position,
+            position: row.position,
+        };
+        let previous = self.previous.as_ref();
+        let previous =
+            previous.and_then(|previous| previous.find(&row, fingerprint, &self.origin).transpose());
+        match previous {
+            Some(Ok(answer)) => {
+                prepared.answer = answer;
+                prepared.reused = true;
+            }
+            Some(Err(error)) => prepared.answer.error = Some(error.to_string()),
+            None => {
+                let inputs = row
+                    .content
+                    .and_then(|content| self.inputs(content, &mut prepared));
+                match inputs {
+                    Ok(inputs) => prepared.inputs = Some(inputs),
+                    Err(reason) => prepared.answer.error = Some(reason),
+                }
+            }
         }
+        prepared.answer.row = number;
+        prepared
+    }
+
+    /// The inputs of the model in a row, or the row's error. Id and name of the image are copied into the answer.
+    fn inputs(&self, content: Content, prepared: &mut PreparedRow) -> Result<Inputs, String> {
+        let Content { id, image, text } = content;
+        prepared.answer.id = id;
+        let name = image.as_ref().and_then(|image| image.name(&self.root));
+        prepared.answer.image = name.map(String::from);
+        let text = text.filter(|_| !self.zero_shot);
+        if image.is_none() && text.is_none() {
+            let wanted = if self.zero_shot { "image" } else { "image or text" };
+            return Err(format!("the row has no {wanted}"));
+        }
+        let processor = self.clip.image_processor();
+        let image = image.map(|image| image.read(&self.root, processor, self.fetcher.as_ref()));
+        if let Some(text) = &text {
+            let tokenizer = self.clip.tokenizer();
+            let truncated = tokenizer.and_then(|tokenizer| tokenizer.is_truncated(text));
+            prepared.text_truncated = truncated.map_err(|error| error.to_string())?;
+        }
+        Ok((image.transpose().map_err(|error| error.to_string())?, text))
     }
 }

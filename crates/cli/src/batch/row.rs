@@ -8,6 +8,8 @@ use cliplet::image::{ImageProcessor, PixelValues, decode_base64, is_data_uri};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::image_fetcher::{ImageFetcher, is_address};
+
 /// The largest row that is read, in bytes.
 pub const MAX_ROW_BYTES: u64 = 256 << 20;
 /// The longest text that may be a path, in bytes.
@@ -23,6 +25,14 @@ const BASE64_STARTS: [&str; 8] = [
     "Qk2",
     "Qk3",
 ];
+
+/// The error of an input called `name` that ends in the middle of `part`.
+pub fn cut_short(name: &str, part: &str, reason: &str) -> Error {
+    let reason = format!(
+        "it ends in the middle of {part} ({reason}): it was cut short; complete it and give the command again"
+    );
+    Error::io(name)(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, reason))
+}
 
 /// Rows of an input; an error ends them.
 pub type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
@@ -66,6 +76,7 @@ impl Row {
             None => 0,
             Some(RowImage::File(path)) => hash_path(&root.join(path)),
             Some(RowImage::Given(text)) if is_inline(text, root) => xxh3_64(text.as_bytes()),
+            Some(RowImage::Given(text)) if is_address(text) => xxh3_64(text.as_bytes()),
             Some(RowImage::Given(text)) => hash_path(&root.join(text)),
             Some(RowImage::Bytes(bytes)) => xxh3_64(bytes),
         };
@@ -77,6 +88,16 @@ impl Row {
             hash(id.as_ref().map(String::as_bytes)),
         ];
         xxh3_64(&parts.map(u64::to_le_bytes).concat())
+    }
+
+    /// The path of the image file that the row names; none where it holds its image or names another kind of thing.
+    pub fn image_file(&self, root: &Path) -> Option<PathBuf> {
+        match self.content.as_ref().ok()?.image.as_ref()? {
+            RowImage::File(path) => Some(root.join(path)),
+            RowImage::Given(text) if is_inline(text, root) || is_address(text) => None,
+            RowImage::Given(text) => Some(root.join(text)),
+            RowImage::Bytes(_) => None,
+        }
     }
 
     /// Approximate size in memory, in bytes.
@@ -103,16 +124,26 @@ impl RowImage {
         }
     }
 
-    /// Reads and preprocesses the image; relative paths start from `root`.
+    /// Reads and preprocesses the image; relative paths start from `root`, and addresses are fetched by `fetcher`.
     ///
     /// # Errors
     /// [`Error::Io`] and [`Error::Image`] with the path, or "base64".
-    pub fn read(&self, root: &Path, processor: &ImageProcessor) -> Result<PixelValues, Error> {
+    pub fn read(
+        &self,
+        root: &Path,
+        processor: &ImageProcessor,
+        fetcher: Option<&ImageFetcher>,
+    ) -> Result<PixelValues, Error> {
         match self {
             Self::File(path) => read_file(&root.join(path), processor),
-            Self::Given(text) if text.starts_with("http://") || text.starts_with("https://") => Err(
-                Error::image(text, "addresses are not fetched; give a path or base64"),
-            ),
+            Self::Given(text) if is_address(text) => {
+                let fetcher = fetcher.ok_or_else(|| {
+                    let reason = "addresses in rows are fetched with --allow-url-images only";
+                    Error::image(text, reason)
+                })?;
+                let bytes = fetcher.fetch(text, |_, _| {})?;
+                processor.preprocess(&bytes).map_err(|error| error.in_file(text))
+            }
             Self::Given(text) if is_inline(text, root) => {
                 let bytes = decode_base64(text).map_err(|error| match error {
                     Error::Input(reason) => Error::image("base64", reason),

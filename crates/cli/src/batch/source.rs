@@ -6,9 +6,14 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use cliplet::Error;
+use cliplet::image::FILE_EXTENSIONS;
 
+use super::columns::ColumnOptions;
+use super::jsonl::{TextFormat, TextRows};
 use super::row::{Row, Rows};
-use super::{csv, folder, jsonl, parquet_reader};
+use super::{csv, folder, parquet_reader};
+use crate::image_fetcher::is_address;
+use crate::terminal;
 
 /// Formats of the input.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,6 +28,8 @@ pub enum InputFormat {
     Folder,
     /// One path a line.
     Paths,
+    /// Paths that end with a zero byte, as find -print0 writes them.
+    Paths0,
 }
 
 impl InputFormat {
@@ -37,17 +44,45 @@ impl InputFormat {
         if path.is_dir() {
             return Ok(Self::Folder);
         }
+        check_exists(path)?;
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         match extension.to_str() {
-            Some("csv") => Ok(Self::Csv),
+            Some("csv" | "tsv") => Ok(Self::Csv),
             Some("jsonl" | "ndjson") => Ok(Self::Jsonl),
             Some("parquet") => Ok(Self::Parquet),
             _ => Err(Error::Input(format!(
-                "{}: what it holds does not show in its name: say --from csv, jsonl, parquet, folder or paths",
-                path.display()
+                "{}: its format does not show in its name: say --from csv, jsonl, parquet, paths or paths0{}",
+                path.display(),
+                match FILE_EXTENSIONS.contains(&extension.to_str().unwrap_or_default()) {
+                    true => "; a single image is answered by cliplet classify or embed",
+                    false => "",
+                }
             ))),
         }
     }
+}
+
+/// Refuses an input that is not there.
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::Input`] for an address.
+fn check_exists(path: &Path) -> Result<(), Error> {
+    if path.exists() {
+        return Ok(());
+    }
+    let name = path.display();
+    if path.to_str().is_some_and(is_address) {
+        return Err(Error::Input(format!(
+            "{name}: tables are not fetched; download it first, or pipe it: curl -L {name} | cliplet batch --from csv. \
+             A single image is fetched by cliplet classify or embed"
+        )));
+    }
+    let reason = "there is no such file or folder; give a table (.csv, .tsv, .jsonl, .parquet), a folder of images, or \
+                  - for standard input";
+    Err(Error::io(path)(std::io::Error::new(
+        std::io::ErrorKind::NotFound,
+        reason,
+    )))
 }
 
 /// Whether `path` stands for standard input.
@@ -62,6 +97,8 @@ pub struct Source {
     pub total: Option<u64>,
     /// True for a stream whose rows may come slowly: then no row waits for its chunk to fill.
     pub live: bool,
+    /// A sentence about the files that are left out of a folder, if there are any.
+    left_out: Option<String>,
 }
 
 impl Source {
@@ -69,30 +106,50 @@ impl Source {
     ///
     /// # Errors
     /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it has none of the columns.
-    pub fn open(path: &Path, format: InputFormat) -> Result<Self, Error> {
+    pub fn open(path: &Path, format: InputFormat, columns: &ColumnOptions) -> Result<Self, Error> {
         let live = is_stdin(path);
+        if columns.delimiter.is_some() && format != InputFormat::Csv {
+            return Err(Error::Input(
+                "--delimiter is for CSV: say --from csv, or leave it out".into(),
+            ));
+        }
+        if !live {
+            check_exists(path)?;
+        }
+        let mut left_out = None;
         let (rows, total) = match format {
             InputFormat::Folder | InputFormat::Parquet if live => {
                 return Err(Error::Input(
                     "a folder or Parquet cannot be read from standard input: give its path".into(),
                 ));
             }
-            InputFormat::Folder => open_folder(path)?,
-            InputFormat::Parquet => parquet_reader::rows(path)?,
-            InputFormat::Csv | InputFormat::Jsonl | InputFormat::Paths => {
-                let (rows, length) = open_text(path, format)?;
-                return Ok(Self {
-                    rows,
-                    total: length,
-                    live,
-                });
+            InputFormat::Folder => {
+                // It is listed twice, so that the number of rows is known before the first.
+                let mut files = folder::ImageFiles::new(path)?;
+                let total = files.by_ref().count();
+                left_out =
+                    (!files.left_out.is_empty()).then(|| format!("{}: {}", path.display(), files.left_out));
+                (folder::rows(path)?, Some(total as u64))
+            }
+            InputFormat::Parquet => {
+                let (rows, total) = parquet_reader::rows(path, columns)?;
+                (rows, Some(total))
+            }
+            InputFormat::Csv | InputFormat::Jsonl | InputFormat::Paths | InputFormat::Paths0 => {
+                open_text(path, format, columns)?
             }
         };
         Ok(Self {
             rows,
-            total: Some(total),
+            total,
             live,
+            left_out,
         })
+    }
+
+    /// Reports on standard error which files of a folder are left out.
+    pub fn report_left_out(&self) {
+        self.left_out.iter().for_each(terminal::message);
     }
 
     /// Puts a row back that was taken to look at.
@@ -104,19 +161,12 @@ impl Source {
     }
 }
 
-/// The rows of a folder and their number. It is listed twice, so that the number is known before the first row; what
-/// is left out is reported on standard error.
-fn open_folder(path: &Path) -> Result<(Rows, u64), Error> {
-    let mut files = folder::ImageFiles::new(path)?;
-    let total = files.by_ref().count();
-    if let Some(left_out) = files.left_out() {
-        eprintln!("cliplet: {}: {left_out}", path.display());
-    }
-    Ok((folder::rows(path)?, total as u64))
-}
-
 /// The rows of a text file or of standard input, and the file's length in bytes.
-fn open_text(path: &Path, format: InputFormat) -> Result<(Rows, Option<u64>), Error> {
+fn open_text(
+    path: &Path,
+    format: InputFormat,
+    columns: &ColumnOptions,
+) -> Result<(Rows, Option<u64>), Error> {
     let (reader, name, length): (Box<dyn Read + Send>, _, _) = if is_stdin(path) {
         (Box::new(std::io::stdin()), "standard input".to_string(), None)
     } else {
@@ -124,14 +174,22 @@ fn open_text(path: &Path, format: InputFormat) -> Result<(Rows, Option<u64>), Er
         let length = file.metadata().map_err(Error::io(path))?.len();
         (Box::new(file), path.display().to_string(), Some(length))
     };
-    let lines =
-        |reader, name, parse| -> Rows { Box::new(jsonl::LineRows::new(BufReader::new(reader), name, parse)) };
-    let rows = match format {
-        InputFormat::Csv => Box::new(csv::CsvRows::new(reader, name)?),
-        InputFormat::Paths => lines(reader, name, jsonl::parse_path),
-        _ => lines(reader, name, jsonl::parse_json),
+    let text_format = match format {
+        InputFormat::Csv => {
+            let by_name = match path.extension() {
+                Some(extension) if extension.eq_ignore_ascii_case("tsv") => b'\t',
+                _ => b',',
+            };
+            let delimiter = columns.delimiter.unwrap_or(by_name);
+            let rows = csv::CsvRows::new(reader, name, columns, delimiter)?;
+            return Ok((Box::new(rows), length));
+        }
+        InputFormat::Paths => TextFormat::Paths,
+        InputFormat::Paths0 => TextFormat::NulPaths,
+        _ => TextFormat::Json(columns.clone()),
     };
-    Ok((rows, length))
+    let rows = TextRows::new(BufReader::new(reader), name, text_format);
+    Ok((Box::new(rows), length))
 }
 
 impl Iterator for Source {

@@ -23,6 +23,15 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
+    /// The name of the format on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+
     /// The format of an output by its name; lines of JSON on standard output.
     ///
     /// # Errors

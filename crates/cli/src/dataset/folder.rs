@@ -1,38 +1,54 @@
-//! Data sets in directories: class folders, or the tars of one.
+//! Data sets in folders: class folders, or the tars of one.
 
 use std::path::{Path, PathBuf};
 
 use cliplet::Error;
+use walkdir::{DirEntry, WalkDir};
 
-use super::{Classes, Pictures, Place, hidden};
+use super::{ClassImages, Classes, Location, is_hidden};
 
-/// The pictures of class folders.
+/// The images of class folders and of the folders within them, each under its path below the data set. A folder that
+/// cannot be listed counts as one image that cannot be read.
+///
+/// # Errors
+/// [`Error::Io`] where the data set's own folder cannot be listed.
 pub fn list(path: &Path) -> Result<Classes, Error> {
     let mut classes = Classes::new();
-    for folder in entries(path)?.into_iter().filter(|(path, _)| path.is_dir()) {
-        let (folder, class) = folder;
-        let mut images = Pictures::new();
-        add(&folder, &class, &mut images)?;
-        classes.insert(class, images);
+    for (folder, class) in entries(path)? {
+        if folder.is_dir() {
+            let images = images(&folder, &class);
+            classes.insert(class, images);
+        }
     }
     Ok(classes)
 }
 
-/// Adds the files of a folder and of the folders within it, each under its path below the data set. Links to folders
-/// are not followed.
-fn add(folder: &Path, name: &str, images: &mut Pictures) -> Result<(), Error> {
-    for (path, entry) in entries(folder)? {
-        let name = format!("{name}/{entry}");
-        if path.is_file() {
-            images.push((name, Place::File(path)));
-        } else if path.is_dir() && !path.is_symlink() {
-            add(&path, &name, images)?;
+/// The files within a class folder. Links to folders are not followed.
+fn images(folder: &Path, class: &str) -> ClassImages {
+    let name = |path: &Path| {
+        let within = path.strip_prefix(folder).unwrap_or(path);
+        let parts = within.components().map(|part| part.as_os_str().to_string_lossy());
+        let parts: Vec<_> = std::iter::once(class.into()).chain(parts).collect();
+        parts.join("/")
+    };
+    let is_part = |entry: &DirEntry| entry.depth() == 0 || !is_hidden(&entry.file_name().to_string_lossy());
+    let walk = WalkDir::new(folder).into_iter().filter_entry(is_part);
+    let image = |entry: walkdir::Result<DirEntry>| match entry {
+        Ok(entry) if entry.path().is_file() => Some((name(entry.path()), Location::File(entry.into_path()))),
+        Ok(_) => None,
+        Err(error) => {
+            let name = name(error.path().unwrap_or(folder));
+            let reason = error.into_io_error().map(|error| error.to_string());
+            Some((name, Location::Unlisted(reason.unwrap_or_default())))
         }
-    }
-    Ok(())
+    };
+    walk.filter_map(image).collect()
 }
 
-/// The tars of a data set: in its directory, or in `test` within it where there are none.
+/// The tars of a data set: those in its folder, or in `test` within it where there are none.
+///
+/// # Errors
+/// [`Error::Io`] where a folder cannot be listed.
 pub fn tars(path: &Path) -> Result<Vec<PathBuf>, Error> {
     for folder in [path.to_path_buf(), path.join("test")] {
         if !folder.is_dir() {
@@ -50,13 +66,13 @@ pub fn tars(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(vec![])
 }
 
-/// What lies in a directory, hidden files left out.
+/// The paths and names in a folder, hidden ones left out.
 fn entries(path: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path).map_err(Error::io(path))? {
         let entry = entry.map_err(Error::io(path))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !hidden(&name) {
+        if !is_hidden(&name) {
             found.push((entry.path(), name));
         }
     }

@@ -1,4 +1,4 @@
-//! What class folders are called in prompts.
+//! Labels of classes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,12 +11,12 @@ use super::beside;
 use crate::dataset::Dataset;
 
 /// The file in which a data set brings its labels, one a line, as CLIP_benchmark's sets do.
-const FILE: &str = "classnames.txt";
+const CLASS_NAMES: &str = "classnames.txt";
 
 /// Labels as a file gives them.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Given {
+enum LabelFile {
     ByClass(BTreeMap<String, Names>),
     InOrder(Vec<Names>),
 }
@@ -38,11 +38,11 @@ type Label = (String, Vec<String>);
 /// # Errors
 /// [`Error::Input`] where the file does not hold labels or not those of the classes there are.
 pub fn labels(file: Option<&Path>, path: &Path, data: &mut Dataset) -> Result<Vec<Label>, Error> {
-    let brought = beside(path, FILE);
-    let Some(file) = file.or(brought.as_deref()) else {
+    let own = beside(path, CLASS_NAMES);
+    let Some(file) = file.or(own.as_deref()) else {
         if data.numbered {
             return Err(Error::Input(format!(
-                "{}: its classes are numbers; give their labels in --names or in a {FILE} beside it",
+                "{}: its classes are numbers; give their labels in --names or in a {CLASS_NAMES} beside it",
                 path.display()
             )));
         }
@@ -53,7 +53,7 @@ pub fn labels(file: Option<&Path>, path: &Path, data: &mut Dataset) -> Result<Ve
     let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
     let given = if file.extension().is_some_and(|e| e == "txt") {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        Given::InOrder(lines.map(|line| Names::Several(vec![line.into()])).collect())
+        LabelFile::InOrder(lines.map(|line| Names::Several(vec![line.into()])).collect())
     } else {
         serde_json::from_str(&text).map_err(|error| {
             wrong(format!(
@@ -62,15 +62,15 @@ pub fn labels(file: Option<&Path>, path: &Path, data: &mut Dataset) -> Result<Ve
         })?
     };
     match given {
-        Given::ByClass(labels) => {
+        LabelFile::ByClass(labels) => {
             if data.numbered {
-                data.at_least(labels.len());
+                data.extend_classes(labels.len());
             }
             by_class(labels, &data.classes).map_err(wrong)
         }
-        Given::InOrder(labels) => {
+        LabelFile::InOrder(labels) => {
             if data.numbered {
-                data.at_least(labels.len());
+                data.extend_classes(labels.len());
             }
             let (count, classes) = (labels.len(), data.classes.len());
             if count != classes {

@@ -6,10 +6,11 @@ use cliplet::Error;
 use cliplet::zero_shot::PromptTemplate;
 use serde::Serialize;
 
-use crate::output::{self, Format, csv_field, json_array, json_line, percent};
+use crate::output::{Format, csv_field, json_array, json_line, percent};
+use crate::terminal;
 
 /// Confusions listed in a table.
-const CONFUSIONS: usize = 20;
+const LISTED_CONFUSIONS: usize = 20;
 
 /// Counts of one class.
 #[derive(Default)]
@@ -17,8 +18,10 @@ struct Class {
     folder: String,
     label: String,
     images: usize,
-    first: usize,
-    among: usize,
+    /// Images whose best label is right.
+    top1: usize,
+    /// Images whose right label is among the best five.
+    top5: usize,
     unreadable: usize,
 }
 
@@ -27,7 +30,7 @@ pub struct Report {
     dataset: String,
     templates: Vec<String>,
     classes: Vec<Class>,
-    /// How often (true, predicted) was confused.
+    /// Number of confusions of each pair (true, predicted).
     confused: BTreeMap<(usize, usize), usize>,
 }
 
@@ -36,7 +39,7 @@ pub struct Report {
 struct Figures<'a> {
     dataset: &'a str,
     templates: &'a [String],
-    /// Pictures that could be read.
+    /// Images that could be read.
     images: usize,
     top1: f64,
     top5: f64,
@@ -90,18 +93,18 @@ impl Report {
         }
     }
 
-    /// Counts one picture of `class` whose best labels are `best`.
+    /// Counts one image of `class` whose best labels are `best`.
     pub fn count(&mut self, class: usize, best: &[usize]) {
         let counts = &mut self.classes[class];
         counts.images += 1;
-        counts.first += usize::from(best.first() == Some(&class));
-        counts.among += usize::from(best.contains(&class));
+        counts.top1 += usize::from(best.first() == Some(&class));
+        counts.top5 += usize::from(best.contains(&class));
         if let Some(&predicted) = best.first().filter(|&&predicted| predicted != class) {
             *self.confused.entry((class, predicted)).or_default() += 1;
         }
     }
 
-    /// Counts one picture of `class` that could not be read.
+    /// Counts one image of `class` that could not be read.
     pub fn unreadable(&mut self, class: usize) {
         self.classes[class].unreadable += 1;
     }
@@ -124,9 +127,9 @@ impl Report {
             dataset: &self.dataset,
             templates: &self.templates,
             images,
-            top1: rate(sum(|c| c.first), images),
-            top5: rate(sum(|c| c.among), images),
-            mean_per_class: seen.iter().map(|c| rate(c.first, c.images)).sum::<f64>()
+            top1: rate(sum(|c| c.top1), images),
+            top5: rate(sum(|c| c.top5), images),
+            mean_per_class: seen.iter().map(|c| rate(c.top1, c.images)).sum::<f64>()
                 / seen.len().max(1) as f64,
             per_class: self.classes.iter().map(PerClass::of).collect(),
             confusions,
@@ -139,13 +142,13 @@ impl Report {
 pub fn print(reports: &[Report], format: Format) -> Result<(), Error> {
     let figures: Vec<_> = reports.iter().map(Report::figures).collect();
     match (&figures[..], format) {
-        ([one], Format::Json | Format::Jsonl) => output::print(&json_line(one)?),
-        ([one], Format::Csv) => output::print(&one.csv()),
-        ([one], Format::Table) => output::print(&one.table()),
-        (all, Format::Json) => output::print(&json_array(all)?),
-        (all, Format::Jsonl) => all.iter().try_for_each(|one| output::print(&json_line(one)?)),
-        (all, Format::Csv) => output::print(&several_csv(all)),
-        (all, Format::Table) => output::print(&several_table(all)),
+        ([one], Format::Json | Format::Jsonl) => terminal::print(&json_line(one)?),
+        ([one], Format::Csv) => terminal::print(&one.csv()),
+        ([one], Format::Table) => terminal::print(&one.table()),
+        (all, Format::Json) => terminal::print(&json_array(all)?),
+        (all, Format::Jsonl) => all.iter().try_for_each(|one| terminal::print(&json_line(one)?)),
+        (all, Format::Csv) => terminal::print(&several_csv(all)),
+        (all, Format::Table) => terminal::print(&several_table(all)),
     }
 }
 
@@ -166,7 +169,7 @@ fn several_csv(all: &[Figures]) -> String {
     format!("dataset,images,top1,top5,mean_per_class,unreadable\n{rows}")
 }
 
-/// The same for reading.
+/// A table with a line for each data set.
 fn several_table(all: &[Figures]) -> String {
     let widths = all.iter().map(|f| f.dataset.chars().count());
     let width = widths.max().unwrap_or(0).max(7);
@@ -194,8 +197,8 @@ impl<'a> PerClass<'a> {
             class: &class.folder,
             label: &class.label,
             images: class.images,
-            top1: rate(class.first, class.images),
-            top5: rate(class.among, class.images),
+            top1: rate(class.top1, class.images),
+            top5: rate(class.top5, class.images),
             unreadable: class.unreadable,
         }
     }
@@ -246,7 +249,7 @@ impl Figures<'_> {
         if !self.confusions.is_empty() {
             text += "\nmost confused\n";
         }
-        for c in self.confusions.iter().take(CONFUSIONS) {
+        for c in self.confusions.iter().take(LISTED_CONFUSIONS) {
             text += &format!("{:>4} × {} taken for {}\n", c.count, c.label, c.predicted);
         }
         text
@@ -258,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_class_counts_the_same_in_the_mean_however_many_pictures_it_has() {
+    fn a_class_counts_the_same_in_the_mean_however_many_images_it_has() {
         let classes = ["a", "b", "c", "d", "e", "f"].map(String::from);
         let mut report = Report::new("uneven", &[], &classes, &classes);
         for _ in 0..3 {
@@ -270,7 +273,7 @@ mod tests {
         let figures = report.figures();
         assert_eq!((figures.images, figures.unreadable), (5, 1));
         assert_eq!((figures.top1, figures.top5), (3.0 / 5.0, 4.0 / 5.0));
-        // Of the two classes that have pictures.
+        // Of the two classes that have images.
         assert_eq!(figures.mean_per_class, (3.0 / 4.0 + 0.0) / 2.0);
         let rates: Vec<_> = figures.per_class.iter().map(|c| (c.top1, c.top5)).collect();
         assert_eq!(rates[..3], [(0.75, 0.75), (0.0, 1.0), (0.0, 0.0)]);

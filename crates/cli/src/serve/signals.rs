@@ -21,7 +21,7 @@ pub fn stop() -> std::io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 pub fn stop() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Where the signal cannot be waited for, the server runs until it is ended.
+        // A server that cannot wait for the signal runs until it is killed.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

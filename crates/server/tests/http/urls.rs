@@ -56,6 +56,7 @@ async fn fetching(allowed: fn(IpAddr) -> bool) -> Running {
         time: Duration::from_millis(500),
         redirects: 2,
         allowed,
+        ..FetchSettings::default()
     };
     serve(Settings {
         urls: Some(fetch),
