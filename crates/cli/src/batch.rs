@@ -107,9 +107,9 @@ pub struct Batch {
     columns: ColumnOptions,
 }
 
-/// What an earlier run left for this one.
+/// The use that is made of an earlier run.
 enum Earlier {
-    /// Nothing that is used.
+    /// There is none, or it is not used.
     Nothing,
     /// The answers of the same rows.
     Same(RunCounts),
@@ -371,7 +371,7 @@ impl Batch {
             match record.matches(source, origin)? {
                 Some(counts) if counts.failed == 0 || !self.update => return Ok(Earlier::Same(counts)),
                 None if !self.update => terminal::message(format_args!(
-                    "{}: rows were added or changed since it was made: all are answered again; --update answers only these",
+                    "{}: its rows were added to or changed since it was made: all are answered again; --update answers only these",
                     output.display()
                 )),
                 _ => {}

@@ -160,7 +160,7 @@ fn samples(classes: impl Iterator<Item = (usize, ClassImages)>) -> Vec<Sample> {
     sorted.collect()
 }
 
-/// Whether a file or folder of this name is no part of a data set.
+/// Returns whether a file or folder of this name is no part of a data set.
 fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || name.starts_with("__MACOSX")
 }

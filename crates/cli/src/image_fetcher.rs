@@ -73,7 +73,7 @@ fn limits() -> FetchSettings {
     }
 }
 
-/// Whether `name` is an http(s) address.
+/// Returns whether `name` is an http(s) address.
 pub fn is_address(name: &str) -> bool {
     let has_scheme = |scheme: &str| {
         let start = name.get(..scheme.len());

@@ -32,22 +32,26 @@ impl LeftOut {
     }
 }
 
-/// A sentence about the files, such as "left out, being no images that are read: 1 HEIC, 2 other files".
+/// A sentence about the files, such as "left out, being no images that are read: 1 HEIC, 2 other files; convert HEIC to
+/// JPEG or PNG".
 impl fmt::Display for LeftOut {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.0.iter().map(|(format, count)| format!("{count} {format}"));
         let counts: Vec<_> = counts.collect();
         let counts = counts.join(", ");
         write!(formatter, "left out, being no images that are read: {counts}")?;
-        match self.0.keys().any(|format| is_convertible(format)) {
-            true => formatter.write_str(" (convert those to JPEG or PNG)"),
-            false => Ok(()),
+        let formats = UNSUPPORTED_EXTENSIONS.iter().map(|(_, format)| *format);
+        let images: Vec<_> = self
+            .0
+            .keys()
+            .copied()
+            .filter(|left| formats.clone().any(|format| format == *left))
+            .collect();
+        match images[..] {
+            [] => Ok(()),
+            _ => write!(formatter, "; convert {} to JPEG or PNG", images.join(", ")),
         }
     }
-}
-
-fn is_convertible(format: &str) -> bool {
-    UNSUPPORTED_EXTENSIONS.iter().any(|(_, name)| *name == format)
 }
 
 /// The name under which a file is counted that is left out; none for an image. Extensions decide, and the first bytes
@@ -71,7 +75,7 @@ pub fn reason_by_extension(extension: &str) -> Option<&'static str> {
     Some(unsupported.map_or(OTHER_FILES, |(_, format)| format))
 }
 
-/// Whether a regular file has the signature of an image. One that cannot be read has not.
+/// Returns whether a regular file has the signature of an image. One that cannot be read has not.
 fn starts_as_image(path: &Path) -> bool {
     let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
     let mut start = Vec::new();

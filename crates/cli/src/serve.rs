@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use clap::Args;
 use cliplet::Error;
-use cliplet::zero_shot::{DEFAULT_TEMPLATE, PromptTemplate};
 use cliplet_server::{
     ApiKeys, Batching, EngineSettings, FetchSettings, KeyChanger, Limits, Server, Settings, Task,
 };
 use tokio::net::TcpListener;
 
+use super::labels::TemplateOptions;
 use super::model::ModelOptions;
 use super::terminal::print;
 use super::{Outcome, Status};
@@ -43,9 +43,8 @@ pub struct Serve {
     /// Task of /score where a request fits both.
     #[arg(long, value_enum, default_value_t = Task::ZeroShot)]
     task: Task,
-    /// Prompt template with {} for the label; several make an ensemble.
-    #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
-    template: Vec<String>,
+    #[command(flatten)]
+    templates: TemplateOptions,
     /// Key that clients must send as a bearer token; better given in the environment or a file.
     #[arg(long, value_name = "KEY", env = "CLIPLET_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
@@ -129,7 +128,7 @@ impl Serve {
             engine: self.engine(),
             urls: urls.allow_url_images.then_some(fetch),
             task: Some(self.task),
-            templates: PromptTemplate::list(&self.template)?,
+            templates: self.templates.read()?,
             api_keys: self.keys()?,
             page: self.page()?,
             allowed_hosts: self.origins.allowed_hosts.clone(),

@@ -36,7 +36,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a call that must fail with `code` says, in few words and without a panic.
+/// Standard error of a call that must fail with `code` and without a panic.
 fn failure(arguments: &[&str], code: i32) -> String {
     let output = run(arguments);
     let message = said(&output);
@@ -50,10 +50,10 @@ fn numbers(value: &Value) -> Vec<f64> {
     list.iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
-/// A folder of drawn pictures: a red disc, a blue square, and a letter that calls itself a picture.
-struct Pictures(TempDir);
+/// A folder of drawn images: a red disc, a blue square, and a letter that calls itself an image.
+struct Images(TempDir);
 
-impl Pictures {
+impl Images {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         disc(RED).save(folder.path().join("circle.png")).unwrap();
@@ -67,21 +67,21 @@ impl Pictures {
     }
 }
 
-fn disc(colour: [u8; 3]) -> RgbImage {
+fn disc(color: [u8; 3]) -> RgbImage {
     RgbImage::from_fn(96, 96, |x, y| {
         let (dx, dy) = (f64::from(x) - 47.5, f64::from(y) - 47.5);
         Rgb(if dx * dx + dy * dy < 900.0 {
-            colour
+            color
         } else {
             [255; 3]
         })
     })
 }
 
-fn square(colour: [u8; 3]) -> RgbImage {
+fn square(color: [u8; 3]) -> RgbImage {
     RgbImage::from_fn(96, 96, |x, y| {
         Rgb(if (20..76).contains(&x) && (20..76).contains(&y) {
-            colour
+            color
         } else {
             [255; 3]
         })
@@ -90,8 +90,8 @@ fn square(colour: [u8; 3]) -> RgbImage {
 
 #[test]
 fn classify_gives_labels_in_their_order_as_json() {
-    let pictures = Pictures::new();
-    let (circle, square) = (pictures.path("circle.png"), pictures.path("square.png"));
+    let images = Images::new();
+    let (circle, square) = (images.path("circle.png"), images.path("square.png"));
     let labels = "blue square, red circle, cat";
     let answers = json(&[
         "classify", "--labels", labels, "--format", "json", &circle, &square,
@@ -114,7 +114,7 @@ fn classify_gives_labels_in_their_order_as_json() {
 
 #[test]
 fn what_is_drawn_is_what_is_answered() {
-    let pictures = Pictures::new();
+    let images = Images::new();
     for (file, best) in [("circle.png", "red circle"), ("square.png", "blue square")] {
         let labels = [
             "classify",
@@ -123,7 +123,7 @@ fn what_is_drawn_is_what_is_answered() {
             "--template",
             "a {}",
         ];
-        let path = pictures.path(file);
+        let path = images.path(file);
         let answers = json(&[&labels[..], &["--top-k", "1", "--format", "json", &path]].concat());
         assert_eq!(answers[0]["labels"], serde_json::json!([best]), "{file}");
     }
@@ -131,8 +131,8 @@ fn what_is_drawn_is_what_is_answered() {
 
 #[test]
 fn classify_has_four_formats() {
-    let pictures = Pictures::new();
-    let (circle, square) = (pictures.path("circle.png"), pictures.path("square.png"));
+    let images = Images::new();
+    let (circle, square) = (images.path("circle.png"), images.path("square.png"));
     let call = |format: &str| {
         answer(&[
             "classify",
@@ -160,8 +160,8 @@ fn classify_has_four_formats() {
 
 #[test]
 fn templates_make_an_ensemble() {
-    let pictures = Pictures::new();
-    let circle = pictures.path("circle.png");
+    let images = Images::new();
+    let circle = images.path("circle.png");
     let logits = |templates: &[&str]| {
         let mut call = vec!["classify", "--labels", "red circle, cat", "--format", "json"];
         call.extend(templates.iter().flat_map(|template| ["--template", template]));
@@ -182,12 +182,12 @@ fn templates_make_an_ensemble() {
 }
 
 #[test]
-fn a_file_that_is_no_picture_is_named_and_the_others_go_on() {
-    let pictures = Pictures::new();
+fn a_file_that_is_no_image_is_named_and_the_others_go_on() {
+    let images = Images::new();
     let (letter, circle, none) = (
-        pictures.path("letter.jpg"),
-        pictures.path("circle.png"),
-        pictures.path("none.png"),
+        images.path("letter.jpg"),
+        images.path("circle.png"),
+        images.path("none.png"),
     );
     let output = run(&[
         "classify",
@@ -216,8 +216,8 @@ fn a_file_that_is_no_picture_is_named_and_the_others_go_on() {
 
 #[test]
 fn embeddings_are_of_unit_length_only_when_asked() {
-    let pictures = Pictures::new();
-    let circle = pictures.path("circle.png");
+    let images = Images::new();
+    let circle = images.path("circle.png");
     let norms = |more: &[&str]| {
         let call = [&["embed", "--image", &circle, "--text", "a cat", "a dog"], more].concat();
         let features = json(&call);
@@ -267,13 +267,13 @@ fn a_snapshot_converts_to_a_file_that_answers_alike() {
     assert!(answer(&["info", "--model", &snapshot]).contains("f32"));
 }
 
-/// Class folders `red` and `blue`, three pictures each, written through `save`.
+/// Class folders `red` and `blue`, three images each, written through `save`.
 fn classes(mut save: impl FnMut(&str, Vec<u8>)) {
-    for (class, colour) in [("red", RED), ("blue", BLUE)] {
+    for (class, color) in [("red", RED), ("blue", BLUE)] {
         for i in 0..3 {
             let mut bytes = std::io::Cursor::new(Vec::new());
-            let picture = if i == 1 { square(colour) } else { disc(colour) };
-            picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+            let image = if i == 1 { square(color) } else { disc(color) };
+            image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
             save(&format!("{class}/{i}.png"), bytes.into_inner());
         }
     }
@@ -290,7 +290,7 @@ fn class_folders(root: &Path) -> PathBuf {
 }
 
 #[test]
-fn eval_counts_every_picture_in_folders_and_zips_alike() {
+fn eval_counts_every_image_in_folders_and_zips_alike() {
     let folder = tempfile::tempdir().unwrap();
     let data = class_folders(&folder.path().join("data")).display().to_string();
     let archive = folder.path().join("data.zip");
@@ -375,20 +375,20 @@ fn eval_refuses_before_it_works() {
 
 #[test]
 fn misuse_and_failure_have_codes_and_words() {
-    let pictures = Pictures::new();
-    let (circle, letter) = (pictures.path("circle.png"), pictures.path("letter.jpg"));
+    let images = Images::new();
+    let (circle, letter) = (images.path("circle.png"), images.path("letter.jpg"));
     failure(&[], 2);
     failure(&["classify", &circle], 2);
     failure(&["classify", "--labels", " , ", &circle], 2);
     failure(&["classify", "--labels", "cat", "--top-k", "0", &circle], 2);
     failure(&["embed"], 2);
     failure(
-        &["convert", "no-such-directory", "-o", &pictures.path("out.gguf")],
+        &["convert", "no-such-directory", "-o", &images.path("out.gguf")],
         2,
     );
     assert!(failure(&["info", "--model", &letter], 1).contains("letter.jpg"));
-    assert!(failure(&["info", "--model", &pictures.path("none.gguf")], 1).contains("none.gguf"));
-    let cut = pictures.path("cut.gguf");
+    assert!(failure(&["info", "--model", &images.path("none.gguf")], 1).contains("none.gguf"));
+    let cut = images.path("cut.gguf");
     let model = std::fs::read(
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join("tests/parity/tiny-q8.gguf"),
     )
@@ -400,8 +400,8 @@ fn misuse_and_failure_have_codes_and_words() {
 
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
-    let pictures = Pictures::new();
-    let circle = pictures.path("circle.png");
+    let images = Images::new();
+    let circle = images.path("circle.png");
     let mut child = Command::new(env!("CARGO_BIN_EXE_cliplet"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .args(["classify", "--labels", "red, blue", "--format", "jsonl", &circle])

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const NAMES: [&str; 3] = ["blue square", "green square", "red square"];
-const COLOURS: [[u8; 3]; 3] = [[20, 40, 225], [20, 190, 40], [225, 20, 20]];
+const COLORS: [[u8; 3]; 3] = [[20, 40, 225], [20, 190, 40], [225, 20, 20]];
 /// As CLIP_benchmark writes them.
 const TEMPLATES: &str = "a {c}\n\na drawing of a {c}.\n";
 
@@ -35,19 +35,19 @@ fn failure(arguments: &[&str], code: i32) -> String {
     said
 }
 
-/// A picture of a class: a square or, each third, a frame.
-fn picture(class: usize, number: u32) -> Vec<u8> {
+/// An image of a class: a square or, each third, a frame.
+fn image(class: usize, number: u32) -> Vec<u8> {
     let hollow = number % 3 == 2;
-    let picture = RgbImage::from_fn(64, 64, |x, y| {
+    let image = RgbImage::from_fn(64, 64, |x, y| {
         let within = |margin: u32| (margin..64 - margin).contains(&x) && (margin..64 - margin).contains(&y);
         Rgb(if within(8 + number) && !(hollow && within(20)) {
-            COLOURS[class]
+            COLORS[class]
         } else {
             [255; 3]
         })
     });
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
 }
 
@@ -64,7 +64,7 @@ fn tar(path: &Path, files: &[(&str, &[u8])]) {
     builder.finish().unwrap();
 }
 
-/// The same pictures as class folders, a tar of those, and webdataset shards with labels and templates.
+/// One set of images as class folders, a tar of those, and webdataset shards with labels and templates.
 struct Sets {
     folder: TempDir,
 }
@@ -76,7 +76,7 @@ impl Sets {
         let mut shards = [Vec::new(), Vec::new()];
         for (class, name) in NAMES.iter().enumerate() {
             for number in 0..3 {
-                let bytes = picture(class, number);
+                let bytes = image(class, number);
                 let path = folder.path().join(format!("folders/{name}/{number}.png"));
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, &bytes).unwrap();
@@ -111,7 +111,7 @@ impl Sets {
     }
 }
 
-/// What counts, whatever the classes are called.
+/// The figures that do not depend on the names of classes.
 fn rates(figures: &Value) -> Vec<Value> {
     let fields = [
         "images",
@@ -150,11 +150,11 @@ fn webdataset_shards_bring_labels_and_templates() {
     );
     assert_eq!(
         shards["per_class"][3]["images"], 0,
-        "a label without pictures is still one to choose"
+        "a label without images is still one to choose"
     );
     assert_eq!(shards["images"], 9);
 
-    // The same labels and templates by hand, on a single shard and on all.
+    // Labels and templates given by hand, on a single shard and on all.
     let names = sets.write(
         "names.json",
         r#"["blue square", "green square", "red square", "yellow square"]"#,
@@ -242,7 +242,7 @@ fn several_data_sets_make_a_table() {
 #[test]
 fn a_tar_that_is_no_data_set_is_refused() {
     let sets = Sets::new();
-    let png = picture(0, 0);
+    let png = image(0, 0);
     let path = sets.folder.path().join("bad/bad.tar");
     let bad = path.display().to_string();
     tar(&path, &[("a.png", &png), ("a.cls", b"0"), ("b.png", &png)]);
@@ -270,7 +270,7 @@ fn a_tar_that_is_no_data_set_is_refused() {
 }
 
 #[test]
-fn a_damaged_picture_is_counted_as_unreadable() {
+fn a_damaged_image_is_counted_as_unreadable() {
     let sets = Sets::new();
     let path = sets.folder.path().join("folders.tar");
     let mut bytes = std::fs::read(&path).unwrap();
@@ -282,4 +282,90 @@ fn a_damaged_picture_is_counted_as_unreadable() {
         (&damaged["images"], &damaged["unreadable"]),
         (&json!(8), &json!(1))
     );
+}
+
+/// Standard error of a run that must succeed.
+fn messages(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    said
+}
+
+#[test]
+fn images_in_folders_within_a_class_count_in_folders_and_archives_alike() {
+    let sets = Sets::new();
+    let (red, blue) = (image(2, 0), image(0, 1));
+    let files = [
+        ("set/red/1.png", &red[..]),
+        ("set/red/deep/er/2.png", &red),
+        ("set/blue/3.png", &blue),
+        ("set/cover.png", &blue),
+    ];
+    tar(&sets.folder.path().join("nested.tar"), &files);
+    let zip = std::fs::File::create(sets.folder.path().join("nested.zip")).unwrap();
+    let mut zip = zip::ZipWriter::new(zip);
+    for (name, bytes) in &files {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(*name, options).unwrap();
+        std::io::Write::write_all(&mut zip, bytes).unwrap();
+        let path = sets
+            .folder
+            .path()
+            .join("nested")
+            .join(name.trim_start_matches("set/"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    zip.finish().unwrap();
+    let of = |name: &str| figures(&[&sets.path(name)])["per_class"].clone();
+    let expected = of("nested");
+    assert_eq!(
+        (&expected[0]["class"], &expected[0]["images"]),
+        (&json!("blue"), &json!(1))
+    );
+    assert_eq!(
+        (&expected[1]["class"], &expected[1]["images"]),
+        (&json!("red"), &json!(2))
+    );
+    for archive in ["nested.tar", "nested.zip"] {
+        assert_eq!(of(archive), expected, "{archive}");
+        let said = messages(&[&sets.path(archive)]);
+        assert!(said.contains("in no class folder: 1 files"), "{archive}: {said}");
+    }
+}
+
+#[test]
+fn labels_that_are_repeated_or_cut_off_are_warned_about() {
+    let sets = Sets::new();
+    let long = "very ".repeat(90);
+    let names = sets.write("names.json", &json!(["Cat", "cat ", long]).to_string());
+    let said = messages(&[&sets.path("folders"), "--names", &names]);
+    assert!(
+        said.contains("the classes blue square and green square have the same label"),
+        "{said}"
+    );
+    assert!(said.contains("its end is cut off"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_listed_counts_as_an_image_that_cannot_be_read() {
+    let sets = Sets::new();
+    // A path that is longer than the system takes, put together of two that are shorter.
+    let chain = |start: PathBuf| (0..10).fold(start, |path, _| path.join("d".repeat(250)));
+    let (upper, lower) = (
+        chain(sets.folder.path().join("folders/red square")),
+        sets.folder.path().join("lower"),
+    );
+    std::fs::create_dir_all(&upper).unwrap();
+    std::fs::create_dir_all(chain(lower.clone())).unwrap();
+    std::fs::rename(lower, upper.join("lower")).unwrap();
+    let output = run(&[&sets.path("folders"), "--format", "json"]);
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&figures["images"], &figures["unreadable"]),
+        (&json!(9), &json!(1))
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("name too long"));
 }

@@ -142,3 +142,37 @@ fn a_folder_run_passes_over_and_counts_what_is_no_image() {
         "{messages}"
     );
 }
+
+#[test]
+fn texts_that_are_cut_off_are_named_by_embed() {
+    let long = "very ".repeat(90);
+    let output = run(&["embed", "--text", "a cat", &long]);
+    assert_eq!(output.status.code(), Some(0));
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        messages.contains("is over 77 tokens: its end is cut off"),
+        "{messages}"
+    );
+    let embeddings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(embeddings["warnings"].as_array().unwrap().len(), 1);
+    let short = run(&["embed", "--text", "a cat"]);
+    let embeddings: Value = serde_json::from_slice(&short.stdout).unwrap();
+    assert!(embeddings.get("warnings").is_none());
+}
+
+#[test]
+fn published_templates_go_with_eval_and_serve_too() {
+    let folder = folder();
+    let class = folder.path().join("red");
+    std::fs::create_dir(&class).unwrap();
+    std::fs::rename(folder.path().join("red.png"), class.join("red.png")).unwrap();
+    let data = folder.path().display().to_string();
+    let output = run(&["eval", &data, "--templates", "imagenet-80", "--format", "json"]);
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(figures["templates"].as_array().unwrap().len(), 80);
+    // The server refuses a set that is not there before it loads the model.
+    let output = run(&["serve", "--port", "0", "--templates", "imagenet-81"]);
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(messages.contains("the sets are imagenet-80"), "{messages}");
+}

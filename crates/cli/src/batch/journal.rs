@@ -299,7 +299,7 @@ pub struct AnsweredRows {
 }
 
 impl AnsweredRows {
-    /// Whether `row`, the next one of the input, is answered; its paths start from `origin`.
+    /// Returns whether `row`, the next one of the input, is answered; its paths start from `origin`.
     ///
     /// # Errors
     /// [`Error::Input`] where the answer is that of another row.

@@ -52,7 +52,7 @@ pub struct RowPreparer {
     pub clip: Arc<Clip>,
     /// Folder that relative paths start from.
     pub root: PathBuf,
-    /// The same folder by its absolute path, for [`Row::fingerprint`].
+    /// That folder by its absolute path, for [`Row::fingerprint`].
     pub origin: PathBuf,
     /// True where the text of a row is ignored.
     pub zero_shot: bool,
@@ -123,7 +123,7 @@ fn read_rows(
             return;
         }
     }
-    // Where the receiver is gone already, nobody waits for the error either.
+    // Nobody waits for the error where the receiver is gone already.
     let _ = answered.check_count(count).map_err(|error| rows.send(Err(error)));
 }
 
@@ -147,7 +147,7 @@ fn prepare_chunks(
             }
             return;
         };
-        // Where the receiver is gone already, nobody waits for the error either.
+        // Nobody waits for the error where the receiver is gone already.
         let _ = chunks.send(Err(error));
         return;
     }

@@ -161,7 +161,7 @@ fn hash_path(path: &Path) -> u64 {
     xxh3_64(path.as_os_str().as_encoded_bytes())
 }
 
-/// Whether `text` is the image itself, not its path.
+/// Returns whether `text` is the image itself, not its path.
 fn is_inline(text: &str, root: &Path) -> bool {
     let encoded = || BASE64_STARTS.iter().any(|start| text.starts_with(start)) && !root.join(text).is_file();
     is_data_uri(text) || text.len() > MAX_PATH_BYTES || encoded()

@@ -185,7 +185,7 @@ fn last_line(output_bytes: u64, format: OutputFormat) -> String {
     format!("end of {output_bytes} bytes of {}", format.name())
 }
 
-/// Whether the image file of a row was changed after `time`.
+/// Returns whether the image file of a row was changed after `time`.
 pub fn changed_since(time: SystemTime, row: &Row, origin: &Path) -> bool {
     let modified = |path: PathBuf| std::fs::metadata(path)?.modified();
     let modified = row.image_file(origin).map(modified);

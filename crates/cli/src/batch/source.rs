@@ -85,7 +85,7 @@ fn check_exists(path: &Path) -> Result<(), Error> {
     )))
 }
 
-/// Whether `path` stands for standard input.
+/// Returns whether `path` stands for standard input.
 pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }

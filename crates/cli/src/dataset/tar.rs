@@ -30,7 +30,7 @@ pub enum Listed {
     Numbered(BTreeMap<usize, ClassImages>),
 }
 
-/// Whether a file is a tar by its name or its content.
+/// Returns whether a file is a tar by its name or its content.
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Input`] for a compressed one.

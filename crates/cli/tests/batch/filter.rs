@@ -13,8 +13,8 @@ fn each_line_is_answered_before_the_next_is_written() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let folder = Folder::with(3);
     for number in 0..3 {
-        let picture = folder.path(&format!("{number}.png"));
-        writeln!(stdin, "{{\"id\": {number}, \"image\": {picture:?}}}").unwrap();
+        let image = folder.path(&format!("{number}.png"));
+        writeln!(stdin, "{{\"id\": {number}, \"image\": {image:?}}}").unwrap();
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let answer: Value = serde_json::from_str(&line).unwrap();

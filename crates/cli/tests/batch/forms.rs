@@ -64,18 +64,18 @@ fn lines_of_json_with_paths_data_uris_and_base64() {
 #[test]
 fn a_folder_in_the_order_of_its_names() {
     let folder = Folder::with(2);
-    folder.write("pictures/b/1.png", square(1));
-    folder.write("pictures/a.PNG", square(0));
-    folder.write("pictures/c.png", square(2));
-    folder.write("pictures/notes.txt", "no picture by its name");
-    let input = folder.path("pictures");
+    folder.write("images/b/1.png", square(1));
+    folder.write("images/a.PNG", square(0));
+    folder.write("images/c.png", square(2));
+    folder.write("images/notes.txt", "no image by its name");
+    let input = folder.path("images");
     let answers = answers(&[&input, "--labels", LABELS]);
     let names: Vec<_> = answers
         .iter()
         .map(|answer| answer["image"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["a.PNG", "b/1.png", "c.png"]);
-    let files = ["pictures/a.PNG", "pictures/b/1.png", "pictures/c.png"];
+    let files = ["images/a.PNG", "images/b/1.png", "images/c.png"];
     check_zero_shot(&answers, &classified(&folder, &files));
 }
 
@@ -88,15 +88,15 @@ fn paths_one_a_line() {
 }
 
 #[test]
-fn embeddings_of_pictures_texts_and_both() {
+fn embeddings_of_images_texts_and_both() {
     let folder = Folder::with(1);
-    let picture = folder.path("0.png");
+    let image = folder.path("0.png");
     let rows = format!(
-        "{{\"image\": {picture:?}, \"text\": \"\"}}\n{{\"text\": \"a cat\"}}\n{{\"image\": {picture:?}, \"text\": \"a dog, a cat\"}}\n"
+        "{{\"image\": {image:?}, \"text\": \"\"}}\n{{\"text\": \"a cat\"}}\n{{\"image\": {image:?}, \"text\": \"a dog, a cat\"}}\n"
     );
     for unit in [&[][..], &["--normalize"]] {
         let call = [
-            &["embed", "--image", &picture, "--text", "a cat", "a dog, a cat"],
+            &["embed", "--image", &image, "--text", "a cat", "a dog, a cat"],
             unit,
         ]
         .concat();
@@ -115,7 +115,7 @@ fn embeddings_of_pictures_texts_and_both() {
 #[test]
 fn the_first_row_tells_the_task() {
     let folder = Folder::with(1);
-    let picture = folder.path("0.png");
+    let image = folder.path("0.png");
     let task = |row: &str| {
         let answer = answers_on(row.as_bytes(), &[]);
         ["probs", "image_features", "text_features"]
@@ -124,18 +124,18 @@ fn the_first_row_tells_the_task() {
             .collect::<Vec<_>>()
     };
     assert_eq!(
-        task(&format!("{{\"image\": {picture:?}, \"text\": \"a, b\"}}")),
+        task(&format!("{{\"image\": {image:?}, \"text\": \"a, b\"}}")),
         ["probs"]
     );
-    assert_eq!(task(&format!("{{\"image\": {picture:?}}}")), ["image_features"]);
+    assert_eq!(task(&format!("{{\"image\": {image:?}}}")), ["image_features"]);
     assert_eq!(task("{\"text\": \"a, b\"}"), ["text_features"]);
 }
 
 #[test]
 fn only_the_best_labels_where_so_many_are_asked_for() {
     let folder = Folder::with(1);
-    let picture = folder.path("0.png");
-    let row = format!("{picture}\n");
+    let image = folder.path("0.png");
+    let row = format!("{image}\n");
     let asked = [
         "--labels",
         LABELS,
@@ -147,7 +147,7 @@ fn only_the_best_labels_where_so_many_are_asked_for() {
         "{}",
     ];
     let answer = &answers_on(row.as_bytes(), &[&["--from", "paths"], &asked[..]].concat())[0];
-    let expected = &other(&[&["classify"], &asked[..], &["--format", "jsonl", &picture]].concat())[0];
+    let expected = &other(&[&["classify"], &asked[..], &["--format", "jsonl", &image]].concat())[0];
     assert_eq!(answer["labels"], expected["labels"]);
     assert_eq!(answer["labels"].as_array().unwrap().len(), 2);
     assert!(alike(&answer["probs"], &expected["probs"]));

@@ -73,7 +73,7 @@ fn text(text: &str) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn pictures_as_paths_as_bytes_and_as_hugging_face_has_them() {
+fn images_as_paths_as_bytes_and_as_hugging_face_has_them() {
     let folder = Folder::with(3);
     let paths = folder.path("paths.parquet");
     write(

@@ -1,4 +1,4 @@
-//! What cannot be done is said before anything is.
+//! Requests that cannot be fulfilled are refused before any work.
 
 use crate::support::*;
 
@@ -7,7 +7,7 @@ fn misuse_is_told_in_a_sentence() {
     let folder = Folder::with(1);
     let rows = folder.write("rows.csv", "image\n0.png\n");
     let kept = folder.write("kept.csv.partial", "image\n0.png\n");
-    let table = folder.write("table.csv", "picture,caption\n0.png,x\n");
+    let table = folder.write("table.csv", "photo,caption\n0.png,x\n");
     let bad = folder.write("bad.jsonl", "{\n");
     let texts = folder.write("texts.jsonl", "{\"text\": \"a\"}\n");
     for (arguments, reason) in [
@@ -36,7 +36,7 @@ fn misuse_is_told_in_a_sentence() {
         ),
         (&[&rows, "-o", &folder.path("out.txt")], "say --to"),
         (&[&folder.path("0.png")], "say --from"),
-        (&[&table], "the header has picture, caption"),
+        (&[&table], "there are photo, caption"),
         (&[&bad], "the first row does not tell what to do"),
         (&[&texts, "--task", "zero-shot"], "give --labels"),
         (
@@ -56,10 +56,65 @@ fn misuse_is_told_in_a_sentence() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_does_not_take_the_rest_unsaid() {
-    let folder = Folder::with(1);
-    let rows = folder.write("rows.csv", "image\n0.png\n\"0.png\n1.png\n");
-    let answers = answers(&[&rows, "--root", &folder.path("")]);
-    assert_eq!(answers.len(), 2);
-    assert!(answers[1]["error"].as_str().unwrap().contains("No such file"));
+fn an_input_that_ends_in_the_middle_of_a_row_is_an_error_after_its_rows() {
+    let folder = Folder::with(2);
+    let root = folder.path("");
+    for (name, text, reason) in [
+        (
+            "quote.csv",
+            "image\n0.png\n\"1.png\n2.png\n",
+            "a quotation mark is never closed",
+        ),
+        (
+            "field.csv",
+            "image,id\n0.png,a\n1.p",
+            "it has 1 fields; the header has 2",
+        ),
+        (
+            "rows.jsonl",
+            "{\"image\": \"0.png\"}\n{\"image\": \"1.p",
+            "EOF while parsing a string",
+        ),
+        (
+            "utf8.jsonl",
+            "{\"image\": \"0.png\"}\n{\"image\": \"\u{e9}",
+            "EOF while parsing a string",
+        ),
+    ] {
+        let rows = folder.write(name, text);
+        let output = run(&[&rows, "--root", &root, "--batch-size", "1"]);
+        let message = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{name}: {message}");
+        assert!(
+            message.contains(name) && message.contains("in the middle of row 1") && message.contains(reason),
+            "{name}: {message}"
+        );
+        let answers = lines(std::str::from_utf8(&output.stdout).unwrap());
+        assert_eq!(answers.len(), 1, "{name}");
+        assert!(answers[0]["image_features"].is_array(), "{name}");
+    }
+    // The last row may lack its line break, but nothing else.
+    let rows = folder.write("whole.csv", "image,id\n0.png,a\n1.png,b");
+    assert_eq!(answers(&[&rows, "--root", &root]).len(), 2);
+    let header = folder.write("header.csv", "image,\"te");
+    assert!(failure(&[&header], 1).contains("in the middle of its header"));
+}
+
+#[test]
+fn an_input_that_was_cut_short_goes_on_where_it_was() {
+    let folder = Folder::with(2);
+    let (root, output) = (folder.path(""), folder.path("out.jsonl"));
+    let whole = "image,id\n0.png,a\n1.png,b\n";
+    let rows = folder.write("rows.csv", &whole[..whole.len() - 5]);
+    let call = [&rows[..], "--root", &root, "-o", &output];
+    assert!(failure(&call, 1).contains("complete it and give the command again"));
+    folder.write("rows.csv", whole);
+    let done = run(&call);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert!(
+        said(&done).contains("1 of them by an earlier run"),
+        "{}",
+        said(&done)
+    );
+    assert_eq!(lines(&folder.read("out.jsonl")).len(), 2);
 }

@@ -8,7 +8,7 @@ use crate::support::*;
 
 const ROWS: u32 = 60;
 
-/// A table of pictures, one of them missing, and the call that answers it.
+/// A table of images, one of them missing, and the call that answers it.
 struct Job {
     folder: Folder,
     input: String,
@@ -154,7 +154,7 @@ fn a_killed_run_goes_on_only_as_it_began() {
 }
 
 #[test]
-fn pictures_of_the_same_names_in_another_folder_are_others() {
+fn images_of_the_same_names_in_another_folder_are_others() {
     let job = Job::new("out.jsonl");
     job.kill_midway(&["--labels", LABELS], 3);
     let other = Folder::with(6);
@@ -173,7 +173,7 @@ fn pictures_of_the_same_names_in_another_folder_are_others() {
     let message = failure(&job.arguments(&["--labels", LABELS, "--dtype", "bf16"]), 2);
     assert!(message.contains("other options"), "{message}");
 
-    // The same folder by another name, from another place.
+    // That folder by another name, from another place.
     let here = [&job.input, "--root", ".", "-o", &job.output, "--labels", LABELS];
     let done = batch(&here)
         .current_dir(job.folder.root())

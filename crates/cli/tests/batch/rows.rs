@@ -6,9 +6,9 @@ use crate::support::*;
 fn each_fault_is_told_in_its_row() {
     let folder = Folder::with(1);
     folder.write("letter.jpg", "Dear sir or madam");
-    let picture = folder.path("0.png");
+    let image = folder.path("0.png");
     let rows = [
-        (format!("{{\"image\": {picture:?}}}"), None),
+        (format!("{{\"image\": {image:?}}}"), None),
         ("{\"image\": ".into(), Some("not a row in JSON")),
         ("{\"image\": 3}".into(), Some("integer `3`, expected a string")),
         ("{\"text\": \"\"}".into(), Some("the row has no image or text")),
@@ -26,7 +26,7 @@ fn each_fault_is_told_in_its_row() {
         ),
         (
             "{\"image\": \"https://example.org/a.png\"}".into(),
-            Some("addresses are not fetched"),
+            Some("are fetched with --allow-url-images only"),
         ),
         (
             "{\"image\": \"data:image/png;base64,@@@@\"}".into(),
@@ -38,7 +38,7 @@ fn each_fault_is_told_in_its_row() {
         ),
         ("{\"image\": \"/9j/abcd\"}".into(), Some("image: damaged JPEG")),
         ("\"\\u00\"".into(), Some("not a row in JSON")),
-        (format!("{{\"image\": {picture:?}, \"text\": \"a cat\"}}"), None),
+        (format!("{{\"image\": {image:?}, \"text\": \"a cat\"}}"), None),
     ];
     let mut input: Vec<u8> = rows
         .iter()

@@ -1,4 +1,4 @@
-//! Drawn pictures, and the command run on them.
+//! Drawn images, and the command run on them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 /// Labels of the zero-shot runs.
 pub const LABELS: &str = "red square, blue square, cat";
-/// The same as a list.
+/// These labels as a list.
 pub const LIST: [&str; 3] = ["red square", "blue square", "cat"];
 
 /// `cliplet batch` with these arguments.
@@ -52,7 +52,7 @@ pub fn lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// What a run that must succeed prints, as lines of JSON.
+/// Lines of JSON that a run which must succeed prints.
 pub fn answers_on(input: &[u8], arguments: &[&str]) -> Vec<Value> {
     let output = run_on(input, arguments);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
@@ -63,7 +63,7 @@ pub fn answers(arguments: &[&str]) -> Vec<Value> {
     answers_on(b"", arguments)
 }
 
-/// What a run that must fail with `code` says, without a panic.
+/// Standard error of a run that must fail with `code` and without a panic.
 pub fn failure(arguments: &[&str], code: i32) -> String {
     let output = run(arguments);
     let message = said(&output);
@@ -72,7 +72,7 @@ pub fn failure(arguments: &[&str], code: i32) -> String {
     message
 }
 
-/// What another subcommand prints as JSON, be it one value or several lines.
+/// The JSON that another subcommand prints, be it one value or several lines.
 pub fn other(arguments: &[&str]) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cliplet"));
     let output = command.args(arguments).output().unwrap();
@@ -84,7 +84,7 @@ pub fn numbers(value: &Value) -> Vec<f64> {
     list.iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
-/// Whether two lists are the same up to what rounding in other company makes of them.
+/// Returns whether two lists are the same up to what rounding in other company makes of them.
 pub fn alike(a: &Value, b: &Value) -> bool {
     let (a, b) = (numbers(a), numbers(b));
     let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -92,22 +92,22 @@ pub fn alike(a: &Value, b: &Value) -> bool {
     a.len() == b.len() && norm(&difference) <= 1e-5 * norm(&b)
 }
 
-/// A square of a colour of its own on white, as a PNG file.
+/// A square of a color of its own on white, as a PNG file.
 pub fn square(number: u32) -> Vec<u8> {
-    let colour = Rgb([
+    let color = Rgb([
         (number * 53 % 256) as u8,
         (number * 97 % 256) as u8,
         (number * 29 % 256) as u8,
     ]);
-    let picture = RgbImage::from_fn(64, 64, |x, y| {
+    let image = RgbImage::from_fn(64, 64, |x, y| {
         if (12..52).contains(&x) && (12..52).contains(&y) {
-            colour
+            color
         } else {
             Rgb([255; 3])
         }
     });
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     bytes.into_inner()
 }
 
@@ -115,7 +115,7 @@ pub fn square(number: u32) -> Vec<u8> {
 pub struct Folder(TempDir);
 
 impl Folder {
-    /// With the pictures `0.png` and so on.
+    /// With the images `0.png` and so on.
     pub fn with(count: u32) -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         for number in 0..count {

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 use super::command::Process;
 use super::support::*;
 
-fn frame(colour: [u8; 3], labels: &str) -> Value {
-    let frame = json!({"columns": ["image", "text"], "data": [[base64(&disc(colour)), labels]]});
+fn frame(color: [u8; 3], labels: &str) -> Value {
+    let frame = json!({"columns": ["image", "text"], "data": [[base64(&disc(color)), labels]]});
     json!({ "input_data": frame })
 }
 
@@ -16,7 +16,7 @@ const RUN: &str = r#"cliplet_batch_items_count{tower="image"}"#;
 const TAKEN: &str = r#"cliplet_queue_places_taken{tower="image"}"#;
 const WAITING: &str = r#"cliplet_queue_depth{tower="image"}"#;
 
-/// A call whose picture waits in the queue for its batch.
+/// A call whose image waits in the queue for its batch.
 async fn waiting(process: &Process) -> JoinHandle<reqwest::Result<reqwest::Response>> {
     let server = &process.running;
     let call = server.client.post(server.url("/score"));
@@ -63,10 +63,10 @@ async fn requests_that_come_together_share_a_batch() {
 async fn a_label_set_is_embedded_once() {
     let process = Process::start(&[]);
     let texts = r#"cliplet_items_total{tower="text"}"#;
-    for colour in [RED, BLUE, RED] {
+    for color in [RED, BLUE, RED] {
         process
             .running
-            .answer("/score", &frame(colour, "red circle, blue circle, cat"))
+            .answer("/score", &frame(color, "red circle, blue circle, cat"))
             .await;
     }
     assert_eq!(process.metric(texts).await, 3.0);
