@@ -225,6 +225,11 @@ impl Batch {
                 "{}: this is a folder; give a file to write",
                 output.display()
             ))),
+            Some(output) if run_record::is_foreign(output)? => Err(Error::Input(format!(
+                "{}: {}",
+                run_record::path(output).display(),
+                journal::FOREIGN
+            ))),
             _ => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use cliplet::{Error, clip::Clip};
 use serde::Serialize;
 
 use super::model::ModelOptions;
-use super::output::{Format, json_line};
+use super::output::{Format, csv_line, json_line};
 use super::terminal;
 use super::terminal::print;
 use super::{Outcome, Status};
@@ -113,7 +113,13 @@ impl Bench {
         } = figure;
         match self.format {
             Format::Json | Format::Jsonl => print(&json_line(&figure)?),
-            Format::Csv => print(&format!("{what},{batch},{median_ms},{fastest_ms},{per_second}\n")),
+            Format::Csv => print(&csv_line([
+                what.to_string(),
+                batch.to_string(),
+                median_ms.to_string(),
+                fastest_ms.to_string(),
+                per_second.to_string(),
+            ])?),
             Format::Table => print(&format!(
                 "{what:5} batch {batch:>4}: median {median_ms:8.2} ms, fastest {fastest_ms:8.2} ms, {per_second:8.1} a second\n"
             )),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::labels::{self, LabelOptions, TemplateOptions};
 use super::model::ModelOptions;
-use super::output::{Format, csv_field, json_array, json_line, percent};
+use super::output::{Format, csv_line, json_array, json_line, percent};
 use super::terminal::{self, print};
 use super::{Outcome, Status, images};
 
@@ -148,7 +148,7 @@ impl Printer {
                 Ok(())
             }
             Format::Jsonl => print(&json_line(&answer)?),
-            Format::Csv => print(&csv(&answer)),
+            Format::Csv => print(&csv(&answer)?),
             Format::Table => print(&table(&answer)),
         }
     }
@@ -161,8 +161,8 @@ impl Printer {
     }
 }
 
-fn csv(answer: &Answer) -> String {
-    let image = csv_field(&answer.image);
+fn csv(answer: &Answer) -> Result<String, Error> {
+    let image = answer.image.as_str();
     match &answer.result {
         Scored::Ranked {
             labels,
@@ -171,11 +171,11 @@ fn csv(answer: &Answer) -> String {
         } => {
             let rows = labels.iter().zip(probs).zip(logits);
             let row = |((label, prob), logit): ((&String, &f32), &f32)| {
-                format!("{image},{},{prob},{logit},\n", csv_field(label))
+                csv_line([image, label, &prob.to_string(), &logit.to_string(), ""])
             };
             rows.map(row).collect()
         }
-        Scored::Failed { error } => format!("{image},,,,{}\n", csv_field(error)),
+        Scored::Failed { error } => csv_line([image, "", "", "", error]),
     }
 }
 

@@ -8,7 +8,7 @@ use cliplet::{Embedding, Error};
 use serde::Serialize;
 
 use super::model::ModelOptions;
-use super::output::{Format, csv_field, json_line};
+use super::output::{Format, csv_line, json_line};
 use super::terminal::{self, print};
 use super::{Outcome, Status, images, labels};
 
@@ -109,19 +109,20 @@ impl Embed {
         match self.format {
             Format::Json => Ok(()),
             Format::Jsonl => print(&json_line(&row)?),
-            Format::Csv => print(&separated(&row, ",")),
-            Format::Table => print(&separated(&row, "  ")),
+            Format::Csv => print(&csv_line(row.fields())?),
+            Format::Table => print(&(row.fields().join("  ") + "\n")),
         }
     }
 }
 
-/// The input of a row and its numbers.
-fn separated(row: &Row, separator: &str) -> String {
-    let name = match &row.input {
-        Input::Image(path) => csv_field(path),
-        Input::Text(text) => csv_field(text),
-    };
-    let numbers = row.features.unwrap_or_default().iter().map(|x| x.to_string());
-    let fields: Vec<_> = std::iter::once(name).chain(numbers).collect();
-    fields.join(separator) + "\n"
+impl Row<'_> {
+    /// The input and the numbers as text.
+    fn fields(&self) -> Vec<String> {
+        let name = match &self.input {
+            Input::Image(path) => path.clone(),
+            Input::Text(text) => text.to_string(),
+        };
+        let numbers = self.features.unwrap_or_default().iter().map(|x| x.to_string());
+        std::iter::once(name).chain(numbers).collect()
+    }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::model::ModelOptions;
-use super::output::{Format, csv_field, json_line};
+use super::output::{Format, csv_line, json_line};
 use super::terminal::print;
 use super::{Outcome, Status};
 
@@ -27,7 +27,7 @@ impl Info {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_string);
             match self.format {
                 Format::Json | Format::Jsonl => return print(&line).map(|()| Status::Success),
-                Format::Csv => print(&format!("{name},{}\n", csv_field(&value)))?,
+                Format::Csv => print(&csv_line([name, &value])?)?,
                 Format::Table => print(&format!("{name:16} {value}\n"))?,
             }
         }

@@ -30,14 +30,14 @@ pub fn json_array(values: &[impl Serialize]) -> Result<String, Error> {
     Ok(format!("[{}]\n", lines.join(",\n ")))
 }
 
-/// A field of CSV (RFC 4180): quoted where it must be.
-pub fn csv_field(text: &str) -> String {
-    let quoted = text.contains([',', '"', '\n', '\r']);
-    if quoted {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_string()
-    }
+/// A line of CSV (RFC 4180), whose fields are quoted where they must be.
+pub fn csv_line<F: AsRef<[u8]>>(fields: impl IntoIterator<Item = F>) -> Result<String, Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.write_record(fields).map_err(std::io::Error::from);
+    let bytes = written.and_then(|()| writer.into_inner().map_err(|error| error.into_error()));
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
+        .map_err(Error::io("a line of CSV"))
 }
 
 /// A fraction as a percentage.

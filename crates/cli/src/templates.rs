@@ -110,10 +110,14 @@ pub fn named(name: &str) -> Result<Vec<PromptTemplate>, Error> {
     match SETS.iter().find(|set| set.name == name) {
         Some(set) => set.list(),
         None if Path::new(name).exists() => read(Path::new(name)),
-        None => Err(Error::Input(format!(
-            "--templates {name}: there is no such file, nor a published set of that name; the sets are {}",
-            SETS.iter().map(|set| set.name).collect::<Vec<_>>().join(", ")
-        ))),
+        None => {
+            let sets: Vec<_> = SETS.iter().map(|set| set.name).collect();
+            let sets = sets.join(", ");
+            let reason =
+                format!("there is no such file, nor a published set of that name; the sets are {sets}");
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, reason);
+            Err(Error::io(name)(source))
+        }
     }
 }
 

@@ -150,7 +150,7 @@ fn texts_that_are_cut_off_are_named_by_embed() {
     assert_eq!(output.status.code(), Some(0));
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(
-        messages.contains("is over 77 tokens: its end is cut off"),
+        messages.contains("is over 32 tokens: its end is cut off"),
         "{messages}"
     );
     let embeddings: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -173,6 +173,6 @@ fn published_templates_go_with_eval_and_serve_too() {
     // The server refuses a set that is not there before it loads the model.
     let output = run(&["serve", "--port", "0", "--templates", "imagenet-81"]);
     let messages = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(1));
     assert!(messages.contains("the sets are imagenet-80"), "{messages}");
 }

@@ -9,9 +9,10 @@ use parquet::file::reader::SerializedFileReader;
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::answer::Answer;
+use super::panics::caught;
 use super::writer::OutputFormat;
 
 /// Answers in the order of their rows.
@@ -38,17 +39,29 @@ pub fn read(path: &Path, format: OutputFormat) -> Result<Answers, Error> {
             }))
         }
         OutputFormat::Parquet => {
-            let reader = SerializedFileReader::new(file);
-            let reader = reader.map_err(|error| Error::io(path)(std::io::Error::other(error)))?;
-            let rows = RowIter::from_file_into(Box::new(reader));
-            Box::new(rows.map(move |row| {
-                let row = row.map_err(|error| failed(std::io::Error::other(error)))?;
-                let fields = row.into_columns().into_iter();
-                let object: Map<_, _> = fields.map(|(name, field)| (name, json(&field))).collect();
-                serde_json::from_value(Value::Object(object)).map_err(|error| failed(error.into()))
+            let rows = caught(|| parquet_rows(file));
+            let mut rows = rows.unwrap_or_else(|| Err(damaged())).map_err(Error::io(path))?;
+            Box::new(std::iter::from_fn(move || {
+                let row = caught(|| rows.next()).unwrap_or_else(|| Some(Err(damaged())))?;
+                Some(row.map_err(&failed))
             }))
         }
     })
+}
+
+/// The answers of a Parquet file.
+fn parquet_rows(file: File) -> Result<impl Iterator<Item = std::io::Result<Answer>>, std::io::Error> {
+    let reader = SerializedFileReader::new(file).map_err(std::io::Error::other)?;
+    let rows = RowIter::from_file_into(Box::new(reader));
+    Ok(rows.map(|row| {
+        let fields = row.map_err(std::io::Error::other)?.into_columns();
+        let fields = fields.iter().map(|(name, field)| (name.clone(), json(field)));
+        Ok(serde_json::from_value(Value::Object(fields.collect()))?)
+    }))
+}
+
+fn damaged() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, "damaged Parquet")
 }
 
 /// A row of CSV, whose lists are JSON and whose empty fields are absent.

@@ -75,7 +75,7 @@ impl Journal {
         if matches!(found.begun, Begun::Not) && unfinished.exists() {
             return Err(refuse(&unfinished, FOREIGN));
         }
-        let kept = found.to_keep(settings, restart);
+        let kept = found.into_kept(settings, restart);
         let kept = kept.map_err(|reason| refuse(&path, &reason))?;
         // A record that a kill cut short is written again.
         file.set_len(kept.length).map_err(Error::io(&path))?;
@@ -260,7 +260,7 @@ impl Records {
     }
 
     /// The records to go on from, or the reason why the file must stay as it is.
-    fn to_keep(self, settings: &Settings, restart: bool) -> Result<Self, String> {
+    fn into_kept(self, settings: &Settings, restart: bool) -> Result<Self, String> {
         match (&self.begun, self.damaged_line) {
             (Begun::Not, _) => Ok(Self::default()),
             (Begun::Elsewhere, _) => Err(FOREIGN.into()),

@@ -4,7 +4,7 @@
 //! fingerprint of a row and `!` where the row failed or a space, as in the journal.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Lines, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Lines, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -21,6 +21,26 @@ pub fn path(output: &Path) -> PathBuf {
     name.push(".run");
     name.into()
 }
+
+/// Returns whether there is a file in the place of an output's record that is none.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn is_foreign(output: &Path) -> Result<bool, Error> {
+    let path = path(output);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io(&path)(error)),
+    };
+    let mut start = Vec::new();
+    let read = file.take(RECORD_START.len() as u64).read_to_end(&mut start);
+    read.map_err(Error::io(&path))?;
+    Ok(!start.is_empty() && start != RECORD_START)
+}
+
+/// The first bytes of every record: those of [`Settings`] as JSON.
+const RECORD_START: &[u8] = b"{\"model\":[";
 
 /// A record that is being written.
 pub struct RecordWriter {

@@ -6,7 +6,7 @@ use cliplet::Error;
 use cliplet::zero_shot::PromptTemplate;
 use serde::Serialize;
 
-use crate::output::{Format, csv_field, json_array, json_line, percent};
+use crate::output::{Format, csv_line, json_array, json_line, percent};
 use crate::terminal;
 
 /// Confusions listed in a table.
@@ -143,30 +143,31 @@ pub fn print(reports: &[Report], format: Format) -> Result<(), Error> {
     let figures: Vec<_> = reports.iter().map(Report::figures).collect();
     match (&figures[..], format) {
         ([one], Format::Json | Format::Jsonl) => terminal::print(&json_line(one)?),
-        ([one], Format::Csv) => terminal::print(&one.csv()),
+        ([one], Format::Csv) => terminal::print(&one.csv()?),
         ([one], Format::Table) => terminal::print(&one.table()),
         (all, Format::Json) => terminal::print(&json_array(all)?),
         (all, Format::Jsonl) => all.iter().try_for_each(|one| terminal::print(&json_line(one)?)),
-        (all, Format::Csv) => terminal::print(&several_csv(all)),
+        (all, Format::Csv) => terminal::print(&several_csv(all)?),
         (all, Format::Table) => terminal::print(&several_table(all)),
     }
 }
 
 /// A line for each data set.
-fn several_csv(all: &[Figures]) -> String {
+fn several_csv(all: &[Figures]) -> Result<String, Error> {
     let row = |f: &Figures| {
-        format!(
-            "{},{},{},{},{},{}\n",
-            csv_field(f.dataset),
-            f.images,
-            f.top1,
-            f.top5,
-            f.mean_per_class,
-            f.unreadable
-        )
+        csv_line([
+            f.dataset.to_string(),
+            f.images.to_string(),
+            f.top1.to_string(),
+            f.top5.to_string(),
+            f.mean_per_class.to_string(),
+            f.unreadable.to_string(),
+        ])
     };
-    let rows: String = all.iter().map(row).collect();
-    format!("dataset,images,top1,top5,mean_per_class,unreadable\n{rows}")
+    let rows = all.iter().map(row).collect::<Result<String, _>>()?;
+    Ok(format!(
+        "dataset,images,top1,top5,mean_per_class,unreadable\n{rows}"
+    ))
 }
 
 /// A table with a line for each data set.
@@ -205,20 +206,19 @@ impl<'a> PerClass<'a> {
 }
 
 impl Figures<'_> {
-    fn csv(&self) -> String {
+    fn csv(&self) -> Result<String, Error> {
         let row = |c: &PerClass| {
-            format!(
-                "{},{},{},{},{},{}\n",
-                csv_field(c.class),
-                csv_field(c.label),
-                c.images,
-                c.top1,
-                c.top5,
-                c.unreadable
-            )
+            csv_line([
+                c.class.to_string(),
+                c.label.to_string(),
+                c.images.to_string(),
+                c.top1.to_string(),
+                c.top5.to_string(),
+                c.unreadable.to_string(),
+            ])
         };
-        let rows: String = self.per_class.iter().map(row).collect();
-        format!("class,label,images,top1,top5,unreadable\n{rows}")
+        let rows = self.per_class.iter().map(row).collect::<Result<String, _>>()?;
+        Ok(format!("class,label,images,top1,top5,unreadable\n{rows}"))
     }
 
     fn table(&self) -> String {

@@ -171,6 +171,13 @@ fn an_output_of_another_command_is_not_updated() {
     let message = failure(&call(&input, &output, &["--update"]), 2);
     assert!(message.contains("not changed since"), "{message}");
     assert!(failure(&[&input, "--update"], 2).contains("--output"));
+    folder.write("other.jsonl.run", "of another program");
+    let message = failure(&call(&input, &folder.path("other.jsonl"), &[]), 2);
+    assert!(
+        message.contains("other.jsonl.run") && message.contains("left as it is"),
+        "{message}"
+    );
+    assert_eq!(folder.read("other.jsonl.run"), "of another program");
 }
 
 /// Returns whether a process has a handler for Ctrl-C.

@@ -53,7 +53,7 @@ fn every_message_says_what_to_do_next() {
         (&["classify", "-", "-", "--labels", "red"], 2, "give it once"),
         (
             &["classify", image, "--labels", "red", "--templates", "imagenet"],
-            2,
+            1,
             "the sets are imagenet-80, imagenet-7",
         ),
         (&["classify", image], 2, "give --labels, --label or --labels-file"),

@@ -84,11 +84,8 @@ impl WebServer {
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let (paths, requests) = (
-            Arc::<Mutex<Vec<String>>>::default(),
-            Arc::<AtomicUsize>::default(),
-        );
-        let (seen, count) = (Arc::clone(&paths), Arc::clone(&requests));
+        let requests = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let Some(request) = read_request(&stream) else {
