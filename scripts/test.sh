@@ -5,6 +5,7 @@ test_lint() {
   cargo fmt --check
   (cd www/tools && npm install --silent --no-save --no-audit --no-fund && npm run --silent lint:js)
   cargo clippy --workspace --exclude cliplet-wasm --all-targets --quiet -- -D warnings
+  RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
 }
 
 test_native() { cargo test --quiet; }

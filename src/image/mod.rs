@@ -1,7 +1,7 @@
 //! Image bytes to `pixel_values`, as Hugging Face's CLIP image processor does it with Pillow.
 //!
 //! An image stays as its decoder left it, in whole bytes, and is read row by row through a view that knows its
-//! orientation and layout ([`decoded`]). The resampler reads only the rows and columns that the crop shows, so beside
+//! orientation and layout (`decoded.rs`). The resampler reads only the rows and columns that the crop shows, so beside
 //! the decoded image there is never a second one, and floats exist for the cropped square alone.
 //!
 //! Conversions are those of `transformers` 5 and Pillow 13, also where one might wish otherwise: transparency is

@@ -41,7 +41,7 @@ impl Placement {
     }
 }
 
-/// All weights of a model by the names of [`crate::weights::layout`]; the model takes them out.
+/// All weights of a model by the names of `layout.rs`; the model takes them out.
 pub struct Weights {
     /// Configuration of the model that they belong to.
     pub config: ClipConfig,

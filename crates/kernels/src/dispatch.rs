@@ -109,7 +109,7 @@ impl Kernel {
         }
     }
 
-    /// Writes the sums of products of every row with every output of a tile: `[rows, panels]` of [`PANEL`].
+    /// Writes the sums of products of every row with every output of a tile: `[rows, panels]` of `PANEL` sums.
     ///
     /// # Panics
     /// If the tile is larger than this kernel takes or `sums` is too short.

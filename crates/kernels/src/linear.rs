@@ -15,7 +15,7 @@ const TOGETHER: usize = 4;
 
 /// `epilogue(x wᵀ + bias)`, `[rows, n]`, for `x` of `[rows, k]`.
 ///
-/// Each row of `x` is quantized (see [`super::quantize`]); products are summed exactly in 32 bits, so
+/// Each row of `x` is quantized (`quantize.rs`); products are summed exactly in 32 bits, so
 /// the result does not depend on the number of threads.
 ///
 /// # Panics
