@@ -175,9 +175,7 @@ fn siglips_judge_each_label_alone_and_read_padded_texts() {
             assert_eq!(&tokenizer.encode(text).unwrap(), ids, "{name}: {text:?}");
         }
         assert!(tokenizer.is_truncated(&texts[6]).unwrap() && !tokenizer.is_truncated(&texts[0]).unwrap());
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let embedded = tensor(&clip.embed_texts(&texts).unwrap());
-        assert!(relative_error(&embedded, reference.tensor("text_embeds")) < TOLERANCE);
+        check_texts(name, &clip, folder.path());
         let logits: Vec<Vec<f32>> = reference.tensor("logits_per_image").to_vec2().unwrap();
         let scores: Vec<Vec<f32>> = reference.tensor("scores").to_vec2().unwrap();
         for (logits, scores) in logits.iter().zip(&scores) {
@@ -193,18 +191,45 @@ fn siglips_judge_each_label_alone_and_read_padded_texts() {
     }
 }
 
-/// Its end token has the id 2, which in CLIP's older configurations means another pooling.
+/// MetaCLIP 2's end token has the id 2, which in CLIP's older configurations means another pooling; Chinese-CLIP's
+/// text tower is a BERT.
 #[test]
-fn metaclip_2_reads_texts_of_many_languages() {
-    let clip = check("metaclip2");
-    let folder = snapshot("metaclip2");
-    let reference = reference(folder.path());
-    let texts = std::fs::read(folder.path().join("texts.json")).unwrap();
+fn texts_of_many_languages_go_through_their_tokenizers() {
+    for name in ["metaclip2", "chinese-clip"] {
+        let clip = check(name);
+        let folder = snapshot(name);
+        check_texts(name, &clip, folder.path());
+        assert_eq!(clip.info().score_rule, "softmax");
+    }
+}
+
+/// The texts that are listed beside a model, against their expected embeddings.
+fn check_texts(name: &str, clip: &Clip, folder: &Path) {
+    let texts = std::fs::read(folder.join("texts.json")).unwrap();
     let texts: Vec<String> = serde_json::from_slice(&texts).unwrap();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let embedded = tensor(&clip.embed_texts(&texts).unwrap());
-    let error = relative_error(&embedded, reference.tensor("text_embeds"));
-    assert!(error < TOLERANCE, "texts differ by {error:e}");
+    let error = relative_error(&embedded, reference(folder).tensor("text_embeds"));
+    assert!(error < TOLERANCE, "{name}: texts differ by {error:e}");
+}
+
+#[test]
+fn a_list_of_words_does_in_place_of_berts_tokenizer() {
+    let folder = snapshot("chinese-clip");
+    let path = folder.path().join("tokenizer.json");
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let vocab = json["model"]["vocab"].as_object().unwrap();
+    let mut words: Vec<_> = vocab
+        .iter()
+        .map(|(word, id)| (id.as_u64().unwrap(), word.as_str()))
+        .collect();
+    words.sort();
+    let words: Vec<&str> = words.into_iter().map(|(_, word)| word).collect();
+    std::fs::remove_file(&path).unwrap();
+    let error = Clip::open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("vocab.txt"), "{error}");
+    std::fs::write(folder.path().join("vocab.txt"), words.join("\n") + "\n").unwrap();
+    check_texts("vocab.txt", &Clip::open(folder.path()).unwrap(), folder.path());
 }
 
 /// A converted SigLIP has its tokenizer, padding and scores; a header that claims other scores is refused.

@@ -5,6 +5,7 @@
 
 mod attention;
 mod batch_norm;
+mod bert;
 mod block;
 mod convolution;
 mod cpu;
@@ -18,19 +19,20 @@ mod linear;
 mod prompts;
 mod siglip;
 mod text;
+mod text_tower;
 mod vit;
 
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 use crate::model::image_tower::ImageTower;
-use crate::model::text::Text;
+use crate::model::text_tower::TextTower;
 use crate::weights::{Family, Weights};
 
 /// The towers that a model has, and the way from cosines to logits.
 pub struct ClipModel {
     image: Option<ImageTower>,
-    text: Option<Text>,
+    text: Option<TextTower>,
     logit_scale: f32,
     logit_bias: f32,
 }
@@ -57,7 +59,9 @@ impl ClipModel {
             .map(|config| ImageTower::load(&mut weights, config))
             .transpose()?;
         let text = config.text.as_ref();
-        let text = text.map(|config| Text::load(&mut weights, config)).transpose()?;
+        let text = text
+            .map(|config| TextTower::load(&mut weights, config))
+            .transpose()?;
         Ok(Self {
             image,
             text,

@@ -27,13 +27,13 @@ pub struct Text {
 }
 
 /// The token embedding, as it is stored: rows are brought to floating point when looked up.
-enum Embedding {
+pub(super) enum Embedding {
     Dense(Tensor),
     Rows(Rows),
 }
 
 impl Embedding {
-    fn load(weights: &mut Weights, name: &str) -> Result<Self> {
+    pub(super) fn load(weights: &mut Weights, name: &str) -> Result<Self> {
         match weights.take(name)? {
             Stored::Dense(tensor) => Ok(Self::Dense(tensor)),
             Stored::Rows(rows) => Ok(Self::Rows(rows)),
@@ -42,7 +42,7 @@ impl Embedding {
     }
 
     /// The rows `ids`, `[ids, width]`.
-    fn select(&self, ids: &[u32], device: &Device) -> candle_core::Result<Tensor> {
+    pub(super) fn select(&self, ids: &[u32], device: &Device) -> candle_core::Result<Tensor> {
         match self {
             Self::Dense(tensor) => tensor.index_select(&Tensor::new(ids, device)?, 0),
             Self::Rows(rows) => Tensor::from_vec(rows.select(ids), (ids.len(), rows.width()), device),
@@ -79,7 +79,7 @@ impl Text {
         }
         let prompts = prompts
             .iter()
-            .map(|ids| self.used(ids))
+            .map(|ids| used(&self.config, ids))
             .collect::<Result<Vec<_>>>()?;
         let pooled = match self.config.is_causal() {
             true => self.pool_causal(&prompts)?,
@@ -137,52 +137,53 @@ impl Text {
         )
     }
 
-    /// The ids up to the one the prompt is pooled at; of a padded text all.
-    fn used<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32]> {
-        let end = match self.config.pooling {
-            Pooling::LargestId => {
-                let largest = ids.iter().max();
-                ids.iter().position(|id| Some(id) == largest)
-            }
-            // As transformers: a prompt without an end token is pooled at its first one.
-            Pooling::EndOfText(end) => ids
-                .iter()
-                .position(|id| *id == end)
-                .or((!ids.is_empty()).then_some(0)),
-            Pooling::Last if ids.len() == self.config.context_length => Some(ids.len() - 1),
-            Pooling::Last => {
-                return Err(Error::Input(format!(
-                    "a text is {} tokens long; the model takes texts padded to {}",
-                    ids.len(),
-                    self.config.context_length
-                )));
-            }
-        };
-        let end = end.ok_or_else(|| Error::Input("a text has no tokens, not even an end token".into()))?;
-        let used = &ids[..=end];
-        let TextConfig {
-            context_length,
-            vocab_size,
-            ..
-        } = self.config;
-        if used.len() > context_length {
-            let length = used.len();
-            return Err(Error::Input(format!(
-                "a text is {length} tokens long; the model takes {context_length}"
-            )));
-        }
-        match used.iter().find(|id| **id as usize >= vocab_size) {
-            Some(id) => Err(Error::Input(format!(
-                "token id {id} is over the model's vocabulary of {vocab_size}"
-            ))),
-            None => Ok(used),
-        }
-    }
-
     /// Embedded ids at their positions, `[ids, width]`.
     fn tokens(&self, ids: &[u32], positions: &[u32]) -> candle_core::Result<Tensor> {
         let device = &self.placement.device;
         self.embedding.select(ids, device)?
             + self.positions.index_select(&Tensor::new(positions, device)?, 0)?
+    }
+}
+
+/// The ids up to the one the prompt is pooled at; of a padded text all.
+pub(super) fn used<'a>(config: &TextConfig, ids: &'a [u32]) -> Result<&'a [u32]> {
+    let end = match config.pooling {
+        Pooling::LargestId => {
+            let largest = ids.iter().max();
+            ids.iter().position(|id| Some(id) == largest)
+        }
+        // As transformers: a prompt without an end token is pooled at its first one.
+        Pooling::EndOfText(end) => ids
+            .iter()
+            .position(|id| *id == end)
+            .or((!ids.is_empty()).then_some(0)),
+        Pooling::First { padding } => ids.iter().rposition(|id| *id != padding),
+        Pooling::Last if ids.len() == config.context_length => Some(ids.len() - 1),
+        Pooling::Last => {
+            return Err(Error::Input(format!(
+                "a text is {} tokens long; the model takes texts padded to {}",
+                ids.len(),
+                config.context_length
+            )));
+        }
+    };
+    let end = end.ok_or_else(|| Error::Input("a text has no tokens, not even an end token".into()))?;
+    let used = &ids[..=end];
+    let TextConfig {
+        context_length,
+        vocab_size,
+        ..
+    } = *config;
+    if used.len() > context_length {
+        let length = used.len();
+        return Err(Error::Input(format!(
+            "a text is {length} tokens long; the model takes {context_length}"
+        )));
+    }
+    match used.iter().find(|id| **id as usize >= vocab_size) {
+        Some(id) => Err(Error::Input(format!(
+            "token id {id} is over the model's vocabulary of {vocab_size}"
+        ))),
+        None => Ok(used),
     }
 }

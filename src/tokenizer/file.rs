@@ -9,6 +9,7 @@ use std::fmt::{Display, Formatter};
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::models::unigram::Unigram;
+use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 use super::charsmap;
@@ -18,7 +19,7 @@ const ID_LIMIT: u32 = 1 << 24;
 /// The padding token of models with a byte-pair vocabulary.
 const PAD: &str = "<pad>";
 /// Steps that the tokenizers of supported models are made of; others are refused by name.
-const KNOWN_STEPS: [&str; 12] = [
+const KNOWN_STEPS: [&str; 14] = [
     "Sequence",
     "NFC",
     "NFKC",
@@ -31,6 +32,8 @@ const KNOWN_STEPS: [&str; 12] = [
     "Strip",
     "Metaspace",
     "Precompiled",
+    "BertNormalizer",
+    "BertPreTokenizer",
 ];
 
 /// The parts that a file comes to.
@@ -82,6 +85,7 @@ struct Model {
     merges: Vec<Merge>,
     unk_token: Option<String>,
     unk_id: Option<usize>,
+    max_input_chars_per_word: Option<usize>,
     dropout: Option<f32>,
     continuing_subword_prefix: Option<String>,
     end_of_word_suffix: Option<String>,
@@ -189,6 +193,9 @@ impl Model {
     /// The model, and the id of its padding token where it has one.
     fn build(mut self) -> Result<(ModelWrapper, Option<u32>), String> {
         match std::mem::replace(&mut self.vocab, Vocabulary::Scores(Vec::new())) {
+            Vocabulary::Ids(ids) if self.kind.as_deref() == Some("WordPiece") => {
+                Ok((self.build_word_piece(ids)?.into(), None))
+            }
             Vocabulary::Ids(ids) => self.build_bpe(ids),
             Vocabulary::Scores(scores) => Ok((self.build_unigram(scores)?.into(), None)),
         }
@@ -209,9 +216,26 @@ impl Model {
         Unigram::from(scores, Some(unknown), self.byte_fallback).map_err(text)
     }
 
+    /// BERT's model of words and pieces of words.
+    fn build_word_piece(self, ids: Vocab) -> Result<WordPiece, String> {
+        let unknown = self.unk_token.unwrap_or_else(|| "[UNK]".into());
+        if !self.merges.is_empty() || !ids.contains_key(&unknown) {
+            return Err(format!(
+                "a WordPiece model has no merges, and its unk_token {unknown:?} in its vocabulary"
+            ));
+        }
+        let prefix = self.continuing_subword_prefix.unwrap_or_else(|| "##".into());
+        let builder = WordPiece::builder().vocab(ids).unk_token(unknown);
+        let builder = builder.continuing_subword_prefix(prefix);
+        let builder = builder.max_input_chars_per_word(self.max_input_chars_per_word.unwrap_or(100));
+        builder.build().map_err(text)
+    }
+
     fn build_bpe(self, ids: Vocab) -> Result<(ModelWrapper, Option<u32>), String> {
         if let Some(kind) = self.kind.filter(|kind| kind != "BPE") {
-            return Err(format!("the model is {kind}; BPE and Unigram are supported"));
+            return Err(format!(
+                "the model is {kind}; BPE, Unigram and WordPiece are supported"
+            ));
         }
         if self.dropout.is_some_and(|dropout| dropout != 0.0) {
             return Err("dropout would make ids random".into());

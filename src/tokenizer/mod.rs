@@ -19,7 +19,7 @@ pub use model_tokenizer::ModelTokenizer;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use sentencepiece::json_of_sentencepiece;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use vocabulary::json_of_vocabulary;
+pub(crate) use vocabulary::{json_of_vocabulary, json_of_words};
 
 use crate::{Error, Result};
 

@@ -36,9 +36,9 @@ impl ModelTokenizer {
         };
         let tokenizer = Tokenizer::from_json(self.json.as_bytes(), config.context_length)?;
         check(&tokenizer, config)?;
-        let tokenizer = match config.is_causal() {
-            true => tokenizer,
-            false => tokenizer.padded(),
+        let tokenizer = match config.is_padded() {
+            true => tokenizer.padded(),
+            false => tokenizer,
         };
         Ok(self.read.get_or_init(|| tokenizer))
     }
@@ -66,7 +66,7 @@ fn check(tokenizer: &Tokenizer, config: &TextConfig) -> Result<()> {
             "ends texts with id {} but the model pools at {end}",
             tokenizer.eos()
         )),
-        Pooling::EndOfText(_) | Pooling::LargestId if tokenizer.bos().is_none() => {
+        Pooling::EndOfText(_) | Pooling::LargestId | Pooling::First { .. } if tokenizer.bos().is_none() => {
             unfit("puts no start token before a text, as the model was trained with".into())
         }
         _ => Ok(()),

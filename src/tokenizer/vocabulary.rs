@@ -1,5 +1,5 @@
-//! CLIP's tokenizer from `vocab.json` and `merges.txt`, the files of slow tokenizers: the same
-//! `tokenizer.json` that `transformers` makes of them.
+//! CLIP's tokenizer from `vocab.json` and `merges.txt`, and BERT's from `vocab.txt`, the files of slow tokenizers: the
+//! same `tokenizer.json` that `transformers` makes of them.
 
 use serde_json::{Map, Value, json};
 
@@ -64,4 +64,35 @@ pub fn json_of_vocabulary(vocab: &str, merges: &str) -> Result<String> {
                   "vocab": vocab, "merges": merges},
     });
     Ok(tokenizer.to_string())
+}
+
+/// Text of the `tokenizer.json` of a BERT whose words are the lines of `vocab`, made lower case or not.
+pub fn json_of_words(vocab: &str, lowercase: bool) -> String {
+    let ids: Map<String, Value> = vocab
+        .lines()
+        .enumerate()
+        .map(|(id, word)| (word.to_string(), id.into()))
+        .collect();
+    let id = |word: &str| ids.get(word).cloned().unwrap_or(Value::Null);
+    let special = |word: &str| {
+        json!({"id": id(word), "content": word, "single_word": false, "lstrip": false, "rstrip": false,
+               "normalized": false, "special": true})
+    };
+    let specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+    let added: Vec<Value> = specials
+        .iter()
+        .filter(|word| ids.contains_key(**word))
+        .map(|word| special(word))
+        .collect();
+    let tokenizer = json!({
+        "version": "1.0",
+        "added_tokens": added,
+        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                       "strip_accents": null, "lowercase": lowercase},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", id("[SEP]")], "cls": ["[CLS]", id("[CLS]")]},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                  "max_input_chars_per_word": 100, "vocab": ids},
+    });
+    tokenizer.to_string()
 }

@@ -44,6 +44,7 @@ impl ClipConfig {
         let config = match fields.get("model_type").and_then(Value::as_str) {
             None | Some("clip") => Self::clip(&fields, &Defaults::CLIP)?,
             Some("metaclip_2") => Self::clip(&fields, &Defaults::METACLIP_2)?,
+            Some("chinese_clip") => Self::clip(&fields, &Defaults::CHINESE_CLIP)?,
             Some("siglip") => Self::siglip(&fields)?,
             Some("clip_text_model" | "clip_vision_model") => Self::tower_alone(fields)?,
             Some(other) => return Err(unsupported(family::refusal(other))),
@@ -179,7 +180,8 @@ fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
             let raw: RawEfficientNet = parse("vision_config", fields)?;
             Ok(VisionConfig::EfficientNet(raw.check()?))
         }
-        None | Some("clip" | "clip_vision_model" | "metaclip_2_vision_model") => {
+        None
+        | Some("clip" | "clip_vision_model" | "metaclip_2_vision_model" | "chinese_clip_vision_model") => {
             let raw: RawTower = parse("vision_config", fields)?;
             Ok(VisionConfig::Vit(raw.into_vision(&Defaults::CLIP)?))
         }
@@ -245,7 +247,7 @@ mod tests {
         for (json, field) in [
             (
                 r#"{"model_type": "blip"}"#,
-                "\"blip\"; supported are \"clip\", \"metaclip_2\", \"siglip\"",
+                "\"blip\"; supported are \"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\"",
             ),
             (r#"{"model_type": "siglip2"}"#, "NaFlex"),
             (
@@ -303,6 +305,21 @@ mod tests {
         };
         assert_eq!(pooling("clip"), Pooling::LargestId);
         assert_eq!(pooling("metaclip_2"), Pooling::EndOfText(2));
+    }
+
+    #[test]
+    fn chinese_clip_has_a_bert_for_texts() {
+        let text = ClipConfig::from_json(r#"{"model_type": "chinese_clip"}"#)
+            .unwrap()
+            .text
+            .unwrap();
+        assert_eq!((text.vocab_size, text.context_length), (30522, 512));
+        assert_eq!(text.pooling, Pooling::First { padding: 0 });
+        assert_eq!(
+            (text.tower.activation, text.tower.layer_norm_eps),
+            (Activation::Gelu, 1e-12)
+        );
+        assert!(text.is_bert() && !text.is_causal() && !text.is_padded());
     }
 
     #[test]

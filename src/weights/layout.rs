@@ -3,6 +3,7 @@
 //! Readers check what a file offers against this list, and the writer writes in its order, so that
 //! what is multiplied together arrives together and can be packed straight from a stream.
 
+mod bert;
 mod efficientnet;
 mod transformer;
 
@@ -103,8 +104,10 @@ pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
     if let Some(VisionConfig::Vit(vision)) = &config.vision {
         vit_ends(vision, &mut out);
     }
-    if let Some(text) = &config.text {
-        text_ends(text, &mut out);
+    match &config.text {
+        Some(text) if text.is_bert() => bert::add(text, &mut out),
+        Some(text) => text_ends(text, &mut out),
+        None => {}
     }
     match &config.vision {
         Some(VisionConfig::Vit(vision)) => {
@@ -116,7 +119,7 @@ pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
         }
         None => {}
     }
-    if let Some(text) = &config.text {
+    if let Some(text) = config.text.as_ref().filter(|text| !text.is_bert()) {
         tower("text_model", &text.tower, true, &mut out);
     }
     out
@@ -153,7 +156,7 @@ fn vit_projection(config: &VitConfig, projection_dim: usize, out: &mut Vec<Weigh
 fn text_projection(config: &TextConfig, projection_dim: usize, out: &mut Vec<WeightSpec>) {
     let shape = [projection_dim, config.tower.width];
     match config.pooling {
-        Pooling::LargestId | Pooling::EndOfText(_) => {
+        Pooling::LargestId | Pooling::EndOfText(_) | Pooling::First { .. } => {
             out.push(WeightSpec::new(
                 "text_projection.weight".into(),
                 Kind::Matrix,

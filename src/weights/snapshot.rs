@@ -154,7 +154,7 @@ fn texts(dir: &Path, naming: Naming) -> Result<SnapshotMetadata> {
     )
     .map_err(|e: Error| e.in_file(&path.display().to_string()))?;
     if let Some(config) = &texts.config.text {
-        texts.tokenizer_json = tokenizer(dir, !config.is_causal())?;
+        texts.tokenizer_json = tokenizer(dir, config)?;
     }
     Ok(texts)
 }

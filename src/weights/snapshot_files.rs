@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::tokenizer::{json_of_sentencepiece, json_of_vocabulary};
+use crate::tokenizer::{json_of_sentencepiece, json_of_vocabulary, json_of_words};
+use crate::weights::TextConfig;
 use crate::weights::image_settings::image_settings;
 use crate::weights::open_clip;
 
@@ -84,10 +85,10 @@ pub(super) fn settings(dir: &Path) -> Result<Option<String>> {
     .map_err(|error| error.in_file(&processor.display().to_string()))
 }
 
-/// The tokenizer of a model whose texts are `padded` or not, as the text of a `tokenizer.json`: that file, or the same
-/// made of the files of slow tokenizers, `spiece.model` or `vocab.json` and `merges.txt`.
-pub(super) fn tokenizer(dir: &Path, padded: bool) -> Result<String> {
-    if padded {
+/// The tokenizer of a model of this configuration, as the text of a `tokenizer.json`: that file, or the same made of the
+/// files of slow tokenizers, which are `spiece.model`, `vocab.txt`, or `vocab.json` and `merges.txt`.
+pub(super) fn tokenizer(dir: &Path, config: &TextConfig) -> Result<String> {
+    if config.is_padded() {
         return padded_tokenizer(dir);
     }
     let file = dir.join("tokenizer.json");
@@ -95,6 +96,19 @@ pub(super) fn tokenizer(dir: &Path, padded: bool) -> Result<String> {
         return match json.len() < COMPACT_FROM {
             true => Ok(json),
             false => compact(&json).map_err(|e| malformed(&file, &e.to_string())),
+        };
+    }
+    if config.is_bert() {
+        let words = dir.join("vocab.txt");
+        return match text(&words)? {
+            Some(list) => Ok(json_of_words(
+                &list,
+                tokenizer_config(dir)?.do_lower_case.unwrap_or(true),
+            )),
+            None => Err(malformed(
+                &file,
+                "file is missing, and so is vocab.txt, which would do in its place",
+            )),
         };
     }
     let (vocab, merges) = (dir.join("vocab.json"), dir.join("merges.txt"));
@@ -117,11 +131,7 @@ fn compact(json: &str) -> serde_json::Result<String> {
 /// The tokenizer of a SigLIP. `transformers` reads `spiece.model` where it is there, and takes the padding of others
 /// from `tokenizer_config.json`.
 fn padded_tokenizer(dir: &Path) -> Result<String> {
-    let path = dir.join("tokenizer_config.json");
-    let config: TokenizerConfig = match text(&path)? {
-        Some(json) => serde_json::from_str(&json).map_err(|e| malformed(&path, &e.to_string()))?,
-        None => TokenizerConfig::default(),
-    };
+    let config = tokenizer_config(dir)?;
     let pieces = dir.join("spiece.model");
     if let Some(bytes) = contents(&pieces)? {
         let json = json_of_sentencepiece(&bytes, config.do_lower_case.unwrap_or(true));
@@ -158,7 +168,16 @@ fn padded_tokenizer(dir: &Path) -> Result<String> {
     Ok(json.to_string())
 }
 
-/// The fields of `tokenizer_config.json` that matter to padded texts.
+/// The settings of the tokenizer in `dir`; none where there is no file of them.
+fn tokenizer_config(dir: &Path) -> Result<TokenizerConfig> {
+    let path = dir.join("tokenizer_config.json");
+    match text(&path)? {
+        Some(json) => serde_json::from_str(&json).map_err(|e| malformed(&path, &e.to_string())),
+        None => Ok(TokenizerConfig::default()),
+    }
+}
+
+/// The fields of `tokenizer_config.json` that matter here.
 #[derive(Default, Deserialize)]
 struct TokenizerConfig {
     pad_token: Option<TokenName>,

@@ -22,7 +22,7 @@ import sentencepiece
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import (CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
+from transformers import (BertTokenizer, ChineseCLIPConfig, ChineseCLIPImageProcessorPil, ChineseCLIPModel, CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
                           CLIPVisionConfig, CLIPVisionModelWithProjection, MetaClip2Config, MetaClip2Model,
                           PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessorPil, SiglipModel, SiglipTokenizer,
                           XLMRobertaTokenizer)
@@ -240,6 +240,24 @@ def siglip(make_tokenizer, act, processor_settings, layers=2, width=16):
     return make
 
 
+def multilingual(folder, tokenizer, model, processor, texts):
+    """Saves a model with a tokenizer of its own, and what it makes of texts of several lengths and languages."""
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    (folder / "texts.json").write_text(json.dumps(texts, indent=1))
+    inputs = tokenizer(texts, padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt")
+    model, pixels = model.float(), torch.randn(2, 3, 24, 24).half().float()
+    with torch.no_grad():
+        images = embeds(model.get_image_features(pixel_values=pixels))
+        embedded = embeds(model.get_text_features(**inputs))
+        logits = model(pixel_values=pixels, **inputs).logits_per_image
+        drawn_pixels = processor(drawn(), return_tensors="pt").pixel_values
+        drawn_embeds = embeds(model.get_image_features(pixel_values=drawn_pixels))
+    save_reference(folder, pixel_values=pixels, input_ids=inputs.input_ids, image_embeds=images, text_embeds=embedded,
+                   logits_per_image=logits, drawn_embeds=drawn_embeds)
+
+
 def metaclip2(folder):
     """CLIP's towers behind XLM-R's tokenizer, whose end token has the id that CLIP's older configurations misuse."""
     pieces = ["<s>", "<pad>", "</s>", "<unk>", "\u2581", "\u2581a", "\u2581photo", "\u2581of", "\u2581cat", "\u2581dog",
@@ -250,21 +268,21 @@ def metaclip2(folder):
                                                 bos_token_id=0, eos_token_id=2)
     vision = tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8)
     model = stir(MetaClip2Model(MetaClip2Config(text_config=text, vision_config=vision, projection_dim=16)))
-    model.half().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     processor = CLIPImageProcessorPil(size={"shortest_edge": 24}, crop_size=24)
-    processor.save_pretrained(folder)
     texts = ["a photo of a cat", "ein Foto einer Katze", "", "北京  dogs!  ", "a photo of a dog, " * 6]
-    (folder / "texts.json").write_text(json.dumps(texts, indent=1))
-    ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt").input_ids
-    model, pixels = model.float(), torch.randn(2, 3, 24, 24).half().float()
-    with torch.no_grad():
-        save_reference(folder, pixel_values=pixels, input_ids=ids,
-                       image_embeds=embeds(model.get_image_features(pixel_values=pixels)),
-                       text_embeds=embeds(model.get_text_features(input_ids=ids)),
-                       logits_per_image=model(input_ids=ids, pixel_values=pixels).logits_per_image,
-                       drawn_embeds=embeds(model.get_image_features(
-                           pixel_values=processor(drawn(), return_tensors="pt").pixel_values)))
+    multilingual(folder, tokenizer, model, processor, texts)
+
+
+def chinese_clip(folder):
+    """A BERT beside CLIP's image tower; texts are masked where they are padded."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"一只猫狗的照片北京,!。", "a", "photo", "cat", "##s", "dog", "##gy", "cafe"]
+    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(words)}, model_max_length=CONTEXT)
+    text = tower(16, 2, 2, "gelu") | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT)
+    vision = tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8)
+    model = stir(ChineseCLIPModel(ChineseCLIPConfig(text_config=text, vision_config=vision, projection_dim=16)))
+    processor = ChineseCLIPImageProcessorPil(size=dict(height=24, width=24), do_center_crop=False)
+    texts = ["一只猫的照片", "北京的狗,Cats!", "", "a photo 🚀 doggy Café", "狗" * 40]
+    multilingual(folder, tokenizer, model, processor, texts)
 
 
 OPENAI = dict(mean=[0.48145466, 0.4578275, 0.40821073], std=[0.26862954, 0.26130258, 0.27577711])
@@ -298,6 +316,7 @@ MODELS = {
         tower(16, 2, 2, "quick_gelu") | dict(eos_token_id=END),
         tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8), 16),
     "metaclip2": metaclip2,
+    "chinese-clip": chinese_clip,
     # TinyCLIP: a text tower of few layers beside an image tower of many, pooled at the largest id.
     "tinyclip": clip_of_transformers(
         tower(16, 4, 1, "gelu") | dict(eos_token_id=2),

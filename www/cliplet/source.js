@@ -166,8 +166,8 @@ async function fromFiles(files, quant) {
     problem = `${file.name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`;
   if (problem) throw failure("input", problem);
   const [config, tokenizer, processor, older, card] = await Promise.all(
-    [settings, "tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map(
-      async (name) => named(name)?.text(),
+    [settings, "tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map(async (name) =>
+      named(name)?.text(),
     ),
   );
   const preprocessor = imageSettings(processor, older);

@@ -7,7 +7,7 @@ use super::{Error, Result};
 /// A kind of model, as `model_type` in `config.json` and `general.architecture` in our files name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Family {
-    /// OpenAI's CLIP and all that has its layout, MetaCLIP 2 among it.
+    /// OpenAI's CLIP and all that has its layout, MetaCLIP 2 and Chinese-CLIP among it.
     #[default]
     Clip,
     /// SigLIP, and SigLIP 2 at fixed resolution.
@@ -83,8 +83,7 @@ impl std::str::FromStr for ScoreRule {
 
 /// The sentence that refuses a `model_type` that is not there, with those that are.
 pub(super) fn refusal(model_type: &str) -> String {
-    let known =
-        "\"clip\", \"metaclip_2\", \"siglip\", and the towers \"clip_text_model\" and \"clip_vision_model\"";
+    let known = "\"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\", and the towers \"clip_text_model\" and \"clip_vision_model\"";
     let advice = match model_type {
         "siglip2" => {
             "; this is a NaFlex checkpoint of SigLIP 2: take one of fixed resolution, such as \

@@ -24,6 +24,7 @@ pub struct RawTower {
     vocab_size: Option<u64>,
     max_position_embeddings: Option<u64>,
     eos_token_id: Option<u64>,
+    pad_token_id: Option<u64>,
     /// Width of a SigLIP's text embeddings.
     pub projection_size: Option<u64>,
     image_size: Option<u64>,
@@ -33,73 +34,114 @@ pub struct RawTower {
     pub vision_use_head: Option<bool>,
 }
 
-/// Widths of a tower: of its tokens and of its perceptrons' hidden layers; and its heads.
-type Widths = (u64, u64, u64);
+/// Values of absent fields of one tower.
+struct TowerDefaults {
+    width: u64,
+    mlp_width: u64,
+    heads: u64,
+    activation: &'static str,
+    layer_norm_eps: f64,
+}
+
+/// Ways in which a family pools texts.
+enum TextPooling {
+    /// At the end token, or at the largest id where `eos_token_id` is 2.
+    LegacyEndToken,
+    /// At the end token.
+    EndToken,
+    /// At the last token of a padded text.
+    Padded,
+    /// At the first token of a BERT.
+    Bert,
+}
 
 /// Values of absent fields, and what differs between families.
 pub struct Defaults {
-    text: Widths,
-    vision: Widths,
-    activation: &'static str,
-    layer_norm_eps: f64,
+    text: TowerDefaults,
+    vision: TowerDefaults,
     vocab_size: u64,
     context: u64,
     patch_size: u64,
+    text_pooling: TextPooling,
     image_pooling: ImagePooling,
-    /// True where an `eos_token_id` of 2 has its historical meaning.
-    legacy_eos: bool,
-    /// True where texts are padded to the context's length and pooled at its last token.
-    pads_texts: bool,
 }
 
 impl Defaults {
     /// Those of `CLIPTextConfig` and `CLIPVisionConfig`.
     pub const CLIP: Self = Self {
-        text: (512, 2048, 8),
-        vision: (768, 3072, 12),
-        activation: "quick_gelu",
-        layer_norm_eps: 1e-5,
+        text: TowerDefaults {
+            width: 512,
+            mlp_width: 2048,
+            heads: 8,
+            ..BASE
+        },
+        vision: BASE,
         vocab_size: 49408,
         context: 77,
         patch_size: 32,
+        text_pooling: TextPooling::LegacyEndToken,
         image_pooling: ImagePooling::ClassToken,
-        legacy_eos: true,
-        pads_texts: false,
     };
 
     /// Those of `MetaClip2TextConfig` and `MetaClip2VisionConfig`.
     pub const METACLIP_2: Self = Self {
-        legacy_eos: false,
+        text_pooling: TextPooling::EndToken,
+        ..Self::CLIP
+    };
+
+    /// Those of `ChineseCLIPTextConfig` and `ChineseCLIPVisionConfig`.
+    pub const CHINESE_CLIP: Self = Self {
+        text: TowerDefaults {
+            activation: "gelu",
+            layer_norm_eps: 1e-12,
+            ..BASE
+        },
+        vocab_size: 30522,
+        context: 512,
+        text_pooling: TextPooling::Bert,
         ..Self::CLIP
     };
 
     /// Those of `SiglipTextConfig` and `SiglipVisionConfig`.
     pub const SIGLIP: Self = Self {
-        text: (768, 3072, 12),
-        vision: (768, 3072, 12),
-        activation: "gelu_pytorch_tanh",
-        layer_norm_eps: 1e-6,
+        text: SIGLIP_BASE,
+        vision: SIGLIP_BASE,
         vocab_size: 32000,
         context: 64,
         patch_size: 16,
+        text_pooling: TextPooling::Padded,
         image_pooling: ImagePooling::Attention,
-        legacy_eos: false,
-        pads_texts: true,
     };
 }
 
+/// A tower of the size that papers call base, as CLIP's image towers have it.
+const BASE: TowerDefaults = TowerDefaults {
+    width: 768,
+    mlp_width: 3072,
+    heads: 12,
+    activation: "quick_gelu",
+    layer_norm_eps: 1e-5,
+};
+
+/// A tower of that size, as SigLIP has it.
+const SIGLIP_BASE: TowerDefaults = TowerDefaults {
+    activation: "gelu_pytorch_tanh",
+    layer_norm_eps: 1e-6,
+    ..BASE
+};
+
 impl RawTower {
-    fn tower(
-        &self,
-        which: &str,
-        (width, mlp_width, heads): Widths,
-        defaults: &Defaults,
-    ) -> Result<TowerConfig> {
+    fn tower(&self, which: &str, defaults: &TowerDefaults) -> Result<TowerConfig> {
         let field = |name: &str, value: Option<u64>, default: u64, max: u64| {
             size(&format!("{which}.{name}"), value.unwrap_or(default), 1, max)
         };
-        let width = field("hidden_size", self.hidden_size, width, MAX_WIDTH)?;
-        let heads = field("num_attention_heads", self.num_attention_heads, heads, MAX_HEADS)?;
+        let width = field("hidden_size", self.hidden_size, defaults.width, MAX_WIDTH)?;
+        let heads = field(
+            "num_attention_heads",
+            self.num_attention_heads,
+            defaults.heads,
+            MAX_HEADS,
+        )?;
         if !width.is_multiple_of(heads) {
             return Err(malformed(format!(
                 "{which}.hidden_size {width} is not a multiple of num_attention_heads {heads}"
@@ -116,7 +158,7 @@ impl RawTower {
             mlp_width: field(
                 "intermediate_size",
                 self.intermediate_size,
-                mlp_width,
+                defaults.mlp_width,
                 MAX_MLP_WIDTH,
             )?,
             layers: field("num_hidden_layers", self.num_hidden_layers, 12, MAX_LAYERS)?,
@@ -130,16 +172,19 @@ impl RawTower {
     pub fn into_text(self, defaults: &Defaults) -> Result<TextConfig> {
         let eos = self.eos_token_id.unwrap_or(49407);
         let eos = size("text_config.eos_token_id", eos, 0, MAX_VOCAB)? as u64;
+        let padding = self.pad_token_id.unwrap_or(0);
+        let padding = size("text_config.pad_token_id", padding, 0, MAX_VOCAB)? as u32;
         let context = self.max_position_embeddings.unwrap_or(defaults.context);
         let vocab_size = self.vocab_size.unwrap_or(defaults.vocab_size);
         Ok(TextConfig {
-            tower: self.tower("text_config", defaults.text, defaults)?,
+            tower: self.tower("text_config", &defaults.text)?,
             vocab_size: size("text_config.vocab_size", vocab_size, 1, MAX_VOCAB)?,
             context_length: size("text_config.max_position_embeddings", context, 2, MAX_CONTEXT)?,
-            pooling: match eos {
-                _ if defaults.pads_texts => Pooling::Last,
-                LEGACY_EOS if defaults.legacy_eos => Pooling::LargestId,
-                eos => Pooling::EndOfText(eos as u32),
+            pooling: match defaults.text_pooling {
+                TextPooling::LegacyEndToken if eos == LEGACY_EOS => Pooling::LargestId,
+                TextPooling::LegacyEndToken | TextPooling::EndToken => Pooling::EndOfText(eos as u32),
+                TextPooling::Padded => Pooling::Last,
+                TextPooling::Bert => Pooling::First { padding },
             },
         })
     }
@@ -154,7 +199,7 @@ impl RawTower {
         }
         let patch_size = self.patch_size.unwrap_or(defaults.patch_size);
         let config = VitConfig {
-            tower: self.tower("vision_config", defaults.vision, defaults)?,
+            tower: self.tower("vision_config", &defaults.vision)?,
             image_size: size(
                 "vision_config.image_size",
                 self.image_size.unwrap_or(224),

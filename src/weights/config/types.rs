@@ -36,7 +36,17 @@ pub struct TextConfig {
 impl TextConfig {
     /// Returns true if no token sees a later one.
     pub fn is_causal(&self) -> bool {
-        self.pooling != Pooling::Last
+        matches!(self.pooling, Pooling::LargestId | Pooling::EndOfText(_))
+    }
+
+    /// Returns true if texts are padded to the length of the context.
+    pub fn is_padded(&self) -> bool {
+        self.pooling == Pooling::Last
+    }
+
+    /// Returns true for a tower of BERT's blocks.
+    pub fn is_bert(&self) -> bool {
+        matches!(self.pooling, Pooling::First { .. })
     }
 }
 
@@ -50,6 +60,11 @@ pub enum Pooling {
     /// The last of as many tokens as the context has, since texts are padded to its length; all of them see each
     /// other, in a tower that is not causal.
     Last,
+    /// The first token, in a BERT, whose tokens all see each other.
+    First {
+        /// Tokens with this id behind a text are not looked at.
+        padding: u32,
+    },
 }
 
 /// Image tower: a kind of network and its sizes.

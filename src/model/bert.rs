@@ -1,0 +1,113 @@
+//! BERT as a text tower (Devlin et al. 2018): blocks whose norms stand behind attention and perceptron, pooled at the
+//! first token and projected. Texts of different lengths lie one after the other, without padding.
+
+use candle_core::Tensor;
+
+use crate::error::{Error, Result};
+use crate::model::attention::Attention;
+use crate::model::block::LayerNorm;
+use crate::model::linear::{Epilogue, Linear};
+use crate::model::text::{Embedding, used};
+use crate::weights::{Placement, TextConfig, TowerConfig, Weights};
+use cliplet_kernels::{Activation, Segment};
+
+/// BERT, pooled at its first token and projected.
+pub struct Bert {
+    config: TextConfig,
+    placement: Placement,
+    embedding: Embedding,
+    /// Embeddings of the positions, and of the one kind of token that texts here have, `[positions, width]`.
+    positions: Tensor,
+    norm: LayerNorm,
+    blocks: Vec<PostNormBlock>,
+    projection: Linear,
+}
+
+impl Bert {
+    /// Takes the tower out of `weights`.
+    pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
+        let tower = &config.tower;
+        let name = |part: &str| format!("text_model.embeddings.{part}");
+        let kinds = weights.take_dense(&name("token_type_embeddings.weight"))?;
+        let positions = weights.take_dense(&name("position_embeddings.weight"))?;
+        let blocks = (0..tower.layers).map(|i| PostNormBlock::load(weights, i, tower));
+        Ok(Self {
+            blocks: blocks.collect::<Result<_>>()?,
+            placement: weights.placement.clone(),
+            embedding: Embedding::load(weights, &name("word_embeddings.weight"))?,
+            positions: positions.broadcast_add(&kinds.narrow(0, 0, 1)?)?,
+            norm: LayerNorm::load(weights, &name("LayerNorm"), tower.layer_norm_eps)?,
+            projection: Linear::load(weights, "text_projection", false)?,
+            config: config.clone(),
+        })
+    }
+
+    /// Embeds texts of token ids, padded or not, to `[texts, projection]`.
+    pub fn embed(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+        if texts.is_empty() {
+            return Err(Error::Input("no texts to embed".into()));
+        }
+        let (mut segments, mut ids, mut positions) = (Vec::new(), Vec::new(), Vec::new());
+        for text in texts {
+            let text = used(&self.config, text)?;
+            let start = ids.len();
+            ids.extend_from_slice(text);
+            positions.extend(0..text.len() as u32);
+            segments.push(Segment {
+                tokens: start..ids.len(),
+                prefix: 0..0,
+            });
+        }
+        let device = &self.placement.device;
+        let first: Vec<u32> = segments
+            .iter()
+            .map(|segment| segment.tokens.start as u32)
+            .collect();
+        let positions = self.positions.index_select(&Tensor::new(positions, device)?, 0)?;
+        let mut x = self
+            .norm
+            .forward(&(self.embedding.select(&ids, device)? + positions)?)?;
+        let attention = Attention::new(&self.config.tower, segments, false, &self.placement)?;
+        for block in &self.blocks {
+            x = block.forward(&x, &attention)?;
+        }
+        let pooled = x.index_select(&Tensor::new(first, device)?, 0)?;
+        Ok(self.projection.forward(&pooled, Epilogue::None)?)
+    }
+}
+
+/// Attention and a two-layer perceptron, each added to what came in and then normalized.
+struct PostNormBlock {
+    /// To queries, keys and values side by side.
+    projection: Linear,
+    out: Linear,
+    norm1: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    norm2: LayerNorm,
+    activation: Activation,
+}
+
+impl PostNormBlock {
+    fn load(weights: &mut Weights, index: usize, config: &TowerConfig) -> Result<Self> {
+        let name = |part: &str| format!("text_model.encoder.layer.{index}.{part}");
+        let eps = config.layer_norm_eps;
+        Ok(Self {
+            projection: Linear::load(weights, &name("attention.self.qkv"), true)?,
+            out: Linear::load(weights, &name("attention.output.dense"), true)?,
+            norm1: LayerNorm::load(weights, &name("attention.output.LayerNorm"), eps)?,
+            fc1: Linear::load(weights, &name("intermediate.dense"), true)?,
+            fc2: Linear::load(weights, &name("output.dense"), true)?,
+            norm2: LayerNorm::load(weights, &name("output.LayerNorm"), eps)?,
+            activation: config.activation,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, attention: &Attention) -> candle_core::Result<Tensor> {
+        let qkv = self.projection.forward(x, Epilogue::None)?;
+        let seen = attention.forward(&qkv, None)?;
+        let x = self.norm1.forward(&self.out.forward(&seen, Epilogue::Add(x))?)?;
+        let hidden = self.fc1.forward(&x, Epilogue::Activation(self.activation))?;
+        self.norm2.forward(&self.fc2.forward(&hidden, Epilogue::Add(&x))?)
+    }
+}

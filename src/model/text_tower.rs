@@ -1,0 +1,34 @@
+//! The text tower: token ids to an embedding, by the kind of network that the configuration names.
+
+use candle_core::Tensor;
+
+use crate::error::Result;
+use crate::model::bert::Bert;
+use crate::model::text::Text;
+use crate::weights::{Pooling, TextConfig, Weights};
+
+/// A network of one of the kinds.
+pub enum TextTower {
+    /// CLIP's transformer, or SigLIP's.
+    Clip(Box<Text>),
+    /// BERT.
+    Bert(Box<Bert>),
+}
+
+impl TextTower {
+    /// Takes the tower out of `weights`.
+    pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
+        Ok(match config.pooling {
+            Pooling::First { .. } => Self::Bert(Box::new(Bert::load(weights, config)?)),
+            _ => Self::Clip(Box::new(Text::load(weights, config)?)),
+        })
+    }
+
+    /// Embeds texts of token ids, padded or not, to `[texts, projection]`.
+    pub fn embed(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
+        match self {
+            Self::Clip(network) => network.embed(texts),
+            Self::Bert(network) => network.embed(texts),
+        }
+    }
+}
