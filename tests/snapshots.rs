@@ -65,7 +65,7 @@ fn damaged_safetensors_are_refused() {
         ),
         (
             "config.json makes it",
-            with_header(&tensor("F32", "[1]", "[0, 4]"), 4),
+            with_header(&tensor("F32", "[2]", "[0, 8]"), 8),
         ),
         ("is missing", with_header(&tensor("F32", "[]", "[0, 4]"), 4)),
     ];
