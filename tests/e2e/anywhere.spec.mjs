@@ -27,7 +27,7 @@ test.describe("from another site", () => {
     expect(found).toMatchObject({ threads: 2, cached: true });
   });
 
-  test("a package of this site whose files lie elsewhere is told by baseUrl", async ({ page, site }) => {
+  test("baseUrl names the place of a package's files that lie elsewhere", async ({ page, site }) => {
     cdn = await serve(DIST, { port: PORT, cors: true });
     const asked = [];
     page.context().on("request", (request) => asked.push(request.url()));
@@ -43,7 +43,7 @@ test.describe("from another site", () => {
     expect(asked).toContain(`${site}cliplet/worker.js`);
   });
 
-  test("a site that does not allow it gives an error that names the way out", async ({ page, site }) => {
+  test("a site that does not allow it gives an error that names the fix", async ({ page, site }) => {
     cdn = await serve(DIST, { port: PORT });
     const error = await run(
       page,
@@ -74,6 +74,26 @@ test.describe("in a sandboxed frame", () => {
     }, inside);
     expect(found).toMatchObject({ threads: 1, cached: false, cacheError: "unavailable" });
   });
+});
+
+test("in a credentialless frame it works", async ({ page, site, browserName }) => {
+  test.skip(browserName !== "chromium", "only Chromium has such frames");
+  await page.goto(`${site}example.html`);
+  await page.evaluate(() => {
+    const frame = Object.assign(document.createElement("iframe"), { credentialless: true, src: "example.html" });
+    document.body.append(frame);
+    return new Promise((resolve) => frame.addEventListener("load", resolve, { once: true }));
+  });
+  const found = await page.frames()[1].evaluate(
+    async ([entry, code]) => {
+      if (!globalThis.credentialless) throw new Error("the frame has credentials");
+      const cliplet = await import(entry);
+      const AsyncFunction = (async () => {}).constructor;
+      return new AsyncFunction("cliplet", "given", code)(cliplet, { threads: 1 });
+    },
+    [`${site}cliplet/index.js`, CLASSIFY],
+  );
+  expect(found).toMatchObject({ label: "white", threads: 1 });
 });
 
 test("where Cache storage refuses, models are cached in files, and loaded from there", { tag: "@engines" }, async ({
@@ -155,7 +175,7 @@ test("an extension's page loads and caches the model", async ({ browserName }) =
 
 test.describe("opened as a file", () => {
   test.use({ friends: ["null"] });
-  test("a page says that it wants a web server", async ({ page }) => {
+  test("the error says that a web server is needed", async ({ page }) => {
     const { build } = await import("esbuild");
     const work = await mkdtemp(join(tmpdir(), "cliplet-file-"));
     await build({
@@ -180,7 +200,7 @@ test.describe("opened as a file", () => {
   });
 });
 
-test("a server imports the package, and is told what to use when it loads a model", async () => {
+test("a server can import the package, and loading a model there names what to use instead", async () => {
   const code = `
     import { Cliplet, ClipletError, DEFAULT_MODEL } from "${join(DIST, "cliplet/index.js")}";
     import { ClipletClassifier } from "${join(DIST, "cliplet/element.js")}";

@@ -141,7 +141,7 @@ test("a download that stalls is asked for again, and ends in an error that can b
   });
 });
 
-test("two tabs share one download, and both hear of its progress", { tag: "@engines" }, async ({
+test("two tabs share one download, and both report its progress", { tag: "@engines" }, async ({
   page,
   site,
   context,

@@ -43,7 +43,7 @@ test("what is drawn is what is answered", async ({ page, site }) => {
   expect((await answer(page, "square.png"))[0]).toBe("blue square");
 });
 
-test("an emoji is told by its name among five others", async ({ page, site }) => {
+test("an emoji is recognized by its name among five others", async ({ page, site }) => {
   await open(page, site);
   const pizza = await draw(page, paints.emoji, "🍕");
   const nothing = await draw(page, () => {});
@@ -74,7 +74,7 @@ test("a second picture joins the first; one can be removed, and all", async ({ p
   await expect(page.getByText("Drop pictures here")).toBeVisible();
 });
 
-test("another label is answered without looking at the picture again", async ({ page, site }) => {
+test("another label is ranked without embedding the picture again", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "cat, dog");
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
@@ -92,7 +92,7 @@ test("another label is answered without looking at the picture again", async ({ 
   expect((await states.jsonValue()).filter((state) => state !== "done")).toEqual([]);
 });
 
-test("a template without a place for the label is said to be wrong, and mending it goes on", async ({ page, site }) => {
+test("a template without {} is reported as wrong, and is used once it is corrected", async ({ page, site }) => {
   await open(page, site);
   await page.getByLabel("Prompt template").fill("a photo");
   await expect(page.getByLabel("Prompt template")).toHaveAttribute("aria-invalid", "true");

@@ -48,7 +48,10 @@ test("several pictures are selected by click, range and keyboard, and removed to
   await expect(page.locator("#selection")).toHaveCount(0);
 });
 
-test("digits label by hand while arrows move, and the overview sets them against the model", async ({ page, site }) => {
+test("digits label by hand while arrows move, and the overview compares them with the model", async ({
+  page,
+  site,
+}) => {
   await prepare(page, site, 4);
   await page.getByRole("button", { name: "Open circle-0.png" }).focus();
   for (const key of ["1", "ArrowRight", "1", "ArrowRight", "1"]) await page.keyboard.press(key);
@@ -69,7 +72,7 @@ test("digits label by hand while arrows move, and the overview sets them against
   await expect(card(page, "square-1.png").locator(".corrected")).toHaveText("✓ blue square");
 });
 
-test("examples make a label that finds their like, and a saved set keeps it", async ({ page, site }) => {
+test("examples make a label that finds similar pictures, and a saved set stores it", async ({ page, site }) => {
   await open(page, site);
   await setTemplate(page, "a {}");
   // The word alone says nothing of squares.
@@ -164,7 +167,7 @@ test("a video's frames become pictures", async ({ page, site }) => {
 
 const take = async (page, kind) => downloaded(page, page.locator(`[data-download=${kind}]`));
 
-test("export: a report with thumbnails opens by itself, and XMP sidecars hold the keywords", async ({
+test("export: a report with thumbnails opens without the page, and XMP sidecars hold the keywords", async ({
   page,
   site,
   context,

@@ -32,7 +32,7 @@ function engines(page) {
   return alive;
 }
 
-test("ranks its labels, says so, and asks again when they change", async ({ page, site }) => {
+test("ranks its labels, shows and announces the best, and ranks again when they change", async ({ page, site }) => {
   await open(
     page,
     site,
@@ -62,7 +62,7 @@ test("ranks its labels, says so, and asks again when they change", async ({ page
   await expect(place.getByRole("status")).toHaveText("This is not a picture.");
 });
 
-test("an engine that was disposed of is started anew", async ({ page, site }) => {
+test("an engine that was disposed of is started again", async ({ page, site }) => {
   await open(page, site, `<cliplet-classifier labels="blue square, red circle" threads="1"></cliplet-classifier>`);
   const place = page.locator("cliplet-classifier");
   await choose(place, await draw(page, paints.redCircle));
@@ -72,7 +72,7 @@ test("an engine that was disposed of is started anew", async ({ page, site }) =>
   await expect(first(place)).toContainText("red thing", LOADED);
 });
 
-test("two elements share one engine; a bad picture is said and told as an event", async ({ page, site }) => {
+test("two elements share one engine; a damaged picture gives a message and an event", async ({ page, site }) => {
   const workers = [];
   page.on("worker", (worker) => workers.push(worker.url()));
   await open(
@@ -180,7 +180,7 @@ test("an SVG and the pictures of several files are read, one after another", asy
   await expect(place.getByRole("button", { name: "Next picture" })).toBeDisabled();
 });
 
-test("a dropped folder is read; what no picture is in it is passed over", async ({ page, site }) => {
+test("a dropped folder is read; files in it that are no pictures are skipped", async ({ page, site }) => {
   await open(
     page,
     site,
@@ -209,4 +209,27 @@ test("a dropped folder is read; what no picture is in it is passed over", async 
   }, base64);
   await expect(first(place)).toContainText("red circle", LOADED);
   await expect(place.locator("nav")).toBeHidden();
+});
+
+test.describe("where its files are not found", () => {
+  test.use({ expectedComplaints: [/404/] });
+  test("the visitor is not told that the picture is to blame", async ({ page, site }) => {
+    await open(
+      page,
+      site,
+      `<cliplet-classifier labels="cat" base-url="no-such-folder/" threads="1"></cliplet-classifier>`,
+    );
+    const element = page.locator("cliplet-classifier");
+    const told = page.evaluate(
+      () =>
+        new Promise((resolve) =>
+          addEventListener("cliplet-error", ({ detail }) => resolve([detail.code, detail.message]), { once: true }),
+        ),
+    );
+    await choose(element, await draw(page, paints.redCircle));
+    const [code, message] = await told;
+    expect(code).toBe("engine");
+    expect(message).toContain("baseUrl");
+    await expect(element.getByRole("status")).toHaveText("Something went wrong. Try again.");
+  });
 });

@@ -23,7 +23,7 @@ for (const name of engines) {
         assert.deepEqual(await person.serious(), []);
       }));
 
-    test("a plain host's sub-folder: the service worker isolates, and without a network all goes on", () =>
+    test("a plain host's sub-folder: the service worker isolates the page, and everything works without a network", () =>
       visit(name, {}, { prefix: "/a/folder/", isolated: false }, async (person, server) => {
         await person.open(server.url);
         await person.controlled();
@@ -35,7 +35,7 @@ for (const name of engines) {
         await person.classifies();
       }));
 
-    test("a Hub model comes through lost connections, is cached, and can be deleted", async () => {
+    test("a Hub model loads despite lost connections, is cached, and can be deleted", async () => {
       const hub = await startHub();
       hub.lose = 50_000;
       try {

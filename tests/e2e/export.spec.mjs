@@ -104,7 +104,7 @@ for (const folders of [false, true]) {
   });
 }
 
-test("a rename script passes over what is not in the folder", async ({ page, site }) => {
+test("a rename script skips files that are not in the folder", async ({ page, site }) => {
   await prepare(page, site);
   const { bytes } = await downloaded(page, button(page, "Script", "Download"));
   const folder = await mkdtemp(`${tmpdir()}/cliplet-rename-`);

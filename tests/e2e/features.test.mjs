@@ -60,7 +60,7 @@ journeys((journey) => {
     assert.equal(await (await person.find("#template")).getAttribute("aria-invalid"), "true");
   });
 
-  journey("many pictures: filtered, sorted, counted, and as bars of certainty", async (person) => {
+  journey("many pictures: filtered, sorted, counted, and in the histogram of certainty", async (person) => {
     await person.setTemplate("a {}");
     await person.setLabels("red circle,blue square,cat");
     await person.dropMany(12);
@@ -118,7 +118,7 @@ journeys((journey) => {
     );
   });
 
-  journey("the map: like pictures near each other, walked by arrow keys, larger and smaller", async (person) => {
+  journey("the map: similar pictures near each other, arrow keys, zoom", async (person) => {
     await person.dropMany(12);
     await person.click("#tab-map");
     await person.counts(".point", 12);

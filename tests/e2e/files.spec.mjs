@@ -10,7 +10,7 @@ const HUGE = Buffer.concat([
   Buffer.alloc(64),
 ]);
 
-test("a damaged picture, a text named .jpg and a forged header are refused by name; the rest go on", async ({
+test("a damaged picture, a text named .jpg and a forged header are refused by name; the others are classified", async ({
   page,
   site,
 }) => {
@@ -27,10 +27,12 @@ test("a damaged picture, a text named .jpg and a forged header are refused by na
     await expect(card(page, name)).toHaveAttribute("data-state", "failed");
     expect((await card(page, name).locator(".state").textContent()).length).toBeGreaterThan(10);
   }
+  // The name stands above the message, which does not repeat it.
+  await expect(card(page, "letter.jpg").locator(".state")).toHaveText(/^This is not an image/);
   await expect(page.getByRole("status")).toHaveText("1 picture done, 3 could not be read");
 });
 
-test("a folder that is dropped is taken with its folders, but for what cannot be read", async ({ page, site }) => {
+test("a dropped folder is added with its folders, except for what cannot be read", async ({ page, site }) => {
   await open(page, site);
   const base64 = (await draw(page, paints.redCircle)).toString("base64");
   await page.evaluate((base64) => {
@@ -75,7 +77,7 @@ test("a folder that is dropped is taken with its folders, but for what cannot be
   );
 });
 
-test("a camera that is granted after it was asked for again is let go", async ({ page, site }) => {
+test("a camera that is granted after another was requested is released", async ({ page, site }) => {
   await page.addInitScript(() => {
     // Firefox runs this on the empty page before, too.
     if (!navigator.mediaDevices) return;
@@ -130,7 +132,7 @@ test("damaged weights are refused by name and the model in use stays", async ({ 
   await answer(page, "one.png");
 });
 
-test("a whole model file takes over and pictures are looked at again", async ({ page, site }) => {
+test("a complete model file replaces the model in use and pictures are classified again", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await answer(page, "one.png");
@@ -142,7 +144,7 @@ test("a whole model file takes over and pictures are looked at again", async ({ 
   await expect(page.locator("#model-name")).toHaveText("Included model");
 });
 
-test("a download that arrives damaged is said so, is not kept, and the next visit is whole", async ({ page, site }) => {
+test("a damaged download is reported and not cached, and the next visit loads the model", async ({ page, site }) => {
   const model = await readFile(MODEL);
   await page.route("**/*.gguf", (route) => route.fulfill({ body: model.subarray(0, 100_000) }));
   await page.goto(site);

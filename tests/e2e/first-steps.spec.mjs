@@ -107,7 +107,7 @@ test("a card's message covers neither its name nor half a bar", async ({ page, s
 
 test.describe("without its model", () => {
   test.use({ expectedComplaints: [/ERR_FAILED/], serviceWorkers: "block" });
-  test("the header does not go on saying that it is loading", async ({ page, site }) => {
+  test("the header no longer shows that it is loading", async ({ page, site }) => {
     await page.route("**/*.gguf", (route) => route.abort());
     await page.goto(site);
     await expect(page.getByRole("alert")).toContainText("could not be loaded", { timeout: 40_000 });
@@ -115,7 +115,7 @@ test.describe("without its model", () => {
   });
 });
 
-test("a picture of none of the labels is said to be no good match", async ({ page, site }) => {
+test("a picture that none of the labels describes is shown as no good match", async ({ page, site }) => {
   await page.addInitScript(
     () => (localStorage["cliplet-query"] ??= JSON.stringify({ labels: ["submarine", "giraffe"] })),
   );

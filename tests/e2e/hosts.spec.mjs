@@ -34,7 +34,7 @@ async function variant(page) {
   return name;
 }
 
-test("an isolated host gets threads and the kernels that serve best", { tag: "@threads" }, async ({ page, site }) => {
+test("an isolated host gets threads and the fastest kernels", { tag: "@threads" }, async ({ page, site }) => {
   await open(page, site);
   await expect(threads(page)).toHaveText(/^[2-9]$/);
   // Node.js and Chromium share an engine, so they have the same instructions.
@@ -67,7 +67,10 @@ test.describe("below a sub-path", () => {
 test.describe("on a host without isolation headers", () => {
   test.use({ served: { isolated: false } });
 
-  test("the service worker brings isolation and with it threads", { tag: "@threads" }, async ({ page, site }) => {
+  test("the service worker makes the page isolated, which gives it threads", { tag: "@threads" }, async ({
+    page,
+    site,
+  }) => {
     await page.goto(site);
     await isolated(page);
     await expect(threads(page)).toHaveText(/^[2-9]$/);
@@ -75,7 +78,7 @@ test.describe("on a host without isolation headers", () => {
     await classifies(page);
   });
 
-  test("what was added before the service worker came is not lost to it", async ({ page, site }) => {
+  test("pictures added before the service worker was active are not lost", async ({ page, site }) => {
     await page.addInitScript(() => {
       // Firefox runs this on the empty page before, too.
       if (!globalThis.ServiceWorkerContainer) return;
@@ -121,13 +124,13 @@ test.describe("in an engine that lacks something", () => {
     await classifies(page);
   });
 
-  test("no SIMD at all: a clear word", async ({ page, site }) => {
+  test("no SIMD at all: a clear message", async ({ page, site }) => {
     await beforeEngine(page, "WebAssembly.validate = () => false;");
     await page.goto(site);
     await expect(page.getByRole("alert")).toContainText("SIMD");
   });
 
-  test("no shared memory to be had: one thread", { tag: "@threads" }, async ({ page, site }) => {
+  test("no shared memory: one thread", { tag: "@threads" }, async ({ page, site }) => {
     await beforeEngine(
       page,
       `WebAssembly.Memory = new Proxy(WebAssembly.Memory, { construct(target, [options]) {

@@ -47,7 +47,7 @@ test("labels are typed as chips, edited in place and removed, by keyboard alone"
   await expect(chips(page)).toHaveCount(0);
 });
 
-test("a pasted list of thousands is taken whole and answered", async ({ page, site }) => {
+test("a pasted list of thousands of labels is added and ranked", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
   await alone(page);
@@ -88,7 +88,7 @@ test("a label is text, whatever it looks like", async ({ page, site }) => {
   expect(await page.locator("img[src=x]").count()).toBe(0);
 });
 
-test("named sets are kept, and presets are there", async ({ page, site }) => {
+test("named sets are stored, and presets are there", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "zebra, yak");
   await page.getByRole("button", { name: "Save as a set" }).click();
@@ -107,7 +107,7 @@ test("named sets are kept, and presets are there", async ({ page, site }) => {
   await expect(page.getByLabel("Label set").locator("option", { hasText: "Zoo" })).toHaveCount(0);
 });
 
-test("sets that two tabs save at once are both kept", async ({ page, site, context }) => {
+test("sets that two tabs save at once are both stored", async ({ page, site, context }) => {
   const other = await context.newPage();
   for (const tab of [page, other]) await open(tab, site);
   for (const [tab, name] of [
@@ -124,7 +124,7 @@ test("sets that two tabs save at once are both kept", async ({ page, site, conte
   }
 });
 
-test("labels written as text outlast a template that is asked while the focus leaves them", async ({ page, site }) => {
+test("labels written as text survive a template that is chosen while they lose the focus", async ({ page, site }) => {
   await open(page, site);
   await page.getByRole("button", { name: "Edit as text" }).click();
   await page.locator("#labels").evaluate((area) => {
@@ -139,7 +139,7 @@ test("labels written as text outlast a template that is asked while the focus le
   await expect(chips(page)).toHaveText(["fox", "hare"]);
 });
 
-test("a template is asked as soon as something is clicked", async ({ page, site }) => {
+test("a template is applied as soon as something else is clicked", async ({ page, site }) => {
   await open(page, site);
   await page.locator("#template").evaluate((field) => {
     field.value = "one {}";
@@ -165,7 +165,7 @@ test("nothing moves under the pointer while labels are read", async ({ page, sit
   expect(await places()).toEqual(before);
 });
 
-test("a label of any signs stands in the prompt as it is", async ({ page, site }) => {
+test("a label of any characters stands in the prompt unchanged", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "$$ and $& cash");
   await expect(page.locator("#template-help")).toContainText("$$ and $& cash");
@@ -300,10 +300,7 @@ test("pictures are filtered by label and sorted, and cards show as many labels a
   await expect(page.locator(".card figcaption").nth(1)).toHaveText("circle-2.png");
 });
 
-test("the overview counts labels, shows what is mistaken for what, and how certain answers are", async ({
-  page,
-  site,
-}) => {
+test("the overview counts labels, and shows confusions and how certain answers are", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "red circle, blue square, cat");
   await setTemplate(page, "a {}");
@@ -332,7 +329,7 @@ test("the overview counts labels, shows what is mistaken for what, and how certa
   await expect(page.getByText("10 of 21 shown")).toBeHidden();
 });
 
-test("pictures in folders: the overview sets the folders against the best labels", async ({ page, site }, info) => {
+test("pictures in folders: the overview compares the folders with the best labels", async ({ page, site }, info) => {
   await open(page, site);
   await setLabels(page, "red circle, blue square, cat");
   await setTemplate(page, "a {}");

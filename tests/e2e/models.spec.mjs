@@ -29,7 +29,7 @@ async function openWithHub(page, site) {
 }
 
 const dialog = (page) => page.getByRole("dialog", { name: "Model" });
-const kept = (page, name) => page.locator("#stored li", { hasText: name });
+const cached = (page, name) => page.locator("#stored li", { hasText: name });
 
 async function lookUp(page, id = "some/tiny") {
   await page.locator("#model-button").click();
@@ -37,7 +37,7 @@ async function lookUp(page, id = "some/tiny") {
   await page.getByRole("button", { name: "Look up" }).click();
 }
 
-test("a Hub model tells its size, waits for a yes, and is then kept, listed and deleted", async ({ page, site }) => {
+test("a Hub model is offered with its size, loaded on request, cached, listed and deleted", async ({ page, site }) => {
   await openWithHub(page, site);
   expect(hub.requests).toEqual([]);
   await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
@@ -52,9 +52,9 @@ test("a Hub model tells its size, waits for a yes, and is then kept, listed and 
 
   await page.locator("#model-button").click();
   await expect(dialog(page)).toContainText("https://huggingface.co/some/tiny");
-  await expect(kept(page, "some/tiny")).toContainText(/kB · 8 bits · from https:\/\/huggingface.co\/some\/tiny/);
-  await expect(kept(page, "some/tiny").locator("p")).toHaveAttribute("title", /^checksum [0-9a-f]{16}$/);
-  await expect(kept(page, "some/tiny")).toContainText("in use");
+  await expect(cached(page, "some/tiny")).toContainText(/kB · 8 bits · from https:\/\/huggingface.co\/some\/tiny/);
+  await expect(cached(page, "some/tiny").locator("p")).toHaveAttribute("title", /^checksum [0-9a-f]{16}$/);
+  await expect(cached(page, "some/tiny")).toContainText("in use");
   expect(await serious(page)).toEqual([]);
   await page.getByRole("button", { name: "Load cliplet-everyday" }).click();
   await expect(page.locator("#model-name")).toHaveText("Included model");
@@ -65,25 +65,28 @@ test("a Hub model tells its size, waits for a yes, and is then kept, listed and 
   expect(hub.requests.length).toBe(asked);
   await page.locator("#model-button").click();
   await page.getByRole("button", { name: "Delete some/tiny" }).click();
-  await expect(kept(page, "some/tiny")).toHaveCount(0);
+  await expect(cached(page, "some/tiny")).toHaveCount(0);
   for (const { method, body } of hub.requests) expect({ method, body }).toEqual({ method: "GET", body: undefined });
 });
 
-test("saying no loads nothing", async ({ page, site }) => {
+test("declining the offer loads nothing", async ({ page, site }) => {
   await openWithHub(page, site);
   await lookUp(page);
   await page.getByRole("button", { name: "Not now" }).click();
   await expect(page.locator("#model-offer")).toBeHidden();
-  await expect(kept(page, "some/tiny")).toHaveCount(0);
+  await expect(cached(page, "some/tiny")).toHaveCount(0);
 });
 
-test("a model that is not on the Hub is said so", async ({ page, site }) => {
+test("a model that is not on the Hub is reported", async ({ page, site }) => {
   await openWithHub(page, site);
   await lookUp(page, "no/such");
   await expect(page.getByRole("alert")).toContainText("no/such");
 });
 
-test("weights chosen with their texts load; alone they say what they lack", async ({ page, site }) => {
+test("weights chosen with their JSON files load; alone they give an error that names the missing files", async ({
+  page,
+  site,
+}) => {
   await open(page, site);
   const file = async (name) => ({
     name,
@@ -113,7 +116,7 @@ test("a link's model is offered with its size, not loaded", async ({ page, site 
   await expect(page.locator("#model-name")).not.toHaveText("some/tiny");
 });
 
-test("a full disk is said in a clear word, and the model is used all the same", async ({ page, site }) => {
+test("a full disk is reported clearly, and the model is used all the same", async ({ page, site }) => {
   await beforeEngine(
     page,
     `const put = Cache.prototype.put; Cache.prototype.put = function (key, value) {
@@ -170,7 +173,7 @@ test("a pasted Hub address works, and errors stay in the dialog", async ({ page,
   await expect(dialog(page).getByRole("alert")).toHaveCount(0);
 });
 
-test("the card tells limits and bias", async ({ page, site }) => {
+test("the model card names limits and bias", async ({ page, site }) => {
   await open(page, site);
   await page.locator("#model-button").click();
   await page.getByText("What CLIP can and cannot do").click();

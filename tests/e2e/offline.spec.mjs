@@ -49,7 +49,21 @@ test.describe("without a network", () => {
   });
 });
 
-test("a new version is offered, taken as a whole, and never in part", async ({ page }) => {
+test.describe("a model that only the Hub has", () => {
+  test.use({ friends: ["https://huggingface.co"], expectedComplaints: [/ERR_INTERNET_DISCONNECTED/] });
+
+  test("cannot be loaded without a network, and the message says why", async ({ page, site, context }) => {
+    await page.goto(site);
+    await ready(page);
+    await context.setOffline(true);
+    await page.getByRole("button", { name: "Better model" }).click();
+    await expect(page.getByRole("alert")).toContainText("You are offline.", { timeout: 40_000 });
+    await expect(page.getByRole("alert")).toContainText("The model in use stays.");
+    await expect(page.locator("#model-name")).toHaveText("Included model");
+  });
+});
+
+test("a new version is offered, and installed completely or not at all", async ({ page }) => {
   test.setTimeout(120_000);
   const folder = await copied();
   const server = await serve(folder, { port: PORT });

@@ -68,7 +68,7 @@ test("every kind of picture gives the same embedding; normalised ones have lengt
   expect(Math.abs(found.plain - 1)).toBeGreaterThan(1e-3);
 });
 
-test("mistakes are ClipletErrors with a code, and the engine goes on", async ({ page, site }) => {
+test("misuse gives ClipletErrors with a code, and the engine still answers", async ({ page, site }) => {
   const codes = await run(
     page,
     site,
@@ -225,7 +225,10 @@ test("several images: each has its own answer or error, with its name", async ({
   expect(found.last).toEqual({ done: 4, total: 4 });
 });
 
-test("an abort keeps its reason, misuse is said, and a block disposes of its engine", async ({ page, site }) => {
+test("an abort's reason is the cause, misuse is an error, and a `using` block disposes of its engine", async ({
+  page,
+  site,
+}) => {
   const found = await run(
     page,
     site,
@@ -254,7 +257,7 @@ test("an abort keeps its reason, misuse is said, and a block disposes of its eng
   expect(found.after.slice(0, 2)).toEqual(["ClipletError", "disposed"]);
 });
 
-test("progress of every long call ends with all of it", async ({ page, site }) => {
+test("progress of every long call ends at 100 %", async ({ page, site }) => {
   const found = await run(
     page,
     site,
@@ -306,7 +309,7 @@ test.describe("an image of another site", () => {
   });
 });
 
-test("names of earlier versions work, and say once what to write", async ({ page, site }) => {
+test("names of earlier versions work, and warn once with the new name", async ({ page, site }) => {
   const warned = [];
   page.on("console", (message) => message.type() === "warning" && warned.push(message.text()));
   const found = await run(

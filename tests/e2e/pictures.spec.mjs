@@ -24,14 +24,14 @@ test("a folder is taken with all its pictures, and what is no picture is named a
   await expect(page.getByRole("alert")).toContainText("notes.txt is not a picture and was skipped.");
 });
 
-test("something that is no picture is said so and not taken", async ({ page, site }) => {
+test("a file that is no picture is reported and not added", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [{ name: "report.pdf", type: "application/pdf", bytes: Buffer.from("%PDF") }]);
   await expect(page.getByRole("alert")).toContainText("not a picture");
   await expect(page.locator(".card")).toHaveCount(0);
 });
 
-test("an SVG is drawn by the browser and answered", async ({ page, site }) => {
+test("an SVG is drawn by the browser and classified", async ({ page, site }) => {
   await open(page, site);
   const drawing =
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 10 10"><circle cx="5" cy="5" r="4" fill="red"/></svg>';
@@ -43,20 +43,20 @@ test("an SVG is drawn by the browser and answered", async ({ page, site }) => {
 const AVIF =
   "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAoQAAAChpaW5mAAAAAAABAAAAGmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAQcGl4aQAAAAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAqW1kYXQSAAoJGBV//aICGg0IMpEBRrHh4XhzDDDAoAVg2ynlV2Sd6KwgXx1HyX1G1iVZeVTan14sL0R6IZH4HN5fsTk0OO9PEV3hYjkAZbezO6fwC+y2ookAfjyn6c0E0y1uvlzwe5Q9hW8rMpwSe/urAc+UFbeWOl5hwM7Ym1H80NxvC/u6nkQYV25ofoV20+EmQ5gxw1r1P3M+2ihxLNd7EyVv4A==";
 
-test("an AVIF is read by the browser and answered", async ({ page, site }) => {
+test("an AVIF is read by the browser and classified", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [{ name: "circle.avif", type: "image/avif", bytes: Buffer.from(AVIF, "base64") }]);
   expect((await answer(page, "circle.avif"))[0]).toBe("red circle");
 });
 
-test("a HEIC picture that this browser cannot read is told in a clear word", async ({ page, site }) => {
+test("a HEIC picture that this browser cannot read is reported clearly", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [{ name: "IMG_1.HEIC", type: "", bytes: Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic") }]);
   await expect(card(page, "IMG_1.HEIC")).toHaveAttribute("data-state", "failed");
   await expect(card(page, "IMG_1.HEIC")).toContainText("cannot read this HEIC picture");
 });
 
-test("a picture's address on this site or a data: address is taken; one elsewhere is not asked for", async ({
+test("a picture is added from an address on this site or a data: address; another site is not contacted", async ({
   page,
   site,
 }) => {
@@ -85,7 +85,7 @@ test.describe("an address that leads nowhere", () => {
   });
 });
 
-test("the camera is classified live, a frame can be kept, and it stops when the page is hidden", async ({
+test("the camera is classified live, a frame can be added, and it stops when the page is hidden", async ({
   page,
   site,
 }) => {
@@ -94,6 +94,8 @@ test("the camera is classified live, a frame can be kept, and it stops when the 
   const camera = page.getByRole("region", { name: "Camera" });
   await expect(camera.locator(".label")).not.toHaveCount(0);
   await expect(camera).toContainText(/\d frames per second/);
+  await expect(page.getByRole("heading", { name: "Drop pictures here" })).toHaveCount(0);
+  await expect(camera).toBeInViewport({ ratio: 0.9 });
   await camera.getByRole("button", { name: "Add this frame" }).click();
   await answer(page, "camera ");
   const live = () =>
@@ -136,7 +138,7 @@ test("hundreds of pictures: only those in sight have a card, and scrolling and t
   expect((await names(page))[0]).toBe("circle-0.png");
 });
 
-test("memory stays bounded: a large photo is kept as a small copy, and only for the cards in sight", async ({
+test("memory stays bounded: a large photo has a small thumbnail, and only for the cards in sight", async ({
   page,
   site,
 }) => {
@@ -163,7 +165,7 @@ test("memory stays bounded: a large photo is kept as a small copy, and only for 
   expect(Math.max(...sizes)).toBeLessThanOrEqual(480);
 });
 
-test("the queue can be paused, gone on with, cancelled and retried", async ({ page, site }) => {
+test("the queue can be paused, resumed, cancelled and retried", async ({ page, site }) => {
   await open(page, site);
   await drop(page, await many(page, 250));
   await page.getByRole("button", { name: "Pause" }).click();
@@ -194,7 +196,7 @@ test("a picture that failed can be retried by itself", async ({ page, site }) =>
   await expect(card(page, "good.png")).toHaveAttribute("data-state", "done");
 });
 
-test("what is dropped beside pictures finds its place: a label list among the labels", async ({ page, site }) => {
+test("a label list that is dropped with pictures is added to the labels", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [{ name: "labels.txt", type: "text/plain", bytes: Buffer.from("submarine\nzeppelin") }]);
   await expect(chips(page).filter({ hasText: "zeppelin" })).toBeVisible();

@@ -1,4 +1,4 @@
-// Search: any sentence ranks the pictures, a picture finds its like, a map lays them out.
+// Search: any sentence ranks the pictures, a picture finds similar ones, a map lays them out.
 
 import { drop, expect, many, names, open, returning, setLabels, setTemplate, test } from "./page.mjs";
 
@@ -41,7 +41,7 @@ test("a sentence ranks the pictures by similarity", async ({ page, site }) => {
   await expect.poll(async () => (await names(page)).slice(0, 2)).toEqual(["circle-0.png", "square-1.png"]);
 });
 
-test("a sentence given while the model loads is searched when it is there", async ({ page, site }) => {
+test("a search entered while the model loads runs once it is loaded", async ({ page, site }) => {
   const letGo = await unready(page, site);
   await page.getByRole("searchbox").fill("a blue square");
   await page.getByRole("searchbox").press("Enter");
@@ -51,7 +51,7 @@ test("a sentence given while the model loads is searched when it is there", asyn
     .toBe(true);
 });
 
-test("a sentence that is being written stays when the model is there", async ({ page, site }) => {
+test("a search that is being written stays when the model is loaded", async ({ page, site }) => {
   const letGo = await unready(page, site);
   await page.getByRole("searchbox").fill("a blue");
   letGo();
@@ -59,7 +59,7 @@ test("a sentence that is being written stays when the model is there", async ({ 
   await expect(page.getByRole("searchbox")).toHaveValue("a blue");
 });
 
-test("a picture finds its like", async ({ page, site }) => {
+test("a picture finds similar ones", async ({ page, site }) => {
   await ready(page, site, 8);
   await page.getByRole("button", { name: "Similar pictures: square-3.png" }).click();
   await expect(page.locator("#reference")).toContainText("Most similar to square-3.png first");
@@ -67,7 +67,10 @@ test("a picture finds its like", async ({ page, site }) => {
   await expect(page.locator(".card .similarity").first()).toHaveText("Similarity 1.000");
 });
 
-test("the map lays like pictures near each other and is walked by arrow keys", async ({ page, site }) => {
+test("the map shows similar pictures near each other, and arrow keys go from one to the next", async ({
+  page,
+  site,
+}) => {
   await ready(page, site, 20);
   await page.getByRole("tab", { name: "Map" }).click();
   const points = page.getByRole("list", { name: "Map of the pictures" }).getByRole("button");

@@ -168,7 +168,7 @@ test("a file that is here already is recognized, and can be added all the same",
   await expect(page.locator(".card")).toHaveCount(2);
 });
 
-test("skipped files are named, whatever else is said", async ({ page, site }) => {
+test("skipped files are named, whatever other messages there are", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [
     { name: "report.pdf", type: "application/pdf", bytes: Buffer.from("%PDF") },

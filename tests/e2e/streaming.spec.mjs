@@ -176,7 +176,7 @@ test("a model cached from an address loads without it, and again once the server
   expect(asked.GET).toBe(2);
 });
 
-test("a cached file that another tab holds is waited for", { tag: "@engines" }, async ({ page, site }) => {
+test("loading waits for a cached file that another tab uses", { tag: "@engines" }, async ({ page, site }) => {
   const { expected, found } = await run(
     page,
     site,
@@ -189,7 +189,7 @@ test("a cached file that another tab holds is waited for", { tag: "@engines" }, 
   expect(hub.served).toBe(hub.size);
 });
 
-test("two engines that load a model at once leave it whole", { tag: "@engines" }, async ({ page, site }) => {
+test("two engines that load a model at once do not damage it", { tag: "@engines" }, async ({ page, site }) => {
   const { expected, found, count } = await run(
     page,
     site,
@@ -271,7 +271,10 @@ test("the size of a download and of its cached copy is known before it", async (
   expect(info.quantization).toBe("q4");
 });
 
-test("the files of a snapshot chosen together load; weights alone say what they lack", async ({ page, site }) => {
+test("the files of a snapshot chosen together load; weights alone give an error that names the missing files", async ({
+  page,
+  site,
+}) => {
   const files = await Promise.all(
     ["model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"].map(async (name) => ({
       name,

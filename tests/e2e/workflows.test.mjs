@@ -13,7 +13,7 @@ const MODEL = await readFile(`${DIST}/cliplet/models/cliplet-everyday.gguf`);
 const TINY = await readFile(new URL("../parity/tiny-q8.gguf", import.meta.url));
 
 journeys((journey) => {
-  journey("pictures from a dialog; a damaged one is named and the others go on", async (person) => {
+  journey("pictures from a dialog; a damaged one is named and the others are classified", async (person) => {
     const icon = await readFile(`${DIST}/icons/180.png`);
     await person.give("#files", {
       "whole.png": icon,
@@ -27,7 +27,7 @@ journeys((journey) => {
     await person.counts(".card", 2);
   });
 
-  journey("a folder: each picture has its path, and the overview sets folders against labels", async (person) => {
+  journey("a folder: each picture has its path, and the overview compares folders with labels", async (person) => {
     await person.setLabels("icon");
     const base64 = (name) => readFile(`${DIST}/icons/${name}.png`, "base64");
     const [small, large] = await Promise.all([base64("180"), base64("512")]);
@@ -43,7 +43,7 @@ journeys((journey) => {
     await person.says("figcaption", ["a.png", "b.png"]);
   });
 
-  journey("models: a file is taken and kept, a damaged one refused, both told; and deleted", async (person) => {
+  journey("models: a file is loaded and cached, a damaged one refused, both reported; and deleted", async (person) => {
     const give = async (files) => {
       await person.click("#model-button");
       await person.give("#model-file", files);
@@ -75,7 +75,7 @@ journeys((journey) => {
     await person.says(".notice p", "404");
   });
 
-  journey("a model of the Hub tells its size and waits for a yes", async (person) => {
+  journey("a model of the Hub is offered with its size and loaded on request", async (person) => {
     const [folder, hub] = await Promise.all([copied(), startHub()]);
     await change(folder, "index.html", (page) =>
       page.replace('content="https://huggingface.co"', `content="${hub.url}"`),
@@ -97,7 +97,7 @@ journeys((journey) => {
     }
   });
 
-  journey("a new version is offered, and taken as a whole when the person says so", async (person) => {
+  journey("a new version is offered, and installed when the visitor agrees", async (person) => {
     const folder = await copied();
     const server = await serve(folder);
     try {
@@ -173,17 +173,14 @@ journeys((journey) => {
     await person.browser.switchTo().defaultContent();
   });
 
-  journey(
-    "a long queue: only cards in sight are drawn; it pauses, can be cancelled, and is gone on with",
-    async (person) => {
-      await person.drop(...Array.from({ length: 300 }, (_, i) => `circle-${i}.png`));
-      await person.click("#queue-pause");
-      await person.says("#queue-text", "Paused at");
-      assert.ok((await person.words(".card")).length < 60);
-      await person.click("#queue-cancel");
-      await person.says("#status", "skipped");
-      await person.click("#queue-retry");
-      await person.says("#status", ["300 pictures done"]);
-    },
-  );
+  journey("a long queue: only cards in sight are drawn; it can be paused, cancelled and resumed", async (person) => {
+    await person.drop(...Array.from({ length: 300 }, (_, i) => `circle-${i}.png`));
+    await person.click("#queue-pause");
+    await person.says("#queue-text", "Paused at");
+    assert.ok((await person.words(".card")).length < 60);
+    await person.click("#queue-cancel");
+    await person.says("#status", "skipped");
+    await person.click("#queue-retry");
+    await person.says("#status", ["300 pictures done"]);
+  });
 });

@@ -43,6 +43,8 @@ export class App extends EventTarget {
   saved = new SavedSession(this);
   longTasks = new LongTasks(this.session);
   model = new Model(this);
+  /** Whether the camera's picture takes the place of the large drop target. */
+  cameraOn = false;
   /** The last words for screen readers alone. */
   spoken = "";
   #drawSoon = atMostEvery(DRAW_EVERY, () => this.redraw());

@@ -50,6 +50,8 @@ export class ClipletClassifier extends Base {
   #model = null;
   /** @type {Lease | null} */
   #lease = null;
+  /** Whether the engine has been loaded. */
+  #loaded = false;
   /** Counts questions: only the latest is shown. */
   #turn = 0;
   /** @type {string | null} */
@@ -289,6 +291,7 @@ export class ClipletClassifier extends Base {
   #release() {
     this.#lease?.release();
     this.#lease = null;
+    this.#loaded = false;
     this.#embedding = null;
   }
 
@@ -389,7 +392,9 @@ export class ClipletClassifier extends Base {
       const problem = asClipletError(error);
       if (turn !== this.#turn) return [];
       ranks.replaceChildren();
-      say(words.errors[problem.code] ?? words.errors.other);
+      // An engine that never ran had no trouble with the picture.
+      const kind = problem.code === "engine" && !this.#loaded ? "other" : problem.code;
+      say(words.errors[kind] ?? words.errors.other);
       this.#tell("cliplet-error", problem);
       return [];
     }
@@ -404,6 +409,7 @@ export class ClipletClassifier extends Base {
     const { words } = ClipletClassifier;
     say(words.loading);
     const clip = await this.load();
+    this.#loaded = true;
     say(words.working);
     const image = /** @type {ImageSource} */ (this.#image);
     const { labels } = this;

@@ -26,6 +26,20 @@ export function setAlarm(name) {
   alarm = name;
 }
 
+/**
+ * The kind of script that this worker runs: some bundlers (Turbopack) make a classic one of it, which a thread must be too.
+ * @returns {WorkerType}
+ */
+export function scriptKind() {
+  try {
+    // Modules have the function, and may not call it.
+    /** @type {any} */ (globalThis).importScripts();
+    return "classic";
+  } catch {
+    return "module";
+  }
+}
+
 /** @param {Worker} worker */
 const ready = (worker) =>
   new Promise((resolve, reject) => {
@@ -42,7 +56,8 @@ const ready = (worker) =>
  */
 export async function startPool(variant, module, memory, builder) {
   const pool = { variant, module, memory, receiver: builder.receiver(), alarm };
-  const start = () => new Worker(globalThis.location.href, { type: "module", name: "cliplet-thread" });
+  const options = /** @type {const} */ ({ type: scriptKind(), name: "cliplet-thread" });
+  const start = () => new Worker(globalThis.location.href, options);
   threads = Array.from({ length: builder.numThreads() }, start);
   try {
     for (const worker of threads) worker.postMessage({ pool });

@@ -43,7 +43,7 @@ export class CameraView extends View {
     const span = this.#times.at(-1) - this.#times[0];
     return html`<section id="camera" class="camera" aria-labelledby="camera-heading" ?hidden=${!this.#stream}>
       <video id="camera-video" muted playsinline aria-label=${text.cameraVideo}></video>
-      <div class="camera-side">
+      <div class="camera-side ${noMatch ? "unmatched" : ""}">
         <div class="field-head">
           <h3 id="camera-heading">${text.cameraHeading}</h3>
           <span id="camera-rate" class="quiet">${span > 0 ? text.framesASecond((1000 * (this.#times.length - 1)) / span) : ""}</span>
@@ -86,6 +86,8 @@ export class CameraView extends View {
       return;
     }
     this.#stream = stream;
+    this.app.cameraOn = true;
+    this.app.redraw();
     stream.getVideoTracks()[0].addEventListener("ended", () => stream === this.#stream && this.#stop());
     this.#video.srcObject = stream;
     this.focusPart("#camera-stop");
@@ -103,7 +105,8 @@ export class CameraView extends View {
     this.#stream = null;
     this.#embedding = null;
     this.#times = [];
-    this.requestUpdate();
+    this.app.cameraOn = false;
+    this.app.redraw();
   }
 
   /** Stops as the person wants, and gives the focus to what comes next. */

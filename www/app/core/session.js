@@ -60,6 +60,11 @@ export class Session extends EventTarget {
     return this.#clip !== null;
   }
 
+  /** True while several images wait, or the queue is paused: then it has a bar of its own. */
+  get busy() {
+    return this.ready && (this.open > 1 || (this.open > 0 && this.paused));
+  }
+
   get list() {
     return [...this.items.values()];
   }

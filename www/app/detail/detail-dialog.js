@@ -1,6 +1,7 @@
 // One picture large, with every label's bar and its label by hand. The browser's Back closes it.
 
 import { rightToLeft } from "../core/dom.js";
+import { withoutName } from "../core/problems.js";
 import { html, nothing, View } from "../core/view.js";
 import { bars } from "../gallery/bars.js";
 import { tagButtons } from "../gallery/card.js";
@@ -39,7 +40,11 @@ export class DetailDialog extends View {
     const { labels } = app.classifier;
     const rest = labels.length - ranked.length;
     const state =
-      item.state === "failed" ? text.problem(item.error) : ranked.length || item.state === "done" ? "" : text.queued;
+      item.state === "failed"
+        ? text.problem(withoutName(item.error))
+        : ranked.length || item.state === "done"
+          ? ""
+          : text.queued;
     const noMatch = ranked.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
     return html`
       <form method="dialog" class="dialog-head">

@@ -1,5 +1,6 @@
 // One image's card: thumbnail, name, ranked labels with bars or suggested tags, or what went wrong.
 
+import { withoutName } from "../core/problems.js";
 import { html, nothing } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 import { bars } from "./bars.js";
@@ -16,7 +17,7 @@ const TAGS = 4;
 export const LEAST_BARS = 3;
 
 function stateOf({ state, error, labels, tags }, ready) {
-  if (state === "failed") return text.problem(error);
+  if (state === "failed") return text.problem(withoutName(error));
   if (state === "done") return labels?.length || tags?.length ? "" : text.noLabels;
   return states[state](ready);
 }

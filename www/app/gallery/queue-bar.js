@@ -6,9 +6,8 @@ import { text } from "../strings/index.js";
 export class QueueBar extends View {
   render() {
     const { session } = this.app;
-    const { counts, open, ready, paused, rate, items } = session;
+    const { busy, counts, open, paused, rate, items } = session;
     const again = counts.failed + counts.stopped;
-    const busy = ready && (open > 1 || (open > 0 && paused));
     const done = items.size - open;
     return html`<div id="queue" class="queue" role="group" aria-label=${text.queueLabel} ?hidden=${!busy && again === 0}>
       <progress id="queue-bar" aria-label=${text.queueLabel} max=${Math.max(1, items.size)} value=${done} ?hidden=${!busy}></progress>

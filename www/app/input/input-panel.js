@@ -30,14 +30,15 @@ export class InputPanel extends View {
   render() {
     const { app } = this;
     const { size } = app.session.items;
+    const compact = size > 0 || app.cameraOn;
     const pick = ({ target }) => this.#files.picked(target);
     const open = (id) => () => this.part(id).click();
     return html`
-      <section class="input ${size ? "compact" : "hero"}" aria-labelledby="pictures-heading">
+      <section class="input ${compact ? "compact" : "hero"}" aria-labelledby="pictures-heading">
         <div class="input-words">
-          <h2 id="pictures-heading">${size ? text.picturesHeading : text.dropTitle}</h2>
-          ${size ? nothing : html`<p class="quiet">${text.dropText}</p>`}
-          <p id="status" class="quiet" role="status" aria-live="polite">${this.#summary()}</p>
+          <h2 id="pictures-heading">${compact ? text.picturesHeading : text.dropTitle}</h2>
+          ${compact ? nothing : html`<p class="quiet">${text.dropText}</p>`}
+          <p id="status" class=${app.session.busy ? "unseen" : "quiet"} role="status" aria-live="polite">${this.#summary()}</p>
         </div>
         <div class="input-buttons">
           <button type="button" id="add" class="primary" @click=${open("#files")}>${text.add}</button>

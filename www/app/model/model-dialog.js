@@ -4,7 +4,7 @@
 import { Cliplet, DEFAULT_MODEL } from "../../cliplet/index.js";
 import { html, nothing, View } from "../core/view.js";
 import { size, text } from "../strings/index.js";
-import { BETTER_MODEL, HUB } from "./model.js";
+import { BETTER_MODEL, HUB, reasonOf } from "./model.js";
 import { loadingBar } from "./model-status.js";
 import { StoredModels } from "./stored-models.js";
 
@@ -210,7 +210,7 @@ export class ModelDialog extends View {
       if (looking !== this.#looking) return;
       this.#offered = { source, options, about, free };
     } catch (error) {
-      if (looking === this.#looking && !looking.signal.aborted) this.#error = text.modelFailed(text.problem(error));
+      if (looking === this.#looking && !looking.signal.aborted) this.#error = text.modelFailed(reasonOf(error));
     } finally {
       if (looking === this.#looking) {
         this.#lookingUp = "";

@@ -1,6 +1,7 @@
 // The model in use: loads one while the former goes on answering, with progress, cancel and resume.
 
 import { Cliplet, DEFAULT_MODEL, fileNameOf } from "../../cliplet/index.js";
+import { sentence } from "../core/problems.js";
 import { size, text } from "../strings/index.js";
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
@@ -18,6 +19,10 @@ function nameOf(source) {
   if (/^(hf|cached):/.test(first)) return first.replace(/^\w+:/, "");
   return fileNameOf(new URL(first, document.baseURI).href);
 }
+
+/** The reason why a model could not be had, as people read it. */
+export const reasonOf = (error) =>
+  error.code === "network" && !navigator.onLine ? text.offline : sentence(text.problem(error));
 
 /** Options of the address, for tests and the curious: ?variant=simd&threads=1 */
 function forced() {
@@ -101,7 +106,7 @@ export class Model {
 
   #failed(error, again) {
     const canceled = error.code === "cancelled";
-    const message = canceled ? text.loadCanceled : text.modelFailed(text.problem(error));
+    const message = canceled ? text.loadCanceled : text.modelFailed(reasonOf(error));
     const words = this.clip ? `${message} ${text.modelStays}` : message;
     this.problem = words;
     // The dialog shows it where it is open; what was loaded so far is kept, and loading resumes from there.

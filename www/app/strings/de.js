@@ -413,6 +413,7 @@ export const text = {
     return known ? `${known} (${message})` : message;
   },
   modelFailed: (message) => `Das Modell konnte nicht geladen werden. ${message}`,
+  offline: "Keine Verbindung zum Internet. Bitte verbinden und noch einmal versuchen.",
   modelStays: "Das verwendete Modell bleibt.",
   loadCanceled: "Das Laden wurde abgebrochen.",
   modelLoading: "Wird geladen…",

@@ -409,6 +409,7 @@ export const text = {
   /** A problem of the engine, by its `code` and English message; a translation can use the code. */
   problem: ({ message }) => message,
   modelFailed: (message) => `The model could not be loaded. ${message}`,
+  offline: "You are offline. Connect to the internet and try again.",
   modelStays: "The model in use stays.",
   loadCanceled: "Loading was canceled.",
   modelLoading: "Loading…",
