@@ -14,7 +14,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 snapshot=${1:-}
 cliplet=${CLIPLET:-$here/../../target/release/cliplet}
-if [[ ! -f $snapshot/config.json ]] || ! ls "$snapshot"/*.safetensors "$snapshot"/*.bin > /dev/null 2>&1; then
+has() { compgen -G "$snapshot/$1" > /dev/null; }
+if ! has config.json || ! { has '*.safetensors' || has '*.bin'; }; then
     echo "skipped: ${snapshot:-no directory given} holds no trained weights of openai/clip-vit-base-patch32"
     exit 0
 fi
