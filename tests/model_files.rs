@@ -285,6 +285,11 @@ fn a_forged_header_is_refused_by_name() {
         (r#""image_size": 32"#, r#""image_size": 40"#, "position_embedding"),
         (r#""quick_gelu""#, r#""quick_silu""#, "quick_silu"),
         (r#""model_type": "clip""#, r#""model_type": "blip""#, "blip"),
+        (
+            "softmax",
+            "sigmoid",
+            "score rule is \"sigmoid\" but that of clip is \"softmax\"",
+        ),
     ];
     for (needle, replacement, expected) in cases {
         let error = forged(needle, replacement);
@@ -295,7 +300,11 @@ fn a_forged_header_is_refused_by_name() {
     let mut bytes = file().to_vec();
     bytes[architecture..architecture + 4].copy_from_slice(b"bert");
     forge(&mut bytes, end);
-    assert!(refusal(&bytes).to_string().contains("architecture is \"bert\""));
+    let error = refusal(&bytes).to_string();
+    assert!(
+        error.contains("architecture is \"bert\"; \"clip\" and \"siglip\" are supported"),
+        "{error}"
+    );
 
     let version = find(file(), b"cliplet.format_version") + "cliplet.format_version".len() + 4;
     let mut bytes = file().to_vec();
