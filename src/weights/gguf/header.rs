@@ -116,44 +116,25 @@ impl HeaderParser {
     }
 
     /// The complete header of these bytes, as many as it is long. Its longest text, the tokenizer's, keeps their memory.
-    pub fn finish(&mut self, mut bytes: Vec<u8>) -> Result<Header> {
-        let (mut strings, mut numbers, mut lists) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (mut texts, mut checksum, mut other_keys) = (Vec::new(), None, Vec::new());
-        let mut text_lists = HashMap::new();
+    pub fn finish(&mut self, bytes: Vec<u8>) -> Result<Header> {
+        let mut header = Header {
+            strings: HashMap::new(),
+            numbers: HashMap::new(),
+            lists: HashMap::new(),
+            texts: HashMap::new(),
+            other_keys: Vec::new(),
+            tensors: std::mem::take(&mut self.tensors),
+            alignment: super::ALIGNMENT as u64,
+            bytes: bytes.len(),
+        };
+        let (mut ranges, mut checksum) = (Vec::new(), None);
         for (key, value) in std::mem::take(&mut self.values) {
-            let known = match value {
-                Value::String(range) => {
-                    texts.push((key.clone(), range));
-                    strings.insert(key.clone(), String::new()).is_none()
-                }
-                Value::Number(number, at) => {
-                    if key == keys::HEADER_CHECKSUM {
-                        checksum = Some((number, at));
-                    }
-                    numbers.insert(key.clone(), number).is_none()
-                }
-                Value::List(range) => {
-                    let list = bytes[range]
-                        .as_chunks::<8>()
-                        .0
-                        .iter()
-                        .map(|b| u64::from_le_bytes(*b))
-                        .collect();
-                    lists.insert(key.clone(), list).is_none()
-                }
-                Value::Texts(ranges) => {
-                    let list = ranges.into_iter().map(|range| text(&key, bytes[range].to_vec()));
-                    let list = list.collect::<Result<Vec<String>>>()?;
-                    text_lists.insert(key.clone(), list).is_none()
-                }
-                Value::Other => {
-                    other_keys.push(key.clone());
-                    true
-                }
-            };
-            if !known {
-                return Err(malformed(format!("metadata {key} appears twice")));
+            match &value {
+                Value::String(range) => ranges.push((key.clone(), range.clone())),
+                Value::Number(number, at) if key == keys::HEADER_CHECKSUM => checksum = Some((*number, *at)),
+                _ => {}
             }
+            header.insert(key, value, &bytes)?;
         }
         if let Some((given, at)) = checksum {
             let actual = header_checksum(&bytes, at);
@@ -163,41 +144,64 @@ impl HeaderParser {
                 )));
             }
         }
-        texts.sort_by_key(|(_, range)| range.len());
-        let longest = texts.pop();
-        for (key, range) in texts {
-            let text = text(&key, bytes[range].to_vec())?;
-            strings.insert(key, text);
+        header.take_texts(ranges, bytes)?;
+        if let Some(alignment) = header.numbers.get(keys::ALIGNMENT) {
+            header.alignment = *alignment;
         }
-        let length = bytes.len();
-        if let Some((key, range)) = longest {
-            bytes.truncate(range.end);
-            bytes.drain(..range.start);
-            bytes.shrink_to_fit();
-            let text = text(&key, bytes)?;
-            strings.insert(key, text);
-        }
-        let alignment = numbers
-            .get(keys::ALIGNMENT)
-            .copied()
-            .unwrap_or(super::ALIGNMENT as u64);
+        let alignment = header.alignment;
         if !alignment.is_power_of_two() || alignment > u64::from(MAX_ALIGNMENT) {
             return Err(malformed(format!(
                 "{} is {alignment}, not a power of two to 4096",
                 keys::ALIGNMENT
             )));
         }
-        let tensors = std::mem::take(&mut self.tensors);
-        Ok(Header {
-            strings,
-            numbers,
-            lists,
-            texts: text_lists,
-            other_keys,
-            tensors,
-            alignment,
-            bytes: length,
-        })
+        Ok(header)
+    }
+}
+
+impl Header {
+    /// Adds a value, which no other of the same key may precede; of a text, its key alone.
+    fn insert(&mut self, key: String, value: Value, bytes: &[u8]) -> Result<()> {
+        let is_new = match value {
+            Value::String(_) => self.strings.insert(key.clone(), String::new()).is_none(),
+            Value::Number(number, _) => self.numbers.insert(key.clone(), number).is_none(),
+            Value::List(range) => {
+                let numbers = bytes[range].as_chunks::<8>().0;
+                let list = numbers.iter().map(|b| u64::from_le_bytes(*b)).collect();
+                self.lists.insert(key.clone(), list).is_none()
+            }
+            Value::Texts(ranges) => {
+                let list = ranges.into_iter().map(|range| text(&key, bytes[range].to_vec()));
+                let list = list.collect::<Result<Vec<String>>>()?;
+                self.texts.insert(key.clone(), list).is_none()
+            }
+            Value::Other => {
+                self.other_keys.push(key.clone());
+                true
+            }
+        };
+        match is_new {
+            true => Ok(()),
+            false => Err(malformed(format!("metadata {key} appears twice"))),
+        }
+    }
+
+    /// Takes the texts out of the header's bytes; the longest keeps their memory.
+    fn take_texts(&mut self, mut ranges: Vec<(String, Range<usize>)>, mut bytes: Vec<u8>) -> Result<()> {
+        ranges.sort_by_key(|(_, range)| range.len());
+        let longest = ranges.pop();
+        for (key, range) in ranges {
+            let text = text(&key, bytes[range].to_vec())?;
+            self.strings.insert(key, text);
+        }
+        if let Some((key, range)) = longest {
+            bytes.truncate(range.end);
+            bytes.drain(..range.start);
+            bytes.shrink_to_fit();
+            let text = text(&key, bytes)?;
+            self.strings.insert(key, text);
+        }
+        Ok(())
     }
 }
 
