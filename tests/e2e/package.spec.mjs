@@ -141,6 +141,7 @@ for (const [how, threads, growth] of growths) {
     page,
     site,
   }) => {
+    test.setTimeout(180_000);
     const [early, late] = await run(
       page,
       site,
@@ -255,6 +256,33 @@ test("an abort's reason is the cause, misuse is an error, and a `using` block di
   expect(found.made).toEqual(input(/Cliplet\.load/));
   expect(found.variant).toEqual(input(/variant/));
   expect(found.after.slice(0, 2)).toEqual(["ClipletError", "disposed"]);
+});
+
+test("a foreign embedding among images costs its own answer, and misuse names the fix", async ({ page, site }) => {
+  const found = await run(
+    page,
+    site,
+    `const told = (error) => [error.name, error.code, error.message];
+     const clip = await cliplet.Cliplet.load();
+     const pixels = (width, height) => ({ width, height, data: new Uint8ClampedArray(16) });
+     const several = await clip.classify([new ImageData(8, 8), new Float32Array(3)], ["a", "b"]);
+     const embedding = await clip.embedImage(pixels(2, 2));
+     let configured;
+     try { cliplet.Cliplet.configure(null); } catch (error) { configured = told(error); }
+     const misuse = [
+       await clip.classify([...embedding], ["a"]).catch(told),
+       await clip.embedImage("").catch(told),
+       await clip.embedImage(pixels(0, 0)).catch(told),
+       await clip.embedImage(pixels(-1, 16)).catch(told),
+       await cliplet.Cliplet.load(undefined, null).catch(told),
+       configured,
+     ];
+     clip.dispose();
+     return { several: [several[0].length, [several[1].code, several[1].item, several[1].message]], misuse };`,
+  );
+  expect(found.several).toEqual([2, ["input", "image 2", expect.stringMatching(/^image 2: .* 3 numbers/)]]);
+  const words = [/Float32Array\.from/, /address is empty/, /0 x 0 pixels/, /-1 x 16 pixels/, /options/, /configure/];
+  expect(found.misuse).toEqual(words.map((one) => ["ClipletError", "input", expect.stringMatching(one)]));
 });
 
 test("progress of every long call ends at 100 %", async ({ page, site }) => {

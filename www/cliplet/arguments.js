@@ -80,11 +80,11 @@ function abortSignal({ signal }) {
 
 /** @param {import("./types.js").LoadOptions} options */
 export function checkLoadOptions(options) {
+  checkCallOptions(options);
   oneOf(options.quant, "quant", QUANTIZATIONS);
   oneOf(options.variant, "variant", VARIANTS);
   wholeNumber(options.threads, "threads", 1);
   wholeNumber(options.stallTimeout, "stallTimeout", 1);
-  checkCallOptions(options);
 }
 
 /** @param {{ signal?: unknown, onProgress?: unknown, topK?: unknown }} options */
@@ -93,6 +93,16 @@ export function checkCallOptions(options) {
   wholeNumber(options.topK, "topK", 1);
   callbacks(options, ["onProgress"]);
   abortSignal(options);
+}
+
+/**
+ * Refuses an embedding that has lost its type, by way of JSON for example: its numbers would be taken for images.
+ * @param {unknown} images
+ */
+export function refuseNumbers(images) {
+  const numbers = Array.isArray(images) && images.length > 0 && images.every((one) => typeof one === "number");
+  if (numbers || images instanceof Float64Array)
+    refuse("an embedding must be a Float32Array: write Float32Array.from(embedding)");
 }
 
 /**

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkCallOptions, checkEmbedding, checkLoadOptions, stringList, templateList } from "./arguments.js";
+import {
+  checkCallOptions,
+  checkEmbedding,
+  checkLoadOptions,
+  refuseNumbers,
+  stringList,
+  templateList,
+} from "./arguments.js";
 import { asClipletError, ClipletError, fromSent, toSent } from "./errors.js";
 
 const refused = (run, words) => assert.throws(run, { name: "ClipletError", code: "input", message: words });
@@ -27,12 +34,19 @@ test("wrong options are named with the value", () => {
   refused(() => checkLoadOptions({ variant: "gpu" }), /variant must be one of .*, and is "gpu"/);
   refused(() => checkLoadOptions({ quant: "q5" }), /quant/);
   refused(() => checkLoadOptions({ threads: 0 }), /threads/);
+  refused(() => checkLoadOptions(null), /options must be an object/);
   checkLoadOptions({ threads: 2, variant: "simd", quant: "q4", signal: new AbortController().signal, onProgress() {} });
 });
 
 test("an embedding of another model is refused by its length", () => {
   refused(() => checkEmbedding(new Float32Array(3), 4), /3 numbers .* 4/);
   refused(() => checkEmbedding(Float32Array.of(1, Number.NaN), 2), /finite/);
+});
+
+test("an embedding that became a list of numbers is refused with what to write", () => {
+  refused(() => refuseNumbers([0.1, -0.2]), /Float32Array\.from/);
+  refused(() => refuseNumbers(Float64Array.of(0.1)), /Float32Array\.from/);
+  for (const fine of [[], [null], Float32Array.of(1), "a.png"]) refuseNumbers(fine);
 });
 
 test("an error crosses to another thread with code, item and cause", () => {

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // A CLIP model that runs in a worker of the page.
 
-import { checkCallOptions, checkEmbedding, checkLoadOptions, stringList, templateList } from "./arguments.js";
+import { checkCallOptions, checkLoadOptions, refuseNumbers, stringList, templateList } from "./arguments.js";
 import { deleteCached, listCached } from "./cached-models.js";
 import { deprecated } from "./deprecated.js";
 import { Engine, inspectModel } from "./engine.js";
@@ -171,10 +171,13 @@ export class Cliplet {
     checkCallOptions(options);
     const { signal, onProgress, topK } = options;
     const question = { labels: stringList(labels, "labels"), templates: templateList(options), topK };
+    refuseNumbers(image);
     const many = areMany(image);
-    const images = many ? [...image] : [image];
-    for (const one of images) if (one instanceof Float32Array) checkEmbedding(one, this.info.dimension);
-    const answers = await rankAll(this.#engine, images, question, { signal, onProgress, named: many });
+    const answers = await rankAll(this.#engine, many ? [...image] : [image], question, {
+      signal,
+      onProgress,
+      named: many,
+    });
     return many ? answers : only(answers);
   }
 

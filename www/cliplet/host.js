@@ -12,7 +12,10 @@ let configured = {};
  * Sets for the whole page where the package's files are; a call's own options go before.
  * @param {HostOptions} options
  */
-export function configure({ baseUrl, workerUrl }) {
+export function configure(options) {
+  if (options === null || typeof options !== "object")
+    throw new ClipletError("input", "configure wants an object with baseUrl, workerUrl or both");
+  const { baseUrl, workerUrl } = options;
   configured = { baseUrl, workerUrl };
 }
 

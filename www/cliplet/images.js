@@ -32,7 +32,7 @@ export const areMany = (images) => Array.isArray(images) || isA(images, "FileLis
  * @returns {string | null}
  */
 export function imageName(image, index) {
-  if (typeof image === "string") return image.startsWith("data:") ? "the data: address" : image;
+  if (typeof image === "string" && image) return image.startsWith("data:") ? "the data: address" : image;
   if (isA(image, "URL")) return image.href;
   const name = image?.name || image?.currentSrc || image?.src;
   if (typeof name === "string" && name && !name.startsWith("data:")) return name;
@@ -107,6 +107,8 @@ async function drawnSvg(blob) {
  * @param {AbortSignal} [signal]
  */
 async function fetched(address, signal) {
+  // An empty address would mean the page itself.
+  if (address === "") throw new ClipletError("input", "the image's address is empty");
   let absolute;
   try {
     absolute = new URL(address, documentBase());
@@ -134,6 +136,20 @@ async function fetched(address, signal) {
 const ofBlob = async (blob) => (isSvg(blob) && typeof Image !== "undefined" ? drawnSvg(blob) : blob);
 
 /**
+ * @param {RawPixels} image
+ * @returns {RawPixels}
+ */
+function pixelsOf({ width, height, data }) {
+  for (const side of [width, height])
+    if (!(Number.isSafeInteger(side) && side > 0))
+      throw new ClipletError(
+        "input",
+        `${width} x ${height} pixels are no image: both sides must be whole numbers above 0`,
+      );
+  return { width, height, data: data.slice() };
+}
+
+/**
  * @param {any} image
  * @param {AbortSignal} [signal]
  * @returns {SentImage | Promise<SentImage>}
@@ -144,8 +160,7 @@ function converted(image, signal) {
   if (image instanceof ArrayBuffer || isA(image, "SharedArrayBuffer")) return new Blob([image.slice(0)]);
   if (ArrayBuffer.isView(image))
     return new Blob([new Uint8Array(image.buffer, image.byteOffset, image.byteLength).slice()]);
-  if (image?.data instanceof Uint8ClampedArray)
-    return { width: image.width, height: image.height, data: image.data.slice() };
+  if (image?.data instanceof Uint8ClampedArray) return pixelsOf(image);
   const width =
     image?.displayWidth ?? image?.videoWidth ?? image?.naturalWidth ?? image?.width?.baseVal?.value ?? image?.width;
   const height =

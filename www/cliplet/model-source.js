@@ -12,6 +12,8 @@ export const HUB = "https://huggingface.co";
 
 /** Names of model files, which `owner/name` is not taken for. */
 const MODEL_FILE = /\.(gguf|safetensors|bin|onnx|pt|pth)$/i;
+/** The Hub's other name, and either name as people copy it without the scheme. */
+const HUB_ALIAS = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\//i;
 const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$/;
 
 /**
@@ -42,6 +44,7 @@ function fromText(text, hub) {
     throw new ClipletError("input", "the model's source is empty: name an address, hf:owner/name, or a file");
   if (/^hf:/.test(trimmed)) return trimmed;
   if (/^(cached|kept):/.test(trimmed)) return CACHED + trimmed.slice(trimmed.indexOf(":") + 1);
+  if (HUB_ALIAS.test(trimmed)) return fromAddress(trimmed.replace(HUB_ALIAS, `${HUB}/`), hub);
   if (REPOSITORY.test(trimmed) && !MODEL_FILE.test(trimmed)) return `hf:${trimmed}`;
   return fromAddress(trimmed, hub);
 }
@@ -77,7 +80,7 @@ export function toSentSource(source, hub = HUB) {
     throw new ClipletError("input", "a model's files must be a list of at least one File");
   }
   if (typeof source === "string") return fromText(source, hub);
-  if (source instanceof URL) return fromAddress(source, hub);
+  if (source instanceof URL) return fromText(source.href, hub);
   throw new ClipletError("input", "a model's source must be an address, hf:owner/name, a File, or a snapshot's files");
 }
 

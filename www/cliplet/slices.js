@@ -1,11 +1,13 @@
 // Several images in slices: memory stays flat however many there are, and each has its own result or error.
 
-import { ClipletError, cancelled, fromSent } from "./errors.js";
+import { checkEmbedding } from "./arguments.js";
+import { asClipletError, ClipletError, cancelled, fromSent } from "./errors.js";
 import { imageName, toSentImage, transferred } from "./images.js";
 import { EngineStopped } from "./worker-client.js";
 
 /** @typedef {import("./images.js").SentImage} SentImage */
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: import("./types.js").Progress) => void, named: boolean }} SliceOptions */
+/** @typedef {{ signal?: AbortSignal, named: boolean, dimension: number }} ReadOptions */
 
 /** Most images, and most bytes of them, that are sent to the engine at once. */
 const MAX_IMAGES = 8;
@@ -14,6 +16,20 @@ const MAX_BYTES = 64 << 20;
 /** @param {SentImage | Float32Array} image */
 const bytesOf = (image) =>
   image instanceof Blob ? image.size : "data" in image ? image.data.byteLength : image.byteLength;
+
+/**
+ * @param {Float32Array} embedding
+ * @param {number} dimension of the loaded model
+ * @param {number} [index] its place among several
+ */
+function checkedEmbedding(embedding, dimension, index) {
+  try {
+    checkEmbedding(embedding, dimension);
+    return embedding;
+  } catch (error) {
+    throw imageError(asClipletError(error), imageName(null, index));
+  }
+}
 
 /**
  * Images from the place `from` on, ready to be sent; those that cannot be read have their errors at once.
@@ -28,18 +44,21 @@ const bytesOf = (image) =>
  * @param {readonly any[]} images
  * @param {number} from
  * @param {number} limit the place that it ends before at the latest
- * @param {SliceOptions} options
+ * @param {ReadOptions} options
  * @returns {Promise<Slice>}
  */
-async function sliceOf(images, from, limit, { signal, named }) {
+async function sliceOf(images, from, limit, { signal, named, dimension }) {
   /** @type {Slice} */
   const slice = { to: from, places: [], images: [], errors: new Map() };
   for (let bytes = 0; slice.to < limit && bytes < MAX_BYTES; slice.to += 1) {
     const place = slice.to;
     const image = images[place];
     try {
+      const index = named ? place : undefined;
       const sent =
-        image instanceof Float32Array ? image : await toSentImage(image, { index: named ? place : undefined, signal });
+        image instanceof Float32Array
+          ? checkedEmbedding(image, dimension, index)
+          : await toSentImage(image, { index, signal });
       slice.places.push(place);
       slice.images.push(sent);
       bytes += bytesOf(sent);
@@ -62,6 +81,7 @@ async function sliceOf(images, from, limit, { signal, named }) {
  */
 async function inSlices(engine, op, images, args, options) {
   const { signal, onProgress, onLabels, named } = options;
+  const reading = { signal, named, dimension: engine.info.dimension };
   /** @type {any[]} */
   const results = [];
 
@@ -74,7 +94,7 @@ async function inSlices(engine, op, images, args, options) {
     /** @type {Slice | null} */
     let ready = slice;
     const make = async () => {
-      const now = ready ?? (await sliceOf(images, from, slice.to, options));
+      const now = ready ?? (await sliceOf(images, from, slice.to, reading));
       ready = null;
       const pixels = /** @type {SentImage[]} */ (now.images.filter((image) => !(image instanceof Float32Array)));
       return { args: { ...args, images: now.images }, transfer: transferred(pixels) };
@@ -89,7 +109,7 @@ async function inSlices(engine, op, images, args, options) {
   /** @param {number} place @param {number} attempts */
   async function alone(place, attempts) {
     try {
-      const slice = await sliceOf(images, place, place + 1, options);
+      const slice = await sliceOf(images, place, place + 1, reading);
       for (const [failed, error] of slice.errors) results[failed] = error;
       if (slice.places.length > 0) await answer(slice, place, attempts);
     } catch (error) {
@@ -100,7 +120,7 @@ async function inSlices(engine, op, images, args, options) {
 
   for (let from = 0; from < images.length; ) {
     if (signal?.aborted) throw cancelled(signal);
-    const slice = await sliceOf(images, from, Math.min(images.length, from + MAX_IMAGES), options);
+    const slice = await sliceOf(images, from, Math.min(images.length, from + MAX_IMAGES), reading);
     for (const [place, error] of slice.errors) results[place] = error;
     const several = slice.places.length > 1;
     try {
