@@ -8,6 +8,7 @@ mod answer_reader;
 mod columns;
 mod csv;
 mod destination;
+mod earlier;
 mod folder;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -41,11 +42,10 @@ use super::{Outcome, Status, terminal};
 use answer::Task;
 use columns::ColumnOptions;
 use destination::{Destination, TruncatedTexts};
+use earlier::Earlier;
 use journal::Settings;
 use pipeline::{Pipeline, RowPreparer};
-use previous::PreviousAnswers;
 use row::{Content, Row};
-use run_record::{RunCounts, RunRecord};
 use source::{InputFormat, Source, is_stdin};
 use writer::OutputFormat;
 
@@ -105,16 +105,6 @@ pub struct Batch {
     allow_url_images: bool,
     #[command(flatten)]
     columns: ColumnOptions,
-}
-
-/// The use that is made of an earlier run.
-enum Earlier {
-    /// There is none, or it is not used.
-    Nothing,
-    /// The answers of the same rows.
-    Same(RunCounts),
-    /// Answers from which those of the same rows are taken.
-    Answers(PreviousAnswers),
 }
 
 /// The task as the caller names it.
@@ -346,60 +336,6 @@ impl Batch {
             previous: None,
             chunk_rows: self.batch_size.map_or(chunk_rows, |rows| rows as usize),
         })
-    }
-
-    /// Looks for a finished run of the same settings.
-    fn earlier(
-        &self,
-        settings: &Settings,
-        from: InputFormat,
-        to: OutputFormat,
-        origin: &Path,
-    ) -> Result<Earlier, Error> {
-        let Some(output) = self.output.as_deref().filter(|output| output.exists()) else {
-            return Ok(Earlier::Nothing);
-        };
-        let resumed = journal::files(output)[1].exists();
-        if self.restart || resumed && !self.update {
-            return Ok(Earlier::Nothing);
-        }
-        let record = RunRecord::open(output, settings, to)?;
-        let Some(record) = record else {
-            return match self.update {
-                true => Err(previous::not_recorded(output)),
-                false => Ok(Earlier::Nothing),
-            };
-        };
-        // Standard input can be read only once.
-        if !is_stdin(&self.input) && !resumed {
-            let source = Source::open(&self.input, from, &self.columns)?;
-            match record.matches(source, origin)? {
-                Some(counts) if counts.failed == 0 || !self.update => return Ok(Earlier::Same(counts)),
-                None if !self.update => terminal::message(format_args!(
-                    "{}: its rows were added to or changed since it was made: all are answered again; --update answers only these",
-                    output.display()
-                )),
-                _ => {}
-            }
-        }
-        match RunRecord::open(output, settings, to)? {
-            Some(record) if self.update => PreviousAnswers::read(output, to, record).map(Earlier::Answers),
-            _ => Ok(Earlier::Nothing),
-        }
-    }
-
-    /// Reports that a finished run has answers of all rows.
-    fn nothing_to_do(&self, counts: RunCounts) -> Status {
-        let output = self.output.as_deref().unwrap_or(Path::new("")).display();
-        let failed = match counts.failed {
-            0 => String::new(),
-            failed => format!(" ({failed} failed: --update tries them again)"),
-        };
-        let rows = counts.rows;
-        terminal::message(format_args!(
-            "{output}: nothing to do: it has the answers of all {rows} rows{failed}; --restart answers all again"
-        ));
-        Status::Success
     }
 
     fn exceeds_max_errors(&self, progress: &RowProgress) -> bool {

@@ -22,12 +22,13 @@ const WEIGHTS: [Weights; 6] = [
 /// Files with the configuration, one of which a snapshot has.
 const CONFIGS: [&str; 2] = ["config.json", "open_clip_config.json"];
 /// Files beside the weights and the configuration that a snapshot may have.
-const OPTIONAL_FILES: [&str; 8] = [
+const OPTIONAL_FILES: [&str; 9] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "spiece.model",
     "vocab.json",
     "merges.txt",
+    "vocab.txt",
     "processor_config.json",
     "preprocessor_config.json",
     "README.md",

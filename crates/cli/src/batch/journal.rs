@@ -75,18 +75,18 @@ impl Journal {
         if matches!(found.begun, Begun::Not) && unfinished.exists() {
             return Err(refuse(&unfinished, FOREIGN));
         }
-        let kept = found.into_kept(settings, restart);
-        let kept = kept.map_err(|reason| refuse(&path, &reason))?;
+        let records = found.resumable(settings, restart);
+        let records = records.map_err(|reason| refuse(&path, &reason))?;
         // A record that a kill cut short is written again.
-        file.set_len(kept.length).map_err(Error::io(&path))?;
+        file.set_len(records.length).map_err(Error::io(&path))?;
         let mut journal = Self {
             file: BufWriter::new(file),
-            rows: kept.rows,
-            failed: kept.failed,
+            rows: records.rows,
+            failed: records.failed,
             output: output.to_path_buf(),
             path,
         };
-        if kept.length == 0 {
+        if records.length == 0 {
             journal.write(&header)?;
             journal.flush()?;
         }
@@ -260,7 +260,7 @@ impl Records {
     }
 
     /// The records to go on from, or the reason why the file must stay as it is.
-    fn into_kept(self, settings: &Settings, restart: bool) -> Result<Self, String> {
+    fn resumable(self, settings: &Settings, restart: bool) -> Result<Self, String> {
         match (&self.begun, self.damaged_line) {
             (Begun::Not, _) => Ok(Self::default()),
             (Begun::Elsewhere, _) => Err(FOREIGN.into()),

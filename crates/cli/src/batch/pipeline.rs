@@ -52,7 +52,7 @@ pub struct RowPreparer {
     pub clip: Arc<Clip>,
     /// Folder that relative paths start from.
     pub root: PathBuf,
-    /// That folder by its absolute path, for [`Row::fingerprint`].
+    /// Its absolute path, for [`Row::fingerprint`].
     pub origin: PathBuf,
     /// True where the text of a row is ignored.
     pub zero_shot: bool,

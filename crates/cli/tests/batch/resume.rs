@@ -173,7 +173,7 @@ fn images_of_the_same_names_in_another_folder_are_others() {
     let message = failure(&job.arguments(&["--labels", LABELS, "--dtype", "bf16"]), 2);
     assert!(message.contains("other options"), "{message}");
 
-    // That folder by another name, from another place.
+    // The folder by another name, from another place.
     let here = [&job.input, "--root", ".", "-o", &job.output, "--labels", LABELS];
     let done = batch(&here)
         .current_dir(job.folder.root())
