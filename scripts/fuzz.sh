@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes what reads untrusted bytes: ./build.sh fuzz [TARGET] [SECONDS]. Without a target every one runs in turn, a
 # minute each by default. Inputs that fail are written to fuzz/artifacts/TARGET, inputs that reach new code to
-# fuzz/corpus/TARGET, where the next run begins with them.
+# fuzz/corpus/TARGET, where the next run begins with them. `keep` makes that minimal and puts its smallest inputs into
+# fuzz/inputs/, which is part of the tree.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,9 +19,20 @@ cargo fuzz --version 2>/dev/null | grep -q -F "$CARGO_FUZZ" ||
 cp Cargo.lock fuzz/Cargo.lock
 
 targets=$(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | grep -v '^cliplet-fuzz$')
+# Keeps the smallest inputs of a minimal corpus.
+keep() {
+  local target
+  for target in $targets; do
+    [ -d "fuzz/corpus/$target" ] || continue
+    cargo fuzz cmin --sanitizer "${SANITIZER:-address}" "$target"
+    python3 scripts/fuzz_inputs.py pack "$target" "fuzz/corpus/$target"
+  done
+}
+
 seconds=${2:-60}
 case "${1:-all}" in
   all) ;;
+  keep) keep; exit ;;
   list) echo "$targets"; exit ;;
   [0-9]*) seconds=$1 ;;
   *) grep -q -x -- "$1" <<<"$targets" || { echo "fuzz.sh: no target '$1': one of" $targets >&2; exit 1; }; targets=$1 ;;
@@ -30,6 +42,7 @@ failed=()
 for target in $targets; do
   mkdir -p "fuzz/corpus/$target"
   python3 scripts/fuzz_seeds.py "$target" "fuzz/corpus/$target"
+  python3 scripts/fuzz_inputs.py unpack "$target" "fuzz/corpus/$target"
   # An own time limit for a single input is above the bound that the target asserts itself.
   options=(-max_total_time="$seconds" -timeout=60 -rss_limit_mb=4096 -max_len=65536 -print_final_stats=1 -verbosity=0)
   [ ! -f "fuzz/dictionaries/$target.dict" ] || options+=(-dict="fuzz/dictionaries/$target.dict")

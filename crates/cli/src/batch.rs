@@ -16,6 +16,8 @@ mod interrupt;
 mod journal;
 mod jsonl;
 mod panics;
+mod parquet_file;
+mod parquet_pages;
 mod parquet_reader;
 mod parquet_writer;
 mod pipeline;

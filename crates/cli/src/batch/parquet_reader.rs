@@ -15,6 +15,8 @@ use serde_json::Value;
 
 use super::columns::{ColumnOptions, Role};
 use super::panics::caught;
+use super::parquet_file::ParquetFile;
+use super::parquet_pages::CheckedFile;
 use super::row::{Content, Row, RowImage, Rows};
 
 /// Values of a column decoded at a time: each may be an image.
@@ -56,12 +58,13 @@ const ENDED: u64 = u64::MAX;
 
 /// The reader's rows of an open file, and their number.
 fn open(file: File, name: &str, columns: &ColumnOptions) -> Result<(RowIter<'static>, u64), Error> {
+    let file = ParquetFile::new(file).map_err(Error::io(name))?;
     let reader = SerializedFileReader::new(file).map_err(|error| read_error(name, error))?;
     let metadata = reader.metadata().file_metadata();
     let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
     let projection = projection(metadata.schema(), columns);
     let projection = projection.map_err(|reason| Error::Input(format!("{name}: {reason}")))?;
-    let rows = RowIter::from_file_into(Box::new(reader))
+    let rows = RowIter::from_file_into(Box::new(CheckedFile(reader)))
         .project(Some(projection))
         .map_err(|error| read_error(name, error))?
         .with_batch_size(DECODED_AT_ONCE);
