@@ -10,18 +10,20 @@ import sys
 import zipfile
 
 ARCHIVES = pathlib.Path(__file__).resolve().parents[1] / "fuzz/inputs"
-# Bytes of an archive's inputs, and of the largest of them.
-ALL, LARGEST = 6000, 1500
+# Inputs of an archive, bytes of all of them, and of the largest.
+COUNT, ALL, LARGEST = 32, 6000, 1500
 
 
 def pack(archive: pathlib.Path, folder: pathlib.Path):
     found = sorted((path.stat().st_size, path) for path in folder.iterdir() if not path.name.startswith("seed-"))
+    small = [path for size, path in found if size <= LARGEST]
     total, chosen = 0, {}
-    for size, path in found:
-        if size > LARGEST or total + size > ALL:
-            break
-        total += size
+    # Of all lengths.
+    for path in small[:: -(-len(small) // COUNT) or 1]:
         data = path.read_bytes()
+        total += len(data)
+        if total > ALL:
+            break
         chosen[hashlib.sha256(data).hexdigest()[:16]] = data
     if not chosen:
         return
