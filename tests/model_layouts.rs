@@ -191,6 +191,30 @@ fn siglips_judge_each_label_alone_and_read_padded_texts() {
     }
 }
 
+/// Gemma's own file puts a start token before a text and none behind it; SigLIP 2's settings say otherwise.
+#[test]
+fn settings_of_a_padded_tokenizer_win_over_its_file() {
+    let folder = snapshot("siglip2");
+    let edit = |file: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let path = folder.path().join(file);
+        let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut json);
+        std::fs::write(&path, json.to_string()).unwrap();
+    };
+    let start = serde_json::json!({"SpecialToken": {"id": "<bos>", "type_id": 0}});
+    edit("tokenizer.json", &|json| {
+        json["post_processor"]["single"][1] = json["post_processor"]["single"][0].take();
+        json["post_processor"]["single"][0] = start.clone();
+    });
+    let error = Clip::open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("one start and one end"), "{error}");
+    edit("tokenizer_config.json", &|json| {
+        json["add_bos_token"] = false.into();
+        json["add_eos_token"] = true.into();
+    });
+    check_texts("siglip2", &Clip::open(folder.path()).unwrap(), folder.path());
+}
+
 /// MetaCLIP 2's end token has the id 2, which in CLIP's older configurations means another pooling; Chinese-CLIP's
 /// text tower is a BERT.
 #[test]

@@ -144,28 +144,68 @@ fn padded_tokenizer(dir: &Path) -> Result<String> {
             "file is missing, and so is spiece.model, which would do in its place",
         ));
     };
-    let Some(pad) = config.pad_token.as_ref().and_then(TokenName::text) else {
+    let mut parsed: Value = serde_json::from_str(&json).map_err(|e| malformed(&file, &e.to_string()))?;
+    let changes = [
+        ("padding", padding(&config, &parsed)),
+        ("post_processor", ends(&config, &parsed)),
+    ];
+    let Some(fields) = parsed.as_object_mut() else {
         return Ok(json);
     };
-    let mut json: Value = serde_json::from_str(&json).map_err(|e| malformed(&file, &e.to_string()))?;
-    let added = json
-        .get("added_tokens")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let mut added = added.filter(|token| token.get("content").and_then(Value::as_str) == Some(pad));
-    let id = added.next().and_then(|token| token.get("id").cloned());
-    let id = id.or_else(|| json.get("model")?.get("vocab")?.get(pad).cloned());
-    if let (Some(id), Some(fields)) = (id, json.as_object_mut()) {
-        let direction = match config.padding_side.as_deref() {
-            Some("left") => "Left",
-            _ => "Right",
-        };
-        let padding = json!({"strategy": "BatchLongest", "direction": direction, "pad_to_multiple_of": null,
-                             "pad_id": id, "pad_type_id": 0, "pad_token": pad});
-        fields.insert("padding".into(), padding);
+    for (name, value) in changes {
+        if let Some(value) = value {
+            fields.insert(name.into(), value);
+        }
     }
-    Ok(json.to_string())
+    Ok(parsed.to_string())
+}
+
+/// The padding of a `tokenizer.json` whose settings name the token for it.
+fn padding(config: &TokenizerConfig, tokenizer: &Value) -> Option<Value> {
+    let pad = config.pad_token.as_ref()?.text();
+    let id = id_of(tokenizer, pad)?;
+    let direction = match config.padding_side.as_deref() {
+        Some("left") => "Left",
+        _ => "Right",
+    };
+    Some(
+        json!({"strategy": "BatchLongest", "direction": direction, "pad_to_multiple_of": null,
+                "pad_id": id, "pad_type_id": 0, "pad_token": pad}),
+    )
+}
+
+/// The step that puts tokens around a text, where the settings ask for an end token: they win over the step of the file.
+fn ends(config: &TokenizerConfig, tokenizer: &Value) -> Option<Value> {
+    let end = config
+        .eos_token
+        .as_ref()
+        .filter(|_| config.add_eos_token == Some(true))?;
+    let start = config
+        .bos_token
+        .as_ref()
+        .filter(|_| config.add_bos_token == Some(true));
+    let (mut single, mut special) = (Vec::new(), serde_json::Map::new());
+    let mut add = |token: &TokenName, single: &mut Vec<Value>| {
+        let (text, id) = (token.text(), id_of(tokenizer, token.text())?);
+        single.push(json!({"SpecialToken": {"id": text, "type_id": 0}}));
+        special.insert(text.into(), json!({"id": text, "ids": [id], "tokens": [text]}));
+        Some(())
+    };
+    if let Some(start) = start {
+        add(start, &mut single)?;
+    }
+    single.push(json!({"Sequence": {"id": "A", "type_id": 0}}));
+    add(end, &mut single)?;
+    Some(json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": special}))
+}
+
+/// Id of a token in a `tokenizer.json`.
+fn id_of(tokenizer: &Value, token: &str) -> Option<Value> {
+    let added = tokenizer.get("added_tokens").and_then(Value::as_array);
+    let mut added = added.into_iter().flatten();
+    let found = added.find(|added| added.get("content").and_then(Value::as_str) == Some(token));
+    let id = found.and_then(|added| added.get("id").cloned());
+    id.or_else(|| tokenizer.get("model")?.get("vocab")?.get(token).cloned())
 }
 
 /// The settings of the tokenizer in `dir`; none where there is no file of them.
@@ -180,7 +220,11 @@ fn tokenizer_config(dir: &Path) -> Result<TokenizerConfig> {
 /// The fields of `tokenizer_config.json` that matter here.
 #[derive(Default, Deserialize)]
 struct TokenizerConfig {
+    bos_token: Option<TokenName>,
+    eos_token: Option<TokenName>,
     pad_token: Option<TokenName>,
+    add_bos_token: Option<bool>,
+    add_eos_token: Option<bool>,
     padding_side: Option<String>,
     do_lower_case: Option<bool>,
 }
@@ -194,9 +238,9 @@ enum TokenName {
 }
 
 impl TokenName {
-    fn text(&self) -> Option<&str> {
+    fn text(&self) -> &str {
         match self {
-            Self::Text(text) | Self::Object { content: text } => Some(text),
+            Self::Text(text) | Self::Object { content: text } => text,
         }
     }
 }
