@@ -13,11 +13,11 @@ from tokenizers import Tokenizer
 import vocabulary
 from english import plural
 from minilm import MiniLM
-from phrases import TEMPLATES, fill
+from phrases import TEMPLATES, fill, plurals
 from targets import Targets
 from text_tower import build, embed, piece_texts
 
-ENTRIES = 12000
+ENTRIES, PLURALS = 12000, 600
 BATCH, RATE, SHARPNESS = 256, 5e-4, 20
 
 
@@ -33,7 +33,9 @@ def corpus(targets, rng):
 def start(targets, work, rng):
     """The vocabulary and a text tower initialized with the meaning of its entries."""
     if not (work / "tokenizer.json").exists():
-        vocabulary.build(corpus(targets, rng), ENTRIES).save(str(work / "tokenizer.json"), pretty=False)
+        words = plurals(dict(zip(targets.phrases, targets.weights.tolist())))
+        tokenizer = vocabulary.with_words(vocabulary.build(corpus(targets, rng), ENTRIES), words, PLURALS)
+        tokenizer.save(str(work / "tokenizer.json"), pretty=False)
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     texts = piece_texts(tokenizer)
     if not (work / "pieces.npy").exists():

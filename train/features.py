@@ -19,8 +19,8 @@ from glyphs import Glyphs
 from sets import write_sets
 
 # Photos of each class that train, and whether each is seen mirrored too.
-TRAINING = {"tiny-imagenet-200-train": 100, "cifar10-train": 800}
-DRAWN, GLYPHS = 12000, 16000
+TRAINING = {"cifar10-train": 1600, "tiny-imagenet-200-train": 100}
+DRAWN, GLYPHS = 24000, 16000
 
 
 def photo_set(path, extract, per_class=None, seed=0):

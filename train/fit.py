@@ -25,12 +25,12 @@ from synthetic import SyntheticPhotos
 from text_tower import build
 
 # Images of each kind in a batch.
-COUNTS = {"tiny": 96, "cifar": 48, "synthetic": 128, "drawn": 96, "glyphs": 160}
+COUNTS = {"tiny": 64, "cifar": 96, "synthetic": 96, "drawn": 160, "glyphs": 192}
 SYNTHETIC = 24
 # Share of the trained network in the finished head. Its answer is some fifty times longer for drawings than for
 # ordinary photos, so that a small share rules the former and leaves the latter to the classes.
-SHARE = 0.08
-RATE, SCALE, QUIET = 2.5e-3, 30.0, 4.0
+SHARE = 0.1
+RATE, SCALE, QUIET = 1.5e-3, 45.0, 4.0
 
 
 def load_text(work):

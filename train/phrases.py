@@ -40,11 +40,19 @@ def emoji_names():
     return names
 
 
+def _lists():
+    return json.loads((Path(__file__).parent / "words.json").read_text())
+
+
+def _everyday(lists):
+    return [w for key in sorted(lists) for w in lists[key]]
+
+
 def phrases(seed=0):
     """{phrase: weight}: the weight says how often it is drawn beside others."""
     rng = np.random.default_rng(seed)
-    lists = json.loads((Path(__file__).parent / "words.json").read_text())
-    everyday = [w for key in sorted(lists) for w in lists[key]]
+    lists = _lists()
+    everyday = _everyday(lists)
     weights = {}
 
     def add(words, weight):
@@ -76,3 +84,10 @@ def phrases(seed=0):
          f"{article(everyday[rng.integers(len(everyday))])}" for _ in range(3000)), 0.7)
     add((f"{c} {s}" for c in drawings.COLORS for s in drawings.SHAPES), 4)
     return weights
+
+
+def plurals(weights):
+    """Plurals of single words: everyday ones first, then by the weight of the phrase."""
+    everyday = set(_everyday(_lists()))
+    words = sorted((w for w in weights if w.isalpha()), key=lambda w: (w not in everyday, -weights[w]))
+    return [plural(w) for w in words if plural(w) != w]

@@ -34,6 +34,11 @@ def build(captions, entries):
     merges = [tuple(m) for m in json.loads(scratch.to_str())["model"]["merges"]]
     pieces = alphabet + [a + "</w>" for a in alphabet]
     pieces += [p for p in dict.fromkeys(a + b for a, b in merges) if p not in set(pieces)]
+    return _finished(pieces, merges)
+
+
+def _finished(pieces, merges):
+    """The tokenizer of a list of entries, the start and end token after them."""
     vocabulary = {piece: i for i, piece in enumerate([*pieces, START, END])}
     tokenizer = _pipeline(models.BPE(vocabulary, merges, unk_token=END, continuing_subword_prefix="",
                                      end_of_word_suffix="</w>"))
@@ -41,6 +46,28 @@ def build(captions, entries):
     tokenizer.post_processor = processors.RobertaProcessing(
         (END, vocabulary[END]), (START, vocabulary[START]), trim_offsets=False, add_prefix_space=False)
     return tokenizer
+
+
+def with_words(tokenizer, words, limit):
+    """A tokenizer with at most `limit` more entries, by which more of the words are one entry.
+
+    The new merges come after all others, so that other words are split as before. A word takes an
+    entry for each of its pieces but the first.
+    """
+    model = json.loads(tokenizer.to_str())["model"]
+    pieces = sorted((p for p in model["vocab"] if p not in (START, END)), key=model["vocab"].get)
+    merges, known, end = [tuple(m) for m in model["merges"]], set(pieces), len(pieces) + limit
+    for word in words:
+        whole, *rest = tokenizer.encode(word).tokens[1:-1]
+        if not rest or len(rest) > 2 or len(pieces) + len(rest) > end:
+            continue
+        for piece in rest:
+            merges.append((whole, piece))
+            whole += piece
+            if whole not in known:
+                pieces.append(whole)
+                known.add(whole)
+    return _finished(pieces, merges)
 
 
 def encode(tokenizer, captions):
