@@ -39,7 +39,7 @@ export class Person {
   /** Words of all that fits, where it is seen. */
   words = (css) =>
     this.run(
-      `return [...document.querySelectorAll(arguments[0])].filter((one) => one.checkVisibility()).map((one) => one.textContent.trim());`,
+      `return [...document.querySelectorAll(arguments[0])].filter((one) => one.checkVisibility({ visibilityProperty: true })).map((one) => one.textContent.trim());`,
       css,
     );
   focused = () =>
@@ -91,7 +91,7 @@ export class Person {
   async click(css) {
     const still = () =>
       this.wait(
-        `const element = [...document.querySelectorAll(given[0])].find((one) => one.checkVisibility());
+        `const element = [...document.querySelectorAll(given[0])].find((one) => one.checkVisibility({ visibilityProperty: true }));
          if (!element) return null;
          element.scrollIntoView({ block: "center", behavior: "instant" });
          const place = () => { const { x, y, width, height } = element.getBoundingClientRect(); return [x, y, width, height].join(); };
