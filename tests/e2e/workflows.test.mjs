@@ -29,6 +29,7 @@ journeys((journey) => {
 
   journey("a folder: each picture has its path, and the overview compares folders with labels", async (person) => {
     await person.setLabels("icon");
+    await person.run(`document.querySelector("#no-match").click();`);
     const base64 = (name) => readFile(`${DIST}/icons/${name}.png`, "base64");
     const [small, large] = await Promise.all([base64("180"), base64("512")]);
     await person.do(giveFolder, await person.find("#folder"), {
