@@ -14,7 +14,8 @@
 #   ./build.sh fuzz [TARGET] [SECONDS]  fuzzes what reads untrusted bytes, each target for a minute by default
 #   ./build.sh soak MINUTES  mixed load on a server: every answer compared, memory flat
 #   ./build.sh check-processors  the kernels' tests on emulated processors: 64-bit Arm and x86-64, new and old
-#   ./build.sh check-bundlers  the npm package in pages built by Vite, webpack, Rollup, esbuild, Parcel, Next.js and SvelteKit
+#   ./build.sh check-bundlers  the npm package in pages built by Vite, webpack, Rollup, esbuild, Parcel, Next.js and SvelteKit,
+#                          and in Node, Deno and Bun
 #   ./build.sh bench       cliplet beside ONNX Runtime and PyTorch; SNAPSHOT names a ViT-B/32 to compare on
 # PORT=8080 chooses the port. What is installed beside system packages lies in ~/.cache/cliplet.
 set -euo pipefail
@@ -60,6 +61,6 @@ case "${1:-serve}" in
       declare -F "test_$part" >/dev/null || die "no test part '$part': lint, native, wasm, page or engines"
       say "== $part"; SECONDS=0; "test_$part"; say "== $part passed in ${SECONDS} s"
     done ;;
-  -h | --help | help) sed -n '2,19s/^# \{0,1\}//p' "$0" ;;
+  -h | --help | help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0" ;;
   *) die "unknown command '$1': see ./build.sh --help" ;;
 esac
