@@ -89,7 +89,7 @@ const states = {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing serious in any state, ${colorScheme}`, { tag: `@${colorScheme}` }, async ({ page, site }) => {
-    test.setTimeout(150_000);
+    test.setTimeout(300_000);
     await mood(page, { colorScheme, reducedMotion: "reduce" });
     await open(page, site);
     for (const [state, reach] of Object.entries(states)) {

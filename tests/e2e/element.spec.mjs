@@ -212,7 +212,7 @@ test("a dropped folder is read; files in it that are no pictures are skipped", a
 });
 
 test.describe("where its files are not found", () => {
-  test.use({ expectedComplaints: [/404/] });
+  test.use({ expectedComplaints: [/404|MIME type/] });
   test("the visitor is not told that the picture is to blame", async ({ page, site }) => {
     await open(
       page,

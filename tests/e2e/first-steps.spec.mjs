@@ -1,6 +1,6 @@
 // The first ten seconds: a drop target before everything else, samples, and tags before any label is typed.
 
-import { answer, card, chips, draw, drop, expect, paints, png, serious, test, visit } from "./page.mjs";
+import { answer, card, chips, draw, drop, expect, paints, png, remember, serious, test, visit } from "./page.mjs";
 
 for (const [width, height] of [
   [320, 640],
@@ -20,6 +20,7 @@ for (const [width, height] of [
 }
 
 test.describe("until the script runs", () => {
+  test.skip(({ browserName }) => browserName !== "chromium", "WebDriver BiDi cannot switch scripts off");
   test.use({ javaScriptEnabled: false });
   test("the page has its shape, and says that it needs scripts", async ({ page, site }) => {
     await page.goto(site);
@@ -91,7 +92,7 @@ test("tags of which the model is not sure are shown as guesses, and come last am
 
 test("a card's message covers neither its name nor half a bar", async ({ page, site }) => {
   const labels = ["cat", "coffee", "submarine", "giraffe", "invoice", "snowman"];
-  await page.addInitScript((labels) => (localStorage["cliplet-query"] ??= JSON.stringify({ labels })), labels);
+  await remember(page, { "cliplet-query": JSON.stringify({ labels }) });
   await visit(page, site);
   for (const name of ["coffee", "flower"]) await page.getByRole("button", { name: `Try ${name}` }).click();
   await expect(card(page, "flower.jpg").locator(".no-match")).toBeVisible({ timeout: 40_000 });
@@ -116,9 +117,7 @@ test.describe("without its model", () => {
 });
 
 test("a picture that none of the labels describes is shown as no good match", async ({ page, site }) => {
-  await page.addInitScript(
-    () => (localStorage["cliplet-query"] ??= JSON.stringify({ labels: ["submarine", "giraffe"] })),
-  );
+  await remember(page, { "cliplet-query": JSON.stringify({ labels: ["submarine", "giraffe"] }) });
   await visit(page, site);
   await page.getByRole("button", { name: "Try flower" }).click();
   await expect(card(page, "flower.jpg").locator(".no-match")).toHaveText("No good match", { timeout: 40_000 });

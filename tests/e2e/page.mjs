@@ -67,16 +67,19 @@ export async function open(page, address, labels = LABELS) {
   await ready(page);
 }
 
-/** Makes whoever opens the page someone who was here before, with labels and the advanced settings open. */
-export const returning = (page, labels = LABELS) =>
-  page.addInitScript((labels) => {
+/** Puts values into the page's storage before its first visit. */
+export const remember = (page, values) =>
+  page.addInitScript((values) => {
     try {
-      localStorage["cliplet-query"] ??= JSON.stringify({ labels });
-      localStorage["cliplet-advanced"] ??= "true";
+      for (const [key, value] of Object.entries(values)) localStorage[key] ??= value;
     } catch {
       // The empty page before has no storage.
     }
-  }, labels);
+  }, values);
+
+/** Makes whoever opens the page someone who was here before, with labels and the advanced settings open. */
+export const returning = (page, labels = LABELS) =>
+  remember(page, { "cliplet-query": JSON.stringify({ labels }), "cliplet-advanced": "true" });
 
 /** Opens the page as at a first visit and waits for the model. */
 export async function visit(page, address) {
