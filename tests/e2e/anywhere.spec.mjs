@@ -93,7 +93,7 @@ test("in a credentialless frame it works", async ({ page, site, browserName }) =
     },
     [`${site}cliplet/index.js`, CLASSIFY],
   );
-  expect(found).toMatchObject({ label: "white", threads: 1 });
+  expect(found).toMatchObject({ label: "red square", threads: 1 });
 });
 
 test("where Cache storage refuses, models are cached in files, and loaded from there", { tag: "@engines" }, async ({

@@ -24,7 +24,9 @@ export async function run(page, site, code, given = null, entry = `${site}cliple
 /** Code that loads the small model with the options `given`, classifies an image and says how it ran. */
 export const CLASSIFY = `
   const clip = await cliplet.Cliplet.load(undefined, given ?? {});
-  const [{ label }] = await clip.classify(new ImageData(new Uint8ClampedArray(4 * 64 * 64).fill(255), 64, 64), ["white", "black"]);
+  const pixels = new Uint8ClampedArray(4 * 64 * 64).fill(255);
+  for (let y = 12; y < 52; y += 1) for (let x = 12; x < 52; x += 1) pixels.set([214, 30, 36], 4 * (64 * y + x));
+  const [{ label }] = await clip.classify(new ImageData(pixels, 64, 64), ["red square", "blue square"]);
   const { threads, cached, cacheError } = clip.info;
   clip.dispose();
   return { label, threads, cached, cacheError };`;
