@@ -61,7 +61,7 @@ fn logits(clip: &Clip, images: &Tensor, texts: &Tensor) -> Tensor {
     Tensor::new(rows, images.device()).unwrap()
 }
 
-/// What the model makes of the reference's inputs, by the names of the expected tensors.
+/// The outputs of the model for the inputs of the reference, by the names of the expected tensors.
 fn outputs(clip: &Clip, reference: &Reference) -> Vec<(&'static str, Tensor)> {
     let mut out = Vec::new();
     if reference.has("pixel_values") {

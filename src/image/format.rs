@@ -102,7 +102,7 @@ pub(super) fn detect(bytes: &[u8]) -> Result<Format, String> {
     })
 }
 
-/// Whether a file that begins with `start`, of which 64 bytes suffice, has the signature of a format that is read. TGA
+/// True if a file that begins with `start`, of which 64 bytes suffice, has the signature of a format that is read. TGA
 /// files have none.
 pub fn has_image_signature(start: &[u8]) -> bool {
     matches!(detect(start), Ok(format) if format != Format::Tga)
