@@ -31,13 +31,17 @@ export function setAlarm(name) {
  * @returns {WorkerType}
  */
 export function scriptKind() {
+  /** @type {any} */
+  const worker = globalThis;
   try {
-    // Modules have the function, and may not call it.
-    /** @type {any} */ (globalThis).importScripts();
-    return "classic";
-  } catch {
-    return "module";
+    // Modules have the function and may not call it. Firefox notices that only where there is something to import.
+    worker.importScripts();
+    worker.importScripts("data:text/javascript,");
+  } catch (error) {
+    // A classic script whose policy forbids the address gets another error.
+    if (error instanceof TypeError) return "module";
   }
+  return "classic";
 }
 
 /** @param {Worker} worker */
