@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.multiprocessing as mp
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
@@ -16,6 +15,7 @@ from minilm import MiniLM
 from phrases import TEMPLATES, fill, plurals
 from targets import Targets
 from text_tower import build, embed, piece_texts
+from workers import run_workers
 
 ENTRIES, PLURALS = 12000, 600
 BATCH, RATE, SHARPNESS = 256, 5e-4, 20
@@ -116,13 +116,7 @@ def main():
     if args.resume:
         model.load_state_dict(torch.load(args.work / "text.pt", weights_only=True))
     model.share_memory()
-    workers = [mp.Process(target=train, args=(i, model, tokenizer, targets, args.steps, args.work)) for i in range(args.workers)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-        if worker.exitcode:
-            raise RuntimeError(f"a worker ended with exit status {worker.exitcode}")
+    run_workers(train, [(i, model, tokenizer, targets, args.steps, args.work) for i in range(args.workers)])
     torch.save(model.state_dict(), args.work / "text.pt")
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.multiprocessing as mp
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
@@ -23,6 +22,7 @@ from measure import Measure
 from targets import WIDTH
 from synthetic import SyntheticPhotos
 from text_tower import build
+from workers import run_workers
 
 # Images of each kind in a batch.
 COUNTS = {"tiny": 64, "cifar": 96, "synthetic": 96, "drawn": 160, "glyphs": 192}
@@ -129,17 +129,6 @@ def train(rank, head, data, measure, steps):
                   measure.line(head), flush=True)
 
 
-def run(head, data, measure, steps, number):
-    """A round of training by two workers, which step the same weights."""
-    workers = [mp.Process(target=train, args=(2 * number + i, head, data, measure, steps)) for i in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-        if worker.exitcode:
-            raise RuntimeError(f"a worker ended with exit status {worker.exitcode}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", required=True, type=Path)
@@ -161,7 +150,7 @@ def main():
     print("start", measure.line(head.eval()), flush=True)
     heads = []
     for number in range(args.rounds):
-        run(head, data, measure, args.steps, number)
+        run_workers(train, [(2 * number + i, head, data, measure, args.steps) for i in range(2)])
         heads.append({k: v.clone() for k, v in head.state_dict().items()})
     last = heads[-AVERAGED:]
     head.load_state_dict({k: sum(h[k] for h in last) / len(last) for k in last[0]})
