@@ -58,36 +58,49 @@ fn relative_error(got: &Tensor, expected: &Tensor) -> f32 {
     largest((got - expected).unwrap()) / largest(expected.clone())
 }
 
+/// The weights of a snapshot, as candle's own models take them.
+fn weights(folder: &Path) -> VarBuilder<'static> {
+    let weights = std::fs::read(folder.join("model.safetensors")).unwrap();
+    VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap()
+}
+
+/// Compares the embeddings of the snapshot's reference inputs with those of another implementation.
+fn assert_same(
+    folder: &Path,
+    embed_images: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
+    embed_texts: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
+) {
+    let inputs = Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap());
+    let ids = inputs.tensor("input_ids").to_dtype(DType::U32).unwrap();
+    let (images, texts) = inputs.embeddings(&Clip::open(folder).unwrap());
+    let expected = embed_images(inputs.tensor("pixel_values")).unwrap();
+    assert!(relative_error(&images, &expected) < TOLERANCE);
+    let expected = embed_texts(&ids).unwrap();
+    assert!(relative_error(&texts, &expected) < TOLERANCE);
+}
+
 #[test]
 fn embeddings_are_those_of_candle_transformers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/tiny");
-    let weights = std::fs::read(folder.join("model.safetensors")).unwrap();
-    let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap();
+    let weights = weights(&folder);
     let other = ClipModel::new(weights, &config()).unwrap();
-    let inputs = Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap());
-    let ids = inputs.tensor("input_ids").to_dtype(DType::U32).unwrap();
-
-    let (images, texts) = inputs.embeddings(&Clip::open(&folder).unwrap());
-    let expected = other.get_image_features(inputs.tensor("pixel_values")).unwrap();
-    assert!(relative_error(&images, &expected) < TOLERANCE);
-    let expected = other.get_text_features(&ids).unwrap();
-    assert!(relative_error(&texts, &expected) < TOLERANCE);
+    assert_same(
+        &folder,
+        |pixels| other.get_image_features(pixels),
+        |ids| other.get_text_features(ids),
+    );
 }
 
 #[test]
 fn a_siglip_gives_the_embeddings_of_candle_transformers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/siglip2-left");
-    let weights = std::fs::read(folder.join("model.safetensors")).unwrap();
-    let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu).unwrap();
+    let weights = weights(&folder);
     let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
     let config: siglip::Config = serde_json::from_str(&config).unwrap();
     let other = siglip::Model::new(&config, weights).unwrap();
-    let inputs = Reference::new(&std::fs::read(folder.join("reference.safetensors")).unwrap());
-    let ids = inputs.tensor("input_ids").to_dtype(DType::U32).unwrap();
-
-    let (images, texts) = inputs.embeddings(&Clip::open(&folder).unwrap());
-    let expected = other.get_image_features(inputs.tensor("pixel_values")).unwrap();
-    assert!(relative_error(&images, &expected) < TOLERANCE);
-    let expected = other.get_text_features(&ids).unwrap();
-    assert!(relative_error(&texts, &expected) < TOLERANCE);
+    assert_same(
+        &folder,
+        |pixels| other.get_image_features(pixels),
+        |ids| other.get_text_features(ids),
+    );
 }

@@ -6,7 +6,7 @@ use crate::support::*;
 fn misuse_is_told_in_a_sentence() {
     let folder = Folder::with(1);
     let rows = folder.write("rows.csv", "image\n0.png\n");
-    let kept = folder.write("kept.csv.partial", "image\n0.png\n");
+    let partial = folder.write("rest.csv.partial", "image\n0.png\n");
     let table = folder.write("table.csv", "photo,caption\n0.png,x\n");
     let bad = folder.write("bad.jsonl", "{\n");
     let texts = folder.write("texts.jsonl", "{\"text\": \"a\"}\n");
@@ -20,11 +20,11 @@ fn misuse_is_told_in_a_sentence() {
         (&[&rows, "-o", &rows], "would replace the input"),
         (
             &[
-                &kept,
+                &partial,
                 "--from",
                 "csv",
                 "-o",
-                &folder.path("kept.csv"),
+                &folder.path("rest.csv"),
                 "--restart",
             ],
             "would replace the input",

@@ -116,9 +116,9 @@ fn killed_twice_and_finished_it_is_as_if_never_killed() {
         );
         assert!(number == 3 || alike(&resumed["probs"], &whole["probs"]));
     }
-    let kept: Vec<_> = second.iter().map(|line| line[17..].to_string()).collect();
+    let answers: Vec<_> = second.iter().map(|line| line[17..].to_string()).collect();
     let text = job.folder.read("out.jsonl");
-    assert_eq!(text.lines().take(kept.len()).collect::<Vec<_>>(), kept);
+    assert_eq!(text.lines().take(answers.len()).collect::<Vec<_>>(), answers);
 }
 
 #[test]
