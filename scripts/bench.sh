@@ -4,11 +4,11 @@
 # bench_python: prints a Python that has what benches/web/peer.py imports.
 bench_python() {
   [ -z "${PYTHON:-}" ] || { echo "$PYTHON"; return; }
-  echo "$(python_env bench "PyTorch and ONNX make the peer's model files" torch transformers safetensors onnx onnxruntime sympy)/bin/python"
+  echo "$(python_env bench "PyTorch, ONNX and LiteRT make the peer's model files" torch transformers safetensors onnx onnxruntime sympy litert-torch faster-clip)/bin/python"
 }
 
 bench() {
-  local maker=../shared/clip-vit-base-patch32/make_checkpoint.py work="$TARGET/bench" python
+  local maker=../shared/clip-vit-base-patch32/make_checkpoint.py work="$TARGET/bench" python results
   python=$(bench_python)
   local snapshot=${SNAPSHOT:-$work/snapshot}
   if [ -z "${SNAPSHOT:-}" ] && [ ! -f "$snapshot/model.safetensors" ]; then
@@ -18,8 +18,9 @@ bench() {
   fi
   say "Making the peer's model files"
   [ -f "$work/peer/vision.onnx" ] || "$python" -W ignore benches/web/peer.py "$snapshot" "$work/peer"
+  [ -f "$work/peer/text.tflite" ] || "$python" -W ignore benches/web/litert.py "$snapshot" "$work/peer"
   cargo run --release -- convert "$snapshot" -o "$work/model.gguf" --quant q8
-  (cd benches/web && { [ -d node_modules ] || npm ci --silent --ignore-scripts; } &&
-    node bench.mjs ../../dist "$work/model.gguf" "$work/peer" ../RESULTS.md)
-  "$python" -W ignore benches/native/bench.py "$TARGET/release/cliplet" "$snapshot" "$work/native" benches/RESULTS.md
+  (cd benches/web && { [ -d node_modules/@litertjs ] || npm ci --silent --ignore-scripts; })
+  results=$(node benches/web/bench.mjs dist "$work/model.gguf" "$work/peer" benches/results | tee /dev/stderr | tail -1)
+  "$python" -W ignore benches/native/bench.py "$TARGET/release/cliplet" "$snapshot" "$work/native" "$results"
 }

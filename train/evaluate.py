@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from backbone import Extractor
+from backbone import Extractor, load_backbone
 from captions import embed_all
 from sets import write_sets
 
@@ -42,6 +42,9 @@ class Snapshot:
         self.text = CLIPTextModelWithProjection(CLIPTextConfig(**self.config["text_config"])).eval()
         text = {k: v for k, v in tensors.items() if k.startswith("text_")}
         self.text.load_state_dict(text, strict=False)
+        self.backbone = load_backbone()
+        image = {k.removeprefix("vision_model."): v for k, v in tensors.items() if k.startswith("vision_model._")}
+        self.backbone.load_state_dict(image, strict=False)
 
     def labels(self, labels, templates):
         """Unit label embeddings, the mean over templates."""
@@ -77,7 +80,7 @@ def read_set(path):
 
 def in_pytorch(snapshot, sets):
     """Prints top-1 and top-5 of every set and wording, and how honest the probabilities are."""
-    extract = Extractor("f32")
+    extract = Extractor("f32", backbone=snapshot.backbone)
     for name, (path, names, templates) in sets.items():
         images, folders = read_set(path)
         embeddings = snapshot.images(extract(images))

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from backbone import CLASSES, EARLY_BLOCK, MEAN, POOLED, RESIZED, SIZE, STD, load_backbone
+from backbone import CLASSES, EARLY_BLOCK, MEAN, POOLED, RESIZED, SIZE, STD
 from head import HIDDEN, TEMPERATURE
 from targets import WIDTH
 from vocabulary import CONTEXT, END, START
@@ -31,7 +31,7 @@ def vision_config(backbone):
                      "early_block": EARLY_BLOCK}}
 
 
-def export(text, head, tokenizer_path, folder, logit_scale, no_match):
+def export(text, head, backbone, tokenizer_path, folder, logit_scale, no_match):
     """Writes the snapshot beside `folder`, then puts it in its place.
 
     `logit_scale` multiplies cosines; below the cosine `no_match` an image is none of the labels.
@@ -40,7 +40,7 @@ def export(text, head, tokenizer_path, folder, logit_scale, no_match):
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    backbone, tokenizer = load_backbone(), Tokenizer.from_file(str(tokenizer_path))
+    tokenizer = Tokenizer.from_file(str(tokenizer_path))
     text_config = {k: getattr(text.config, k) for k in TEXT_FIELDS}
     log_scale = torch.tensor(logit_scale).log()
     config = {"architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": WIDTH, "torch_dtype": "float32",

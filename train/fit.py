@@ -163,7 +163,7 @@ def finish(head, model, measure, work):
     with torch.no_grad():
         head.fc2.weight.mul_(SHARE), head.fc2.bias.mul_(SHARE)
     print("end", measure.line(head), flush=True)
-    count = export(model, head, work / "tokenizer.json", work / "snapshot", *measure.calibrate(head))
+    count = export(model, head, load_backbone(work / "backbone.pt"), work / "tokenizer.json", work / "snapshot", *measure.calibrate(head))
     print(f"{count} parameters in {work / 'snapshot'}")
 
 

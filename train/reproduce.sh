@@ -17,5 +17,6 @@ npm install --silent --ignore-scripts --prefix "$work" @fontsource/noto-emoji@5.
 "$python" targets.py --work "$work"
 "$python" features.py --data "$data" --work "$work" --npm "$work/node_modules"
 [ -f "$work/text.pt" ] || "$python" distill.py --work "$work"
+[ -f "$work/backbone.pt" ] || "$python" rounding.py --data "$data" --work "$work"
 [ -f "$work/head.pt" ] || "$python" fit.py --work "$work"
 "$python" evaluate.py "$work/snapshot" --data "$data" --sets "$work/sets"

@@ -1,6 +1,7 @@
-// cliplet and ONNX Runtime Web on the same pictures and prompts, alternating in one page of one browser.
-//   node bench.mjs DIST MODEL.gguf PEER_FOLDER RESULTS.md      (./build.sh bench calls it)
-// PEER_FOLDER is what peer.py wrote of the snapshot that MODEL.gguf was converted from.
+// cliplet, ONNX Runtime Web and LiteRT.js on the same images and prompts, in turn in one page of one browser.
+//   node bench.mjs DIST MODEL.gguf PEER_FOLDER RESULTS_FOLDER      (./build.sh bench calls it)
+// PEER_FOLDER is what peer.py and litert.py wrote of the snapshot that MODEL.gguf was converted from. The results go into
+// a file named for the class of machine, RESULTS_FOLDER/CLASS.md; its path is the last line of standard output.
 
 import { constants } from "node:fs";
 import { cp, copyFile, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
@@ -16,10 +17,12 @@ import { peaks } from "./peaks.mjs";
 
 const [dist, model, peer, results] = process.argv.slice(2);
 if (!results) {
-  console.error("usage: node bench.mjs DIST MODEL.gguf PEER_FOLDER RESULTS.md");
+  console.error("usage: node bench.mjs DIST MODEL.gguf PEER_FOLDER RESULTS_FOLDER");
   process.exit(2);
 }
 const ORT = fileURLToPath(new URL("node_modules/onnxruntime-web/dist/", import.meta.url));
+const LITERT = fileURLToPath(new URL("node_modules/@litertjs/core/", import.meta.url));
+const LITERT_UTILS = fileURLToPath(new URL("node_modules/@litertjs/wasm-utils/", import.meta.url));
 const REPEATS = Number(process.env.REPEATS ?? 15);
 /**
  * Milliseconds before each run. ONNX Runtime's threads go on looking for work for some ten after a run: nobody is measured
@@ -34,10 +37,13 @@ const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
 async function site() {
   const folder = await mkdtemp(join(os.tmpdir(), "cliplet-bench-"));
   const copied = { recursive: true, mode: constants.COPYFILE_FICLONE };
-  await Promise.all([cp(dist, folder, copied), cp(ORT, join(folder, "ort"), copied), cp(peer, join(folder, "peer"), copied)]);
+  const folders = { "": dist, ort: ORT, litert: LITERT, "litert-utils": LITERT_UTILS, peer };
+  await Promise.all(Object.entries(folders).map(([name, from]) => cp(from, join(folder, name), copied)));
   await copyFile(model, join(folder, "model.gguf"), constants.COPYFILE_FICLONE);
   await copyFile(fileURLToPath(new URL("peaks.mjs", import.meta.url)), join(folder, "peaks.mjs"));
-  await writeFile(join(folder, "bench.html"), "<!doctype html><title>bench</title><link rel='icon' href='icon.svg'>");
+  const imports = { "@litertjs/core": "/litert/dist/index.js", "@litertjs/wasm-utils": "/litert-utils/dist/index.js" };
+  const page = `<!doctype html><title>bench</title><link rel="icon" href="icon.svg"><script type="importmap">${JSON.stringify({ imports })}</script>`;
+  await writeFile(join(folder, "bench.html"), page);
   return folder;
 }
 
@@ -58,14 +64,18 @@ async function transferred(variant) {
   return total;
 }
 
+/** Without a variant, cliplet chooses the module that suits this machine. */
 const ROWS = [
+  { name: "one image, 1 thread", what: "images", threads: 1, count: 1 },
+  { name: "one image, 2 threads", what: "images", threads: 2, count: 1 },
   { name: "one image, 1 thread, relaxed SIMD", what: "images", variant: "relaxed", threads: 1, count: 1 },
-  { name: "one image, 2 threads, relaxed SIMD", what: "images", variant: "relaxed-threads", threads: 2, count: 1 },
   { name: "one image, 1 thread, plain simd128", what: "images", variant: "simd", threads: 1, count: 1 },
-  { name: "batch of 16, an image, 2 threads", what: "images", variant: "relaxed-threads", threads: 2, count: 16 },
-  { name: "100 labels, 1 thread, peer padded to the longest", what: "labels", variant: "relaxed", threads: 1, count: 100 },
-  { name: "100 labels, 1 thread, peer padded to 77", what: "labels", variant: "relaxed", threads: 1, count: 100, pad: 77 },
+  { name: "batch of 16, an image, 2 threads", what: "images", threads: 2, count: 16 },
+  { name: "100 labels, 1 thread, peers padded to the longest", what: "labels", threads: 1, count: 100 },
+  { name: "100 labels, 1 thread, peer padded to 77", what: "labels", threads: 1, count: 100, pad: 77 },
 ];
+/** Multiply-accumulates that one image takes, in billions. */
+const IMAGE_GMACS = 4.1;
 /** Of each load in a page of its own that there are times of. */
 const OPENINGS = ["kept model to ready in a page just opened, 1 thread", "the same again in that page"];
 
@@ -77,19 +87,25 @@ const context = await chromium.launchPersistentContext(join(folder, "profile"), 
   args: ["--no-sandbox", "--disable-gpu"],
 });
 const lines = [];
+let [backend, memory] = ["", 0];
+const fixed = (value, digits) => (value === undefined ? "" : value.toFixed(digits));
 try {
   for (const [index, row] of ROWS.entries()) {
     process.stderr.write(`[${index + 1}/${ROWS.length}] ${row.name} … `);
     const page = await context.newPage();
     await page.goto(`${server.url}bench.html`);
     const repeats = row.count > 1 ? Math.max(3, Math.floor(REPEATS / 3)) : REPEATS;
-    const { ours, theirs, cosines, memory } = await page.evaluate(measure, { ...row, repeats, rest: REST });
+    const result = await page.evaluate(measure, { ...row, litert: !row.pad, repeats, rest: REST });
     await page.close();
+    const { cliplet, ort, litert } = result.engines;
+    if (index === 0) ({ backend, memory } = result);
     const each = row.what === "images" ? row.count : 1;
-    const ratio = (median(theirs) / median(ours)).toFixed(2);
+    const peers = [ort, litert].filter(Boolean).map(({ times }) => median(times));
+    const ratio = (Math.min(...peers) / median(cliplet.times)).toFixed(2);
     process.stderr.write(`${ratio}x\n`);
-    const near = cosines ? `${cosines.ours.toFixed(4)} / ${cosines.theirs.toFixed(4)}` : "";
-    lines.push({ ...row, ratio, memory, text: `| ${row.name} | ${cell(ours, each)} | ${cell(theirs, each)} | ${ratio} | ${near} |` });
+    const cosines = [cliplet, ort, litert].map((engine) => fixed(engine?.cosine, 4)).join(" / ");
+    const cells = [cliplet, ort, litert].map((engine) => (engine ? cell(engine.times, each) : ""));
+    lines.push(`| ${row.name} | ${cells.join(" | ")} | ${ratio} | ${cosines} |`);
   }
   process.stderr.write(`${OPENINGS[0]} … `);
   const opened = { cliplet: [], peer: [] };
@@ -98,7 +114,7 @@ try {
     for (const engine of ["cliplet", "peer"]) {
       const page = await context.newPage();
       await page.goto(`${server.url}bench.html`);
-      const times = await page.evaluate(opening, { engine, variant: "relaxed", threads: 1, rest: OPENING_REST });
+      const times = await page.evaluate(opening, { engine, threads: 1, rest: OPENING_REST });
       await page.close();
       if (round > 0) opened[engine].push(times);
     }
@@ -107,44 +123,50 @@ try {
     const [ours, theirs] = [opened.cliplet, opened.peer].map((times) => times.map((pair) => pair[turn]));
     const ratio = (median(theirs) / median(ours)).toFixed(2);
     process.stderr.write(`${ratio}x\n`);
-    lines.push({ text: `| ${name} | ${cell(ours)} | ${cell(theirs)} | ${ratio} |  |` });
+    lines.push(`| ${name} | ${cell(ours)} | ${cell(theirs)} |  | ${ratio} |  |`);
   }
   const page = await context.newPage();
   await page.goto(`${server.url}bench.html`);
   const rates = await page.evaluate(async () => (await import("./peaks.mjs")).peaks());
   const version = context.browser().version();
-  const { memory } = lines[0];
+  const relaxed = backend.includes("relaxed");
+  const machine = os.arch() === "arm64" ? "arm64" : relaxed ? "vnni" : "avx2";
+  const versionOf = async (folder) => JSON.parse(await readFile(join(folder, "package.json"), "utf8")).version;
   const size = (await stat(model)).size;
-  const brotli = await transferred("relaxed-threads");
-  const report = `# Benchmarks
+  const brotli = await transferred(relaxed ? "relaxed-threads" : "simd-threads");
+  const report = `# Benchmarks on a machine of class ${machine}
 
-Written by \`./build.sh bench\` on ${new Date().toISOString().slice(0, 10)}: ${os.cpus()[0].model.trim()}, ${os.cpus().length} processors,
-${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()}, Chromium ${version}; ONNX Runtime Web ${JSON.parse(await readFile(join(ORT, "../package.json"), "utf8")).version}.
+Written by \`./build.sh bench\` on ${new Date().toISOString().slice(0, 10)}: ${os.cpus()[0].model.trim()}, ${os.cpus().length} processors, ${Math.round(os.totalmem() / 2 ** 30)} GiB,
+${os.type()}, Chromium ${version}; ONNX Runtime Web ${await versionOf(join(ORT, ".."))}, LiteRT.js ${await versionOf(LITERT)}. In this browser cliplet
+chooses \`${backend}\`.
 
-ViT-B/32 of one checkpoint with random weights: cliplet's q8 file beside ONNX Runtime's dynamic int8 of both towers
-(QUInt8 vision, QInt8 text). Both alternate in one page; milliseconds, median (quartiles) of ${REPEATS} runs, ${Math.max(3, Math.floor(REPEATS / 3))} where many are embedded at
-once; *times faster* is the ratio of medians; both start from the same
-pixels and ${REST} ms after the other has ended; cliplet's times include the way to its worker and back. To a kept model
-that is ready: from opening a page that both know, the start of either engine included, and once more in that page. Cosines are the smallest over the inputs, with transformers in float32.
+ViT-B/32 of one checkpoint with random weights: cliplet's q8 file beside the dynamic int8 of ONNX Runtime (QUInt8
+vision, QInt8 text) and of LiteRT. They alternate in one page; milliseconds, median (quartiles) of ${REPEATS} runs, ${Math.max(3, Math.floor(REPEATS / 3))} where many are
+embedded at once; *times faster* is the median of the faster peer over cliplet's. All start from the same pixels and
+${REST} ms after the last has ended; cliplet's times include the way to its worker and back. LiteRT compiles a model for
+one batch size, so it embeds the batch one by one. To a cached model that is ready: from opening a page that both know,
+the start of either engine included, and once more in that page. Cosines are the smallest over the inputs, with
+transformers in float32.
 
-| what | cliplet | ONNX Runtime Web | times faster | cosine, cliplet / peer |
-|---|---|---|---|---|
-${lines.map(({ text }) => text).join("\n")}
+| what | cliplet | ONNX Runtime Web | LiteRT.js | times faster | cosine, cliplet / ONNX Runtime / LiteRT |
+|---|---|---|---|---|---|
+${lines.join("\n")}
 
-What one core does in this browser with nothing but one instruction, in 10⁹ multiply-accumulates a second; an image takes
-4.1 × 10⁹ of them, so the last line bounds what one thread can do:
+One core's rate in this browser with nothing but one instruction, in 10⁹ multiply-accumulates a second. An image takes
+${IMAGE_GMACS} × 10⁹ of them, so the rate of its module's instruction bounds one thread:
 
 | instruction | rate | an image at that rate |
 |---|---|---|
 ${Object.entries(rates)
-  .map(([name, rate]) => `| \`${name}\` | ${rate.toFixed(1)} | ${(4100 / rate).toFixed(0)} ms |`)
+  .map(([name, rate]) => `| \`${name}\` | ${rate.toFixed(1)} | ${((1000 * IMAGE_GMACS) / rate).toFixed(0)} ms |`)
   .join("\n")}
 
 Memory of the WebAssembly instance after loading and classifying, 1 thread: ${(memory / 1e6).toFixed(0)} MB, ${(memory / size).toFixed(2)} times the file.
 Page and engine as a first visit loads them (HTML, CSS, JavaScript, one module), brotli: ${(brotli / 1e6).toFixed(2)} MB.
 `;
-  await writeFile(results, report);
-  process.stdout.write(report);
+  const file = join(results, `${machine}.md`);
+  await writeFile(file, report);
+  process.stdout.write(`${report}\n${file}\n`);
 } finally {
   await context.close();
   await server.close();

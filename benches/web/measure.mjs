@@ -1,11 +1,13 @@
-// Runs in the page: measures one row of the table, both engines in turn.
+// Runs in the page: measures one row of the table, the engines in turn.
 
 /**
- * @param {{what: "images" | "labels", variant: string, threads: number, count: number, pad?: number, repeats: number, rest: number}} row
- *   `rest` is the pause before each timed run, in milliseconds
- * @returns times of both in milliseconds, smallest cosines with float32, and bytes of wasm memory
+ * @param {{what: "images" | "labels", variant?: string, threads: number, count: number, pad?: number, litert: boolean, repeats: number, rest: number}} row
+ *   Without a `variant`, cliplet chooses its module. With `litert`, LiteRT.js is measured too; it runs one image at a
+ *   time, and labels padded to the longest only. `rest` is the pause before each timed run, in milliseconds.
+ * @returns for each engine its times in milliseconds and its smallest cosine with float32; bytes of wasm memory, and
+ *   the backend that cliplet names
  */
-export async function measure({ what, variant, threads, count, pad, repeats, rest }) {
+export async function measure({ what, variant, threads, count, pad, litert, repeats, rest }) {
   const bytes = async (path) => (await fetch(path)).arrayBuffer();
   const { Cliplet } = await import("./cliplet/index.js");
   const ort = await import("./ort/ort.wasm.min.mjs");
@@ -20,15 +22,13 @@ export async function measure({ what, variant, threads, count, pad, repeats, res
   };
   /** Milliseconds in which the browser still compiles, on other threads, what it finds to be hot. */
   const WARMING = 4000;
-  const alternate = async (one, other) => {
-    const [ours, theirs] = [[], []];
+  /** @param {Record<string, () => Promise<unknown>>} engines */
+  const alternate = async (engines) => {
+    const times = Object.fromEntries(Object.keys(engines).map((name) => [name, []]));
     const warm = performance.now() + WARMING;
-    for (let i = 0; i < 2 || performance.now() < warm; i += 1) for (const work of [one, other]) await time(work);
-    for (let i = 0; i < repeats; i += 1) {
-      ours.push(await time(one));
-      theirs.push(await time(other));
-    }
-    return { ours, theirs };
+    for (let i = 0; i < 2 || performance.now() < warm; i += 1) for (const work of Object.values(engines)) await time(work);
+    for (let i = 0; i < repeats; i += 1) for (const [name, work] of Object.entries(engines)) times[name].push(await time(work));
+    return times;
   };
   const leastCosine = (rows, expected) => {
     const width = rows[0].length;
@@ -44,23 +44,53 @@ export async function measure({ what, variant, threads, count, pad, repeats, res
   };
   const split = (flat, rows) => Array.from({ length: rows }, (_, i) => flat.slice((i * flat.length) / rows, ((i + 1) * flat.length) / rows));
 
-  const clip = await Cliplet.load("model.gguf", { variant, threads, keep: false });
+  /** @type {Record<string, Float32Array[]>} the last answers of each engine */
+  const answers = {};
+  const figures = (times, expected) =>
+    Object.fromEntries(Object.entries(times).map(([name, all]) => [name, { times: all, cosine: leastCosine(answers[name], expected) }]));
+
+  const clip = await Cliplet.load("model.gguf", { ...(variant ? { variant } : {}), threads, keep: false });
   const session = (name) => ort.InferenceSession.create(`peer/${name}.onnx`, { executionProviders: ["wasm"] });
+  /** A model of LiteRT.js and its tensors; null where it is not measured. */
+  const litertModel = async (name) => {
+    if (!litert) return null;
+    const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
+    await loadLiteRt("/litert/wasm/", { threads: threads > 1 });
+    const model = await loadAndCompile(`peer/${name}.tflite`, { accelerator: "wasm", cpuOptions: { numThreads: threads } });
+    /** Runs it on typed arrays, each with its shape. */
+    return async (inputs) => {
+      const tensors = inputs.map(([values, shape]) => new Tensor(values, shape));
+      const [result] = await model.run(tensors);
+      const values = result.toTypedArray().slice();
+      for (const tensor of [...tensors, result]) tensor.delete();
+      return values;
+    };
+  };
 
   if (what === "labels") {
     const { labels, template, ids, end } = await (await fetch("peer/prompts.json")).json();
-    const text = await session("text");
+    const [text, lite] = [await session("text"), await litertModel("text")];
     const width = pad ?? ids[0].length;
     const flat = ids.flatMap((row) => [...row, ...Array(width - row.length).fill(end)]);
     const input = new ort.Tensor("int64", BigInt64Array.from(flat, BigInt), [ids.length, width]);
+    const shape = [ids.length, width];
+    const ends = Float32Array.from(ids.flatMap((row) => row.map((id, i) => Number(row.indexOf(Math.max(...row)) === i))));
     const prompts = labels.map((label) => template.replace("{}", label));
     const expected = new Float32Array(await bytes("peer/text_embeds.bin"));
-    let [mine, yours] = [];
-    const times = await alternate(
-      async () => (mine = await clip.embedText(prompts)),
-      async () => (yours = (await text.run({ text: input })).embeds.data),
-    );
-    return { ...times, cosines: { ours: leastCosine(mine, expected), theirs: leastCosine(split(yours, ids.length), expected) } };
+    const times = await alternate({
+      cliplet: async () => (answers.cliplet = await clip.embedText(prompts)),
+      ort: async () => (answers.ort = split((await text.run({ text: input })).embeds.data, ids.length)),
+      ...(lite && {
+        litert: async () => {
+          const inputs = [
+            [Int32Array.from(flat), shape],
+            [ends, shape],
+          ];
+          answers.litert = split(await lite(inputs), ids.length);
+        },
+      }),
+    });
+    return { engines: figures(times, expected), backend: clip.info.backend };
   }
 
   const rgba = new Uint8ClampedArray(await bytes("peer/images.bin"));
@@ -68,8 +98,8 @@ export async function measure({ what, variant, threads, count, pad, repeats, res
   const pixels = 224 * 224;
   const pictures = Array.from({ length: count }, (_, i) => new ImageData(rgba.slice(i * 4 * pixels, (i + 1) * 4 * pixels), 224, 224));
   const [mean, deviation] = [[0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]];
-  const vision = await session("vision");
-  /** Pixels as the peer takes them: normalised, a plane a channel. */
+  const [vision, lite] = [await session("vision"), await litertModel("vision")];
+  /** Pixels as the peers take them: normalized, a plane a channel. */
   const prepared = () => {
     const values = new Float32Array(count * 3 * pixels);
     pictures.forEach(({ data }, picture) => {
@@ -79,14 +109,22 @@ export async function measure({ what, variant, threads, count, pad, repeats, res
         for (let i = 0; i < pixels; i += 1) plane[i] = data[4 * i + channel] * scale - shift;
       }
     });
-    return new ort.Tensor("float32", values, [count, 3, 224, 224]);
+    return values;
   };
-  let [mine, yours] = [];
-  const times = await alternate(
-    async () => (mine = await clip.embedImage(pictures)),
-    async () => (yours = (await vision.run({ vision: prepared() })).embeds.data),
-  );
+  const times = await alternate({
+    cliplet: async () => (answers.cliplet = await clip.embedImage(pictures)),
+    ort: async () => {
+      const input = new ort.Tensor("float32", prepared(), [count, 3, 224, 224]);
+      answers.ort = split((await vision.run({ vision: input })).embeds.data, count);
+    },
+    ...(lite && {
+      litert: async () => {
+        answers.litert = [];
+        for (const values of split(prepared(), count)) answers.litert.push(await lite([[values, [1, 3, 224, 224]]]));
+      },
+    }),
+  });
   await clip.classify(pictures[0], ["cat", "dog"]);
-  const { memory } = await clip.refreshInfo();
-  return { ...times, memory, cosines: { ours: leastCosine(mine, expected), theirs: leastCosine(split(yours, count), expected) } };
+  const { memory, backend } = await clip.refreshInfo();
+  return { engines: figures(times, expected), memory, backend };
 }

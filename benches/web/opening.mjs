@@ -1,7 +1,7 @@
 // Runs in a page just opened, as on a second visit: one engine, from its start to a cached model that is ready.
 
 /**
- * @param {{engine: "cliplet" | "peer", variant: string, threads: number, rest: number}} row
+ * @param {{engine: "cliplet" | "peer", variant?: string, threads: number, rest: number}} row
  *   `rest` is the pause before each timed run, in milliseconds
  * @returns milliseconds to a model that is ready: with the engine's own start, and again in the same page
  */
@@ -12,10 +12,11 @@ export async function opening({ engine, variant, threads, rest }) {
   const loads = {
     async cliplet() {
       const { Cliplet } = await import("./cliplet/index.js");
-      clip = await (clip ?? new Cliplet()).replace("model.gguf", { variant, threads });
-      // After a first load of all the engine writes what it keeps, for seconds.
+      const options = { ...(variant ? { variant } : {}), threads };
+      clip = await (clip ? clip.replace("model.gguf", options) : Cliplet.load("model.gguf", options));
+      // After a first load of all the engine writes its own cache, for seconds.
       return async () => {
-        while (!(await Cliplet.kept()).every(({ joined }) => joined)) await pause();
+        while (!(await Cliplet.listCached()).every(({ joined }) => joined)) await pause();
       };
     },
     async peer() {
@@ -25,9 +26,9 @@ export async function opening({ engine, variant, threads, rest }) {
       // Its files lie in Cache storage, as a page would keep them.
       const cache = await caches.open("peer");
       const read = async (name) => {
-        const kept = await cache.match(name);
-        if (!kept) await cache.add(name);
-        return new Uint8Array(await (kept ?? (await cache.match(name))).arrayBuffer());
+        const found = await cache.match(name);
+        if (!found) await cache.add(name);
+        return new Uint8Array(await (found ?? (await cache.match(name))).arrayBuffer());
       };
       const files = await Promise.all(["peer/vision.onnx", "peer/text.onnx"].map(read));
       const sessions = [];

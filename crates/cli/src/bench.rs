@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use clap::Args;
+use cliplet::Error;
 use cliplet::image::PixelValues;
-use cliplet::{Error, clip::Clip};
 use serde::Serialize;
 
 use super::model::ModelOptions;
@@ -37,12 +37,23 @@ struct Figure {
     median_ms: f64,
     fastest_ms: f64,
     per_second: f64,
+    kernel: &'static str,
+    /// Multiply-accumulates a second of one thread that does nothing else.
+    peak_per_thread: f64,
 }
 
 impl Bench {
     pub fn run(&self) -> Outcome {
         let clip = self.model.load()?;
-        self.print_peak();
+        let kernel = cliplet_kernels::best();
+        let peak = kernel.peak();
+        if matches!(self.format, Format::Table) {
+            terminal::message(format_args!(
+                "kernel {}: at most {:.1} billion multiply-accumulates a second and thread",
+                kernel.name,
+                peak / 1e9
+            ));
+        }
         for &batch in &self.batch {
             if batch == 0 {
                 return Err(Error::Input(
@@ -56,40 +67,24 @@ impl Bench {
                 .map(|i| format!("a photo of object number {i}"))
                 .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            self.print_figure(
-                self.measure("image", batch, &clip, |clip| clip.embed_images(&images).map(drop))?,
-            )?;
-            self.print_figure(
-                self.measure("text", batch, &clip, |clip| clip.embed_texts(&texts).map(drop))?,
-            )?;
+            self.print_figure(self.measure("image", batch, peak, || clip.embed_images(&images).map(drop))?)?;
+            self.print_figure(self.measure("text", batch, peak, || clip.embed_texts(&texts).map(drop))?)?;
         }
         Ok(Status::Success)
-    }
-
-    /// Prints the peak rate of the kernel in use, which other figures can be compared with.
-    fn print_peak(&self) {
-        let kernel = cliplet_kernels::best();
-        if matches!(self.format, Format::Table) {
-            let peak = kernel.peak() / 1e9;
-            let name = kernel.name;
-            terminal::message(format_args!(
-                "kernel {name}: at most {peak:.1} billion multiply-accumulates a second and thread"
-            ));
-        }
     }
 
     fn measure(
         &self,
         what: &'static str,
         batch: usize,
-        clip: &Clip,
-        work: impl Fn(&Clip) -> Result<(), Error>,
+        peak_per_thread: f64,
+        work: impl Fn() -> Result<(), Error>,
     ) -> Result<Figure, Error> {
-        work(clip)?;
+        work()?;
         let mut times = Vec::new();
         for _ in 0..self.repeat {
             let start = Instant::now();
-            work(clip)?;
+            work()?;
             times.push(start.elapsed().as_secs_f64() * 1000.0);
         }
         times.sort_by(f64::total_cmp);
@@ -100,6 +95,8 @@ impl Bench {
             median_ms,
             fastest_ms: times[0],
             per_second: batch as f64 * 1000.0 / median_ms,
+            kernel: cliplet_kernels::best().name,
+            peak_per_thread,
         })
     }
 
@@ -110,6 +107,8 @@ impl Bench {
             median_ms,
             fastest_ms,
             per_second,
+            kernel,
+            peak_per_thread,
         } = figure;
         match self.format {
             Format::Json | Format::Jsonl => print(&json_line(&figure)?),
@@ -119,6 +118,8 @@ impl Bench {
                 median_ms.to_string(),
                 fastest_ms.to_string(),
                 per_second.to_string(),
+                kernel.to_string(),
+                peak_per_thread.to_string(),
             ])?),
             Format::Table => print(&format!(
                 "{what:5} batch {batch:>4}: median {median_ms:8.2} ms, fastest {fastest_ms:8.2} ms, {per_second:8.1} a second\n"
