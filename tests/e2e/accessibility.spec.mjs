@@ -18,7 +18,7 @@ const states = {
     await page.getByLabel("Say when nothing is a good match").check();
     await page.getByLabel("Threshold").fill("1");
     await expect(page.locator(".card .no-match")).not.toHaveCount(0);
-    await page.getByRole("button", { name: "Use the model’s own" }).click();
+    await page.getByRole("button", { name: "Back to automatic" }).click();
   },
   crowded: async (page) => {
     await drop(page, await many(page, 40));

@@ -28,7 +28,7 @@ test("a damaged picture, a text named .jpg and a forged header are refused by na
     expect((await card(page, name).locator(".state").textContent()).length).toBeGreaterThan(10);
   }
   // The name stands above the message, which does not repeat it.
-  await expect(card(page, "letter.jpg").locator(".state")).toHaveText(/^This is not an image/);
+  await expect(card(page, "letter.jpg").locator(".state")).toHaveText(/^This is not a picture/);
   await expect(page.getByRole("status")).toHaveText("1 picture done, 3 could not be read");
 });
 
@@ -124,7 +124,7 @@ test("damaged weights are refused by name and the model in use stays", async ({ 
   for (const [name, bytes] of Object.entries(bad)) {
     await openModel(page, name, bytes);
     await expect(page.getByRole("alert")).toContainText(name);
-    await expect(page.getByRole("alert")).toContainText("The model in use stays.");
+    await expect(page.getByRole("alert")).toContainText("You can go on with the current model.");
     await page.getByRole("button", { name: "Dismiss" }).click();
     await page.keyboard.press("Escape");
   }

@@ -12,11 +12,12 @@ const FILES = ["README.md", "config.json", "model.safetensors", "preprocessor_co
  * Starts the stand-in. What is set on the answer counts for later requests:
  * `lose`: bytes of weights after which each connection breaks off (Infinity: none does);
  * `dead`: whether every request for weights breaks off at once;
+ * `absent`: names of files that it does not have;
  * `etag`: the version of the weights. `served` counts their bytes; `requests` lists all of them.
  */
 export async function startHub({ port = 0 } = {}) {
   const files = new Map(await Promise.all(FILES.map(async (name) => [name, await readFile(SNAPSHOT + name)])));
-  const hub = { lose: Infinity, dead: false, etag: '"one"', served: 0, requests: [] };
+  const hub = { lose: Infinity, dead: false, absent: [], etag: '"one"', served: 0, requests: [] };
   const server = createServer((request, response) => {
     const [, id, revision, name] = /^\/([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/([\w.]+)$/.exec(request.url) ?? [];
     const range = request.headers.range;
@@ -27,7 +28,7 @@ export async function startHub({ port = 0 } = {}) {
       "Access-Control-Expose-Headers": "ETag, Content-Range",
     };
     if (request.method === "OPTIONS") return response.writeHead(204, cors).end();
-    const body = id === "some/tiny" ? files.get(name) : undefined;
+    const body = id === "some/tiny" && !hub.absent.includes(name) ? files.get(name) : undefined;
     if (!body) return response.writeHead(404, cors).end();
     const weights = name === "model.safetensors";
     if (weights && hub.dead) return request.socket.destroy();

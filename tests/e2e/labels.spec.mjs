@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { paste } from "./inpage.mjs";
 import {
+  acceptAnyMatch,
   answer,
   card,
   chips,
@@ -284,6 +285,18 @@ test("'no good match' is the answer below the threshold that was set", async ({ 
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "All (1)" });
   await expect(card(page, "one.png").locator(".no-match")).toHaveCount(0);
   await expect(card(page, "one.png").locator(".label").first()).toHaveText("red circle");
+});
+
+test("of a single label no share is told, which would always be all", async ({ page, site }) => {
+  await open(page, site);
+  await setLabels(page, "red circle");
+  await acceptAnyMatch(page);
+  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await answer(page, "one.png");
+  await expect(card(page, "one.png").locator(".score")).toHaveText("");
+  await expect(page.getByRole("status")).toHaveText("one.png: red circle");
+  await setLabels(page, "red circle, cat");
+  await expect(card(page, "one.png").locator(".score").first()).toHaveText(/%$/);
 });
 
 test("pictures are filtered by label and sorted, and cards show as many labels as wished", async ({ page, site }) => {

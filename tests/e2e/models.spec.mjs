@@ -173,6 +173,18 @@ test("a pasted Hub address works, and errors stay in the dialog", async ({ page,
   await expect(dialog(page).getByRole("alert")).toHaveCount(0);
 });
 
+test("defaults that stand in for an absent file are told, at once and in the dialog", async ({ page, site }) => {
+  hub.absent = ["preprocessor_config.json"];
+  await openWithHub(page, site);
+  await lookUp(page);
+  await page.locator("#model-offer-load").click();
+  await expect(page.locator("#model-name")).toHaveText("some/tiny");
+  const words = "some/tiny works with standard settings: neither processor_config.json nor preprocessor_config.json";
+  await expect(page.getByRole("alert")).toContainText(words);
+  await page.locator("#model-button").click();
+  await expect(page.locator("#model-warnings")).toContainText(words);
+});
+
 test("the model card names limits and bias", async ({ page, site }) => {
   await open(page, site);
   await page.locator("#model-button").click();

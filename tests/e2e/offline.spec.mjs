@@ -58,7 +58,7 @@ test.describe("a model that only the Hub has", () => {
     await context.setOffline(true);
     await page.getByRole("button", { name: "Better model" }).click();
     await expect(page.getByRole("alert")).toContainText("You are offline.", { timeout: 40_000 });
-    await expect(page.getByRole("alert")).toContainText("The model in use stays.");
+    await expect(page.getByRole("alert")).toContainText("You can go on with the current model.");
     await expect(page.locator("#model-name")).toHaveText("Included model");
   });
 });

@@ -171,7 +171,7 @@ test("the queue can be paused, resumed, cancelled and retried", async ({ page, s
   await open(page, site);
   await drop(page, await many(page, 250));
   await page.getByRole("button", { name: "Pause" }).click();
-  const queue = page.getByRole("group", { name: "Queue" });
+  const queue = page.getByRole("group", { name: "Progress" });
   await expect(queue).toContainText(/Paused at \d+ of 250/);
   await page.waitForTimeout(300);
   const stood = await queue.getByText("Paused at").textContent();
@@ -184,6 +184,16 @@ test("the queue can be paused, resumed, cancelled and retried", async ({ page, s
   await page.getByRole("button", { name: /^Retry \d+ pictures?$/ }).click();
   await expect(status(page)).toHaveText("250 pictures done", { timeout: 50_000 });
   await expect(queue).toBeHidden();
+});
+
+test("a picture that cannot be shown has a sign in its place, on its card and opened", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [{ name: "bad.png", type: "image/png", bytes: Buffer.from("nothing") }]);
+  await expect(card(page, "bad.png")).toHaveAttribute("data-state", "failed");
+  await expect(card(page, "bad.png").locator(".state")).toContainText("This is not a picture of a supported kind");
+  await expect(card(page, "bad.png").locator(".no-preview svg")).toBeVisible();
+  await page.getByRole("button", { name: "Open bad.png" }).click();
+  await expect(page.getByRole("dialog").locator(".no-preview svg")).toBeVisible();
 });
 
 test("a picture that failed can be retried by itself", async ({ page, site }) => {

@@ -1,6 +1,21 @@
 // Nothing is lost: undo, links as previews, Back, leaving, reloading, other tabs, duplicates and skipped files.
 
-import { answer, card, chips, draw, drop, expect, many, open, paints, png, ready, setLabels, test } from "./page.mjs";
+import {
+  answer,
+  card,
+  chips,
+  draw,
+  drop,
+  expect,
+  many,
+  open,
+  paints,
+  png,
+  ready,
+  setLabels,
+  setTemplate,
+  test,
+} from "./page.mjs";
 
 const red = async (page, name) => png(name, await draw(page, paints.redCircle));
 
@@ -71,25 +86,24 @@ test("leaving with results asks once", async ({ page, site }) => {
   expect(await asks()).toBe(false);
 });
 
+/** Number of pictures in the saved session. */
+const stored = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const opening = indexedDB.open("cliplet-session");
+        opening.onsuccess = () => {
+          const counting = opening.result.transaction("images").objectStore("images").count();
+          counting.onsuccess = () => {
+            opening.result.close();
+            resolve(counting.result);
+          };
+        };
+      }),
+  );
+
 /** Waits until the session is written. */
-const saved = (page, count) =>
-  expect
-    .poll(() =>
-      page.evaluate(
-        () =>
-          new Promise((resolve) => {
-            const opening = indexedDB.open("cliplet-session");
-            opening.onsuccess = () => {
-              const counting = opening.result.transaction("images").objectStore("images").count();
-              counting.onsuccess = () => {
-                opening.result.close();
-                resolve(counting.result);
-              };
-            };
-          }),
-      ),
-    )
-    .toBe(count);
+const saved = (page, count) => expect.poll(() => stored(page)).toBe(count);
 
 test("after a reload pictures, answers and hand labels are back, without being analyzed again", async ({
   page,
@@ -181,4 +195,55 @@ test("skipped files are named, whatever other messages there are", async ({ page
   await expect(page.getByRole("alert")).toContainText(
     "2 files are not pictures and were skipped: report.pdf, song.mp3",
   );
+});
+
+test("pictures removed one after another come back together", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 3));
+  await expect(page.getByRole("status")).toHaveText("3 pictures done");
+  await page.getByRole("button", { name: "Remove circle-0.png" }).click();
+  await page.getByRole("button", { name: "Remove circle-2.png" }).click();
+  await expect(page.getByText("2 pictures removed.")).toBeVisible();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png", "square-1.png", "circle-2.png"]);
+});
+
+test("a link's templates alone are previewed too, and a link that changes nothing is not", async ({ page, site }) => {
+  await open(page, site, ["owl"]);
+  await setTemplate(page, "my {}");
+  await expect.poll(() => page.evaluate(() => JSON.parse(localStorage["cliplet-query"]).template)).toBe("my {}");
+  await page.evaluate(() => (location.hash = "#template=one+%7B%7D"));
+  await expect(page.locator("#link-preview")).toContainText("prompt templates from a link");
+  await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
+  await page.getByRole("button", { name: "Keep mine" }).click();
+  await expect(page.getByLabel("Prompt template")).toHaveValue("my {}");
+  await page.evaluate(() => (location.hash = "#label=owl&template=my+%7B%7D"));
+  await expect.poll(() => page.evaluate(() => location.hash)).toBe("");
+  await expect(page.locator("#link-preview")).toHaveCount(0);
+});
+
+test("what is done is saved while the queue still runs", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 200));
+  await expect(page.locator("#queue-text")).toContainText(/^(7\d|[89]\d|1\d\d) of 200/);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.locator("#queue-text")).toContainText("Paused at");
+  await expect.poll(() => stored(page)).toBeGreaterThan(0);
+});
+
+test("a click is not lost when the page moves between press and release", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 2));
+  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  const button = page.getByRole("button", { name: "Remove circle-0.png" });
+  await button.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await button.boundingBox();
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await page.mouse.down();
+  // A message above would push the button away.
+  await drop(page, [{ name: "report.pdf", type: "application/pdf", bytes: Buffer.from("%PDF") }]);
+  await page.waitForTimeout(300);
+  await page.mouse.up();
+  await expect(page.locator(".card figcaption")).toHaveText(["square-1.png"]);
+  await expect(page.getByRole("alert")).toContainText("report.pdf is not a picture");
 });

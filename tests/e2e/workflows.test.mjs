@@ -53,7 +53,7 @@ journeys((journey) => {
     await person.best("circle.png");
     await give({ "cut.gguf": MODEL.subarray(0, MODEL.length / 2) });
     await person.says(".notice p", "cut.gguf");
-    await person.says(".notice p", "The model in use stays.");
+    await person.says(".notice p", "You can go on with the current model.");
     await person.press(Key.ESCAPE);
     await give({ "mine.gguf": TINY });
     await person.until(

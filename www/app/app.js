@@ -77,10 +77,16 @@ export class App extends EventTarget {
     this.redraw();
   }
 
-  /** Removes images, which can be undone. */
+  /** Removes images, which can be undone: together with those removed just before, as long as undoing is on offer. */
   remove(items) {
     const removed = this.session.remove(items.map(({ id }) => id));
     if (removed.length === 0) return;
-    this.notices.toast(text.removed(removed.length), { label: text.undo, run: () => this.session.restore(removed) });
+    const before = this.notices.undo?.removed ?? [];
+    const all = [...before, ...removed];
+    this.notices.toast(
+      text.removed(all.length),
+      { label: text.undo, run: () => this.session.restore(all) },
+      { removed: all },
+    );
   }
 }

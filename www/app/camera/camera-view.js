@@ -36,7 +36,7 @@ export class CameraView extends View {
 
   render() {
     const { classifier, query } = this.app;
-    const { score, top } = query.settings;
+    const { top } = query.settings;
     const ranked = this.#embedding ? classifier.rank({ embedding: this.#embedding }, top) : [];
     const noMatch = ranked.length > 0 && classifier.isNoMatch({ ranked, labels: classifier.labels });
     const current = this.#stream?.getVideoTracks()[0].getSettings().deviceId;
@@ -50,7 +50,7 @@ export class CameraView extends View {
         </div>
         <p id="camera-state" class="quiet">${classifier.labels.length ? "" : text.noLabels}</p>
         ${noMatch ? html`<p class="no-match" title=${text.noMatchWhy}>${text.noMatch}</p>` : nothing}
-        <ol id="camera-bars" class="ranks" aria-label=${text.cameraBars}>${bars(ranked, classifier.labels, score)}</ol>
+        <ol id="camera-bars" class="ranks" aria-label=${text.cameraBars}>${bars(ranked, classifier.labels, classifier.scale)}</ol>
         <div class="field" ?hidden=${this.#cameras.length < 2}>
           <label for="camera-choice">${text.cameraChoice}</label>
           <select id="camera-choice" @change=${({ target }) => this.#start(target.value)}>

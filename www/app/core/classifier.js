@@ -75,11 +75,18 @@ export class Classifier extends EventTarget {
     return this.#clip?.info.score_rule === "sigmoid";
   }
 
+  /** Meaning of the numbers that labels have at present. @returns {import("./query.js").Scale} */
+  get scale() {
+    const { score } = this.#query.settings;
+    return score === "share" && this.judgesAlone ? "match" : score;
+  }
+
   /** True where the best label of an image fits too badly to be an answer. */
   #rejects(item, best) {
-    const { noMatch, limits, score } = this.#query.settings;
+    const { noMatch, limits } = this.#query.settings;
     if (!noMatch) return false;
-    if (limits) return best[score] < limits[score];
+    const limit = limits[this.scale];
+    if (limit !== undefined) return this.value(best) < limit;
     if (this.threshold !== null) return best.cosine < this.threshold;
     const { background } = item;
     return Boolean(background) && best.cosine < background.mean + DEVIATIONS * background.deviation;

@@ -22,15 +22,18 @@ export const TOPS = [1, 3, 5, 10];
  * @property {"share" | "cosine"} score softmax, or raw similarity
  * @property {number} top labels shown on a card
  * @property {boolean} noMatch whether "no good match" is an answer
- * @property {{share: number, cosine: number} | null} limits a best label below this is no match; null takes the model's
- *   calibrated threshold
+ * @property {Partial<Record<Scale, number>>} limits a best label below this is no match, by what its number is; where there
+ *   is none, the model's calibrated threshold holds
  *
+ * @typedef {"share" | "match" | "cosine"} Scale meaning of a label's number: its share among the labels, how well it matches
+ *   in a model that judges each label alone, or raw similarity. A threshold in one says nothing in another.
  * @typedef {{model: string, count: number, vector: number[]}} Example `vector` is the mean direction of `count` example
  *   images under the model with that checksum
  */
 
 const texts = (value) => Array.isArray(value) && value.every((one) => typeof one === "string");
-const limit = (value) => typeof value === "number" && value >= 0 && value <= 1;
+const SCALES = ["share", "match", "cosine"];
+const limit = ([scale, value]) => SCALES.includes(scale) && typeof value === "number" && value >= 0 && value <= 1;
 const example = (value) =>
   typeof value?.model === "string" && Array.isArray(value.vector) && value.vector.every(Number.isFinite);
 
@@ -44,7 +47,7 @@ const VALID = {
   score: (value) => ["share", "cosine"].includes(value),
   top: (value) => TOPS.includes(value),
   noMatch: (value) => typeof value === "boolean",
-  limits: (value) => value === null || (limit(value?.share) && limit(value?.cosine)),
+  limits: (value) => typeof value === "object" && value !== null && Object.entries(value).every(limit),
 };
 
 const DEFAULTS = {
@@ -56,7 +59,7 @@ const DEFAULTS = {
   score: "share",
   top: 5,
   noMatch: true,
-  limits: null,
+  limits: {},
 };
 /** Settings that change label vectors. */
 const EMBEDDED = ["labels", "examples", "kind", "template", "own"];
@@ -108,6 +111,14 @@ export class Query extends EventTarget {
 
   add(labels) {
     this.change({ labels: [...this.labels, ...labels] });
+  }
+
+  /** True where other settings would take the place of what the visitor chose. */
+  overwrites(some) {
+    const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+    return Object.keys(some).some(
+      (key) => !same(some[key], this.settings[key]) && !same(this.settings[key], DEFAULTS[key]),
+    );
   }
 
   /** Shows settings of a link without overwriting the visitor's own. */

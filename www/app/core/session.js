@@ -29,6 +29,16 @@ import { unit } from "./scores.js";
 /** The rate is measured over this many milliseconds. */
 const RATE_OVER = 4000;
 
+/** An image's results under a model, when there are none. */
+const NO_RESULTS = {
+  embedding: undefined,
+  ranked: undefined,
+  error: undefined,
+  words: undefined,
+  tags: undefined,
+  background: undefined,
+};
+
 /** A key that tells a file from others: its name, size and time of change. */
 export const fileKey = ({ name, size, lastModified = 0 }) => `${name}/${size}/${lastModified}`;
 
@@ -102,8 +112,12 @@ export class Session extends EventTarget {
 
   #put(item) {
     this.items.set(item.id, item);
-    item.state = item.embedding && this.#answer(item) ? "done" : "queued";
-    if (item.state === "queued" && !item.embedding) this.#queue.add(item);
+    // An embedding of another model can come from storage, from another tab, and with an image whose removal is undone.
+    if (item.embedding && this.#clip && item.model !== this.#clip.info.checksum) Object.assign(item, NO_RESULTS);
+    if (item.state !== "failed" && item.state !== "stopped") {
+      item.state = item.embedding && this.#answer(item) ? "done" : "queued";
+      if (!item.embedding) this.#queue.add(item);
+    }
     this.counts[item.state] += 1;
   }
 
@@ -133,14 +147,7 @@ export class Session extends EventTarget {
     this.#clip = clip;
     for (const item of this.items.values()) {
       if (same(item)) continue;
-      Object.assign(item, {
-        embedding: undefined,
-        ranked: undefined,
-        error: undefined,
-        words: undefined,
-        tags: undefined,
-        background: undefined,
-      });
+      Object.assign(item, NO_RESULTS);
       this.#queue.add(item);
       this.#set(item, "queued");
     }

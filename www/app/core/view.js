@@ -3,6 +3,7 @@
 
 import { LitElement } from "lit";
 import { nextFrame } from "./dom.js";
+import { pressing } from "./pressing.js";
 
 export { html, nothing } from "lit";
 
@@ -19,7 +20,8 @@ export class View extends LitElement {
   }
 
   async scheduleUpdate() {
-    await nextFrame();
+    do await nextFrame();
+    while (pressing());
     super.scheduleUpdate();
   }
 

@@ -4,7 +4,7 @@ import { rightToLeft } from "../core/dom.js";
 import { withoutName } from "../core/problems.js";
 import { html, nothing, View } from "../core/view.js";
 import { bars } from "../gallery/bars.js";
-import { tagButtons } from "../gallery/card.js";
+import { NO_PREVIEW, tagButtons } from "../gallery/card.js";
 import { size, text } from "../strings/index.js";
 
 /** Bars shown; a list of thousands is for the exported file. */
@@ -19,6 +19,8 @@ export class DetailDialog extends View {
 
   connectedCallback() {
     super.connectedCallback();
+    // A page that was loaded anew shows no picture, whatever its history says.
+    if (history.state?.detail) history.replaceState(null, "");
     this.app.addEventListener("open", ({ item }) => this.#open(item));
     addEventListener("popstate", () => this.#dialog.open && !history.state?.detail && this.#dialog.close());
   }
@@ -55,13 +57,14 @@ export class DetailDialog extends View {
         <div class="detail-picture">
           <img id="detail-image" src=${this.#address ?? nothing} alt="" ?hidden=${this.#unreadable}
             @error=${() => this.#set({ unreadable: true })} @load=${({ target }) => item.original && Object.assign(item, { width: target.naturalWidth, height: target.naturalHeight })} />
+          ${this.#unreadable ? NO_PREVIEW : nothing}
           <p id="detail-facts" class="quiet" dir="auto">${this.#facts(item)}</p>
         </div>
         <div class="detail-side ${noMatch ? "unmatched" : ""}">
-          <p id="detail-state" class="state" ?hidden=${!state}>${state}</p>
+          <p id="detail-state" class="state" data-state=${item.state} ?hidden=${!state}>${state}</p>
           ${noMatch ? html`<p class="no-match">${text.noMatch}</p><p class="quiet">${text.noMatchWhy}</p>` : nothing}
           <ol id="detail-bars" class="ranks" tabindex="0" aria-label=${text.barsName}>
-            ${bars(ranked, labels, app.query.settings.score)}
+            ${bars(ranked, labels, app.classifier.scale)}
             ${ranked.length && rest > 0 ? html`<li class="rest">${text.moreBars(rest)}</li>` : nothing}
           </ol>
           ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(item, TAGS, 0)}</div>` : nothing}

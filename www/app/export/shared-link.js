@@ -8,6 +8,9 @@ import { read } from "./link.js";
 const withoutHash = () => history.replaceState(history.state, "", location.pathname + location.search);
 
 export class SharedLink extends View {
+  /** Whether the link brings labels, or prompts alone. */
+  #labels = true;
+
   connectedCallback() {
     super.connectedCallback();
     addEventListener("hashchange", () => this.#follow());
@@ -19,7 +22,8 @@ export class SharedLink extends View {
     if (!linked) return;
     const { query, notices } = this.app;
     const { settings, model } = linked;
-    if (query.labels.length > 0 && settings.labels) query.preview(settings);
+    this.#labels = Boolean(settings.labels);
+    if (query.previewing || query.overwrites(settings)) query.preview(settings);
     else query.change(settings);
     if (model)
       notices.offer(text.linkWantsModel(model), {
@@ -33,10 +37,13 @@ export class SharedLink extends View {
     const { query } = this.app;
     if (!query.previewing) return nothing;
     const { labels } = query;
+    const words = this.#labels
+      ? text.linkPreview(labels.slice(0, 3).join(", "), labels.length)
+      : text.linkPreviewPrompts;
     const end = (keep) => () => query.endPreview(keep);
     return html`<div id="link-preview" class="notice preview" role="region" aria-labelledby="link-preview-text">
-      <p id="link-preview-text" aria-live="polite" dir="auto">${text.linkPreview(labels.slice(0, 3).join(", "), labels.length)}</p>
-      <button type="button" id="link-use" class="small primary" @click=${end(true)}>${text.linkUse}</button>
+      <p id="link-preview-text" aria-live="polite" dir="auto">${words}</p>
+      <button type="button" id="link-use" class="small primary" @click=${end(true)}>${this.#labels ? text.linkUse : text.linkUsePrompts}</button>
       <button type="button" id="link-keep" class="small" @click=${end(false)}>${text.linkKeep}</button>
     </div>`;
   }

@@ -11,6 +11,14 @@ const states = {
   stopped: () => text.stopped,
 };
 
+/** Takes the place of a picture that cannot be shown: a frame with hills, torn. */
+export const NO_PREVIEW = html`<div class="no-preview" aria-hidden="true">
+  <svg viewBox="0 0 48 40" width="48" height="40" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round" stroke-linecap="round">
+    <path d="M27 3H6a3 3 0 0 0-3 3v28a3 3 0 0 0 3 3h15M33 3h9a3 3 0 0 1 3 3v28a3 3 0 0 1-3 3H27" />
+    <path d="M30 1l-6 12 5 7-6 9 3 10M5 31l10-11 5 5M31 25l4-4 8 8" />
+    <circle cx="13" cy="12" r="3" />
+  </svg>
+</div>`;
 /** Suggested tags on a card without labels. */
 const TAGS = 4;
 /** Fewest bars that a card has room for; a message takes the place of one. */
@@ -38,7 +46,7 @@ export const tagButtons = (
  * @param {{at: number, of: number, active: boolean}} place its place in the list, and whether Tab reaches it
  */
 export function card(app, item, { at, of, active }) {
-  const { score, top } = app.query.settings;
+  const { top } = app.query.settings;
   const { state } = item;
   const noMatch = item.ranked?.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
   const room = noMatch || item.corrected ? Math.max(LEAST_BARS, top) - 1 : top;
@@ -49,11 +57,12 @@ export function card(app, item, { at, of, active }) {
   const tab = active ? 0 : -1;
   const selected = app.selection.has(item);
   const untagged = state === "done" && ranked.length === 0 && item.tags?.length;
-  return html`<li class="card ${url === null ? "no-preview" : ""} ${noMatch ? "unmatched" : ""} ${selected ? "selected" : ""}"
+  return html`<li class="card ${noMatch ? "unmatched" : ""} ${selected ? "selected" : ""}"
     data-item=${item.id} data-state=${state} aria-busy=${state === "working"} aria-posinset=${at + 1} aria-setsize=${of}>
     <button type="button" class="open" data-act="open" tabindex=${tab} aria-label=${text.openPicture(item.name)}>
       <figure>
-        <img src=${url ?? nothing} alt="" decoding="async" />
+        <img src=${url ?? nothing} alt="" decoding="async" ?hidden=${url === null} />
+        ${url === null ? NO_PREVIEW : nothing}
         <figcaption dir="auto" title=${item.path}>${item.name}</figcaption>
       </figure>
     </button>
@@ -62,7 +71,7 @@ export function card(app, item, { at, of, active }) {
     <p class="state" ?hidden=${state === "done" && !stateOf(item, app.session.ready)}>${stateOf(item, app.session.ready)}</p>
     ${item.corrected ? html`<p class="corrected" title=${text.correctedTo(item.corrected)} dir="auto">✓ ${item.corrected}</p>` : nothing}
     ${noMatch ? html`<p class="no-match" title=${text.noMatchWhy}>${text.noMatch}</p>` : nothing}
-    <ol class="ranks">${bars(ranked, item.labels ?? [], score)}</ol>
+    <ol class="ranks">${bars(ranked, item.labels ?? [], app.classifier.scale)}</ol>
     ${untagged ? tagButtons(item, TAGS, tab) : nothing}
     <div class="card-foot">
       <button type="button" class="similar small" data-act="similar" tabindex=${tab} ?hidden=${!item.embedding} aria-label=${text.findSimilar(item.name)}>${text.findSimilarShort}</button>

@@ -42,7 +42,8 @@ export class GalleryView extends View {
     const active = this.#shown.includes(this.#active) ? this.#active : (wanted[0] ?? null);
     const size = app.session.items.size;
     return html`<div id="view-gallery" role="tabpanel" aria-labelledby="tab-gallery" ?hidden=${!visible}>
-      <p id="nothing" class="nothing" ?hidden=${this.#shown.length > 0 || size === 0}>${text.nothing}</p>
+      <p id="nothing" class="nothing" ?hidden=${this.#shown.length > 0 || size === 0}>${text.nothing}
+        <button type="button" class="small" @click=${() => this.#showAll()}>${text.showAll}</button></p>
       <div class="gallery probe" aria-hidden="true">${probe(Math.max(LEAST_BARS, app.query.settings.top))}</div>
       <ul id="gallery" class="gallery" role="list" aria-labelledby="pictures-heading"
         ${variables({ "--row": this.#layout.row ? `${this.#layout.row}px` : "auto", "--above": `${above}px`, "--below": `${below}px` })}
@@ -132,6 +133,11 @@ export class GalleryView extends View {
       remove: () => this.#remove(item),
     };
     actions[button.dataset.act]();
+  }
+
+  #showAll() {
+    this.app.gallery.show({ filter: { kind: "all" } });
+    this.focusItem();
   }
 
   #select(item, range) {

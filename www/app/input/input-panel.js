@@ -1,6 +1,7 @@
 // The way in: on an empty page a large drop target with samples, later a slim bar with the same buttons.
 
 import { html, nothing, View } from "../core/view.js";
+import { saysNothing } from "../gallery/bars.js";
 import { number, text } from "../strings/index.js";
 import { FileInput } from "./files.js";
 import { CREDITS, SAMPLES, sampleFile } from "./samples.js";
@@ -98,8 +99,10 @@ export class InputPanel extends View {
     const [only] = items.values();
     if (!only) return "";
     const best = items.size === 1 && classifier.verdict(only);
+    if (best && saysNothing(classifier.scale, only.labels)) return text.bestTag(only.name, only.labels[best.index]);
     if (best)
       return text.best(only.name, only.labels[best.index], number(classifier.value(best), query.settings.score));
+    if (items.size === 1 && classifier.isNoMatch(only)) return text.bestTag(only.name, text.noMatch);
     if (items.size === 1 && query.labels.length === 0 && only.tags) {
       const words = only.tags
         .slice(0, SPOKEN_TAGS)

@@ -6,7 +6,7 @@ import { html, nothing, View } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 
 /** Initial positions of the slider when a visitor turns on a threshold of their own. */
-const START = { share: 0.5, cosine: 0.2 };
+const START = { share: 0.5, match: 0.1, cosine: 0.2 };
 
 export class ScoreSettings extends View {
   render() {
@@ -37,21 +37,25 @@ export class ScoreSettings extends View {
   }
 
   #threshold() {
-    const { query } = this.app;
+    const { query, classifier } = this.app;
     const { score, limits } = query.settings;
-    const value = (limits ?? START)[score];
+    const { scale } = classifier;
+    const own = limits[scale] !== undefined;
+    const value = limits[scale] ?? START[scale];
     const words = number(value, score, true);
-    const change = ({ target }) => query.change({ limits: { ...(limits ?? START), [score]: Number(target.value) } });
+    const change = ({ target }) => query.change({ limits: { ...limits, [scale]: Number(target.value) } });
     return html`<div class="threshold">
-      <label for="threshold" class="quiet">${limits ? text.noMatchOwn : text.noMatchAuto}</label>
-      <input id="threshold" type="range" min="0" max="1" step="0.01" .value=${String(value)} aria-valuetext=${limits ? words : text.noMatchAuto} @input=${change} />
-      <span class="number">${limits ? words : ""}</span>
-      <button type="button" id="threshold-reset" class="link" ?hidden=${!limits} @click=${() => this.#reset()}>${text.noMatchReset}</button>
+      <label for="threshold" class="quiet">${own ? text.noMatchOwn : text.noMatchAuto}</label>
+      <input id="threshold" type="range" min="0" max="1" step="0.01" .value=${String(value)} aria-valuetext=${own ? words : text.noMatchAuto} @input=${change} />
+      <span class="number">${own ? words : ""}</span>
+      <button type="button" id="threshold-reset" class="link" ?hidden=${!own} @click=${() => this.#reset()}>${text.noMatchReset}</button>
     </div>`;
   }
 
   #reset() {
-    this.app.query.change({ limits: null });
+    const { query, classifier } = this.app;
+    const { [classifier.scale]: _, ...limits } = query.settings.limits;
+    query.change({ limits });
     this.part("#threshold").focus();
   }
 }

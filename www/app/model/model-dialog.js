@@ -123,7 +123,9 @@ export class ModelDialog extends View {
           ? info[key].toLocaleString(text.language)
           : [info[key]].flat().join(", ");
     const facts = Object.keys(text.facts).filter((key) => ![undefined, null, ""].includes(info?.[key]));
+    const warnings = info?.warnings ?? [];
     return html`
+      ${warnings.length ? html`<p id="model-warnings" class="model-warnings" dir="auto">${text.modelWarnings(info.name, warnings)}</p>` : nothing}
       <details class="model-card" id="model-card">
         <summary>${text.aboutCard.heading}</summary>
         <ul>${text.aboutCard.points.map((point) => html`<li>${point}</li>`)}</ul>

@@ -115,13 +115,14 @@ export class Model {
 
   #use(clip) {
     const previous = this.clip;
-    const { source, name, cacheError } = clip.info;
+    const { source, name, cacheError, warnings = [] } = clip.info;
     const isDefault = source === DEFAULT_MODEL;
     const shared = isDefault ? null : source.startsWith("cached:") ? undefined : source;
     this.#set({ clip, isDefault, shared });
     for (const part of ["session", "classifier", "search", "suggestions"]) this.#app[part].use(clip);
     previous?.dispose();
     if (cacheError && !isDefault) this.#app.notices.add(text.notStored[cacheError](name));
+    if (warnings.length) this.#app.notices.offer(text.modelWarnings(name, warnings));
   }
 
   #set(some) {

@@ -13,7 +13,7 @@ const SHOWN = 4;
 export class Notices {
   /** @type {Notice[]} */
   list = [];
-  /** @type {Notice | null} */
+  /** @type {(Notice & {removed?: import("../core/session.js").Item[]}) | null} */
   undo = null;
   #app;
   #timer;
@@ -42,12 +42,22 @@ export class Notices {
     this.#app.redraw();
   }
 
-  /** Shows a message for a while, with something that can be done about it. */
-  toast(message, action) {
-    clearTimeout(this.#timer);
-    this.undo = { message, actions: action ? [action] : [] };
-    this.#timer = setTimeout(() => this.endToast(), TOAST_FOR);
+  /**
+   * Shows a message for a while, with something that can be done about it.
+   * @param {string} message
+   * @param {{label: string, run: () => void}} [action]
+   * @param {object} [about] what the action is about, for whoever shows the next one
+   */
+  toast(message, action, about) {
+    this.undo = { ...about, message, actions: action ? [action] : [] };
+    this.holdToast(false);
     this.#app.redraw();
+  }
+
+  /** Has the toast stay while somebody reads it or is about to press its button. */
+  holdToast(held) {
+    clearTimeout(this.#timer);
+    if (!held && this.undo) this.#timer = setTimeout(() => this.endToast(), TOAST_FOR);
   }
 
   endToast() {
@@ -60,9 +70,10 @@ export class Notices {
 class NoticeList extends View {
   render() {
     const { list, undo } = this.app.notices;
+    const hold = (held) => () => this.app.notices.holdToast(held);
     return html`
       ${list.length ? html`<div class="notices" role="alert">${list.map((notice) => this.#notice(notice))}</div>` : nothing}
-      <div class="toast" aria-live="polite" ?hidden=${!undo}>
+      <div class="toast" aria-live="polite" ?hidden=${!undo} @pointerenter=${hold(true)} @pointerleave=${hold(false)} @focusin=${hold(true)} @focusout=${hold(false)}>
         ${
           undo
             ? html`<p>${undo.message}</p>

@@ -10,6 +10,8 @@ const KEEP_ORIGINALS = "keep-originals";
 const SETTLE = 400;
 /** Images written at a time. */
 const BATCH = 16;
+/** So many wait before they are written while the queue still runs; the rest is written at its end. */
+const WHILE_BUSY = 64;
 /** More than this is not saved. */
 const MOST = 5000;
 
@@ -120,8 +122,13 @@ export class SavedSession {
     this.#schedule();
   }
 
+  /** True where something is to be written now: the queue comes first, unless much would be lost with it. */
+  get #due() {
+    return this.#waiting.size >= (this.#app.session.open > 0 ? WHILE_BUSY : 1);
+  }
+
   #schedule() {
-    if (this.#timer !== null || this.#writing || this.#waiting.size === 0 || this.#app.session.open > 0) return;
+    if (this.#timer !== null || this.#writing || !this.#due) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#write();
@@ -132,7 +139,7 @@ export class SavedSession {
     this.#writing = true;
     const { session, thumbnails } = this.#app;
     try {
-      while (this.#waiting.size > 0 && session.open === 0) {
+      while (this.#due) {
         const batch = [...this.#waiting].slice(0, BATCH);
         for (const item of batch) this.#waiting.delete(item);
         const written = [];

@@ -20,17 +20,21 @@ export class SelectionBar extends View {
       target.selectedIndex = 0;
     };
     return html`<div id="selection" class="selection-bar" role="region" aria-label=${text.selected(size)}>
-      <strong aria-live="polite">${text.selected(size)}</strong>
-      <select id="selection-label" aria-label=${text.labelSelected} @change=${label}>
-        <option>${text.labelSelected}…</option>
-        ${labels.map((one) => html`<option>${one}</option>`)}
-        <option>${text.noHandLabel}</option>
-      </select>
-      <button type="button" id="selection-learn" class="small" title=${text.learnTitle} @click=${() => app.emit("learn")}>${text.learn}</button>
-      <button type="button" id="selection-export" class="small" @click=${() => app.emit("export")}>${text.exportOpen}</button>
-      <button type="button" id="selection-remove" class="small" @click=${() => this.#remove()}>${text.removeSelected}</button>
-      <button type="button" id="selection-all" class="link" @click=${() => selection.add(app.gallery.list())}>${text.selectAll}</button>
-      <button type="button" id="selection-none" class="link" @click=${() => this.#clear()}>${text.selectNone}</button>
+      <div class="selection-count">
+        <strong aria-live="polite">${text.selected(size)}</strong>
+        <button type="button" id="selection-all" class="link" @click=${() => selection.add(app.gallery.list())}>${text.selectAll}</button>
+        <button type="button" id="selection-none" class="plain close" aria-label=${text.selectNone} title=${text.selectNone} @click=${() => this.#clear()}>×</button>
+      </div>
+      <div class="selection-actions">
+        <select id="selection-label" aria-label=${text.labelSelected} @change=${label}>
+          <option>${text.labelSelected}…</option>
+          ${labels.map((one) => html`<option>${one}</option>`)}
+          <option>${text.noHandLabel}</option>
+        </select>
+        <button type="button" id="selection-learn" class="small" title=${text.learnTitle} @click=${() => app.emit("learn")}>${text.learn}</button>
+        <button type="button" id="selection-export" class="small" @click=${() => app.emit("export")}>${text.exportOpen}</button>
+        <button type="button" id="selection-remove" class="small" @click=${() => this.#remove()}>${text.removeSelected}</button>
+      </div>
     </div>`;
   }
 

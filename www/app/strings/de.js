@@ -12,20 +12,18 @@ export const text = {
   direction: "ltr",
   title: "cliplet: Bilder mit eigenen Worten verschlagworten",
   skip: "Zu den Bildern springen",
-  claim: "Bilder mit eigenen Worten verschlagworten. Sie verlassen dieses Gerät nie.",
+  claim: "Bilder mit eigenen Worten verschlagworten. Die Bilder verlassen dieses Gerät nie.",
   limits: "CLIP rät. Zum Sortieren und Suchen geeignet, nicht für Entscheidungen über Menschen.",
   limitsMore: "Was es kann und was nicht",
 
   dropTitle: "Bilder hier ablegen",
   dropText: "Fotos, Ordner, Bildschirmfotos, Videos. Einfügen geht auch.",
-  choose: "Bilder auswählen",
   samples: "Oder eines von diesen ausprobieren",
   samplesSource: (names) => `Beispielfotos: ${names}`,
   sampleName: (name) => `${name} ausprobieren`,
   dropHere: "Loslassen zum Hinzufügen",
 
   labelsHeading: "Labels",
-  labelsLabel: "Labels",
   labelsTextLabel: "Alle Labels",
   labelsHelp:
     "Eingeben, wonach gesucht wird, dann die Eingabetaste. Listen lassen sich einfügen. CLIP versteht vor allem Englisch.",
@@ -73,7 +71,7 @@ export const text = {
 
   suggestions: "Vorgeschlagene Labels",
   suggestionsHelp: "In den Bildern gefunden. Ein Klick macht ein Label daraus.",
-  suggestionsLoading: (done, total) => `Alltagswörter werden gelernt: ${Math.round((100 * done) / total)} %`,
+  suggestionsLoading: (done, total) => `Vorschläge werden vorbereitet: ${Math.round((100 * done) / total)} %`,
   useTag: (word) => `${word} als Label verwenden`,
   guess: "Unsicher. Vielleicht:",
   tagsOf: "Vorgeschlagene Schlagwörter",
@@ -97,11 +95,11 @@ export const text = {
   topName: "Labels pro Karte",
   top: (value) => (value === 1 ? "1, das beste" : String(value)),
   noMatchSetting: "Sagen, wenn nichts gut passt",
-  noMatchAuto: "Schwelle: die des Modells",
+  noMatchAuto: "Schwelle: automatisch",
   noMatchOwn: "Schwelle",
-  noMatchReset: "Die des Modells verwenden",
+  noMatchReset: "Zurück zu automatisch",
   noMatch: "Nichts passt gut",
-  noMatchWhy: "Keines der Labels beschreibt dieses Bild gut. Eines hinzufügen, das es tut.",
+  noMatchWhy: "Keines der Labels beschreibt dieses Bild gut. Am besten eines hinzufügen, das passt.",
 
   picturesHeading: "Bilder",
   add: "Bilder hinzufügen",
@@ -109,15 +107,14 @@ export const text = {
   addUrl: "Von URL",
   openCamera: "Kamera",
   clear: "Alle entfernen",
-  more: "Mehr",
   pastedName: "eingefügtes Bild",
   urlHeading: "Ein Bild von einer URL hinzufügen",
   urlLabel: "URL",
   urlText:
-    "Ein Bild auf dieser Website oder eine data:-URL. Ein Bild von anderswo kopieren oder speichern und hier einfügen oder ablegen: Diese Seite spricht mit keiner anderen.",
+    "Ein Bild auf dieser Website oder eine data:-URL. Ein Bild von anderswo kopieren oder speichern und hier einfügen oder ablegen: Diese Seite ruft keine anderen Websites auf.",
   urlAdd: "Hinzufügen",
   urlElsewhere: (host) =>
-    `Das Bild liegt auf ${host}, und diese Seite spricht mit keiner anderen. Das Bild selbst kopieren und hier einfügen, oder speichern und die Datei ablegen.`,
+    `Das Bild liegt auf ${host}, und diese Seite ruft keine anderen Websites auf. Das Bild selbst kopieren und hier einfügen, oder speichern und die Datei ablegen.`,
   urlNotFound: (name, status) =>
     `${name} konnte nicht geholt werden${status ? `: Der Server antwortete ${status}` : ""}. Die URL prüfen.`,
   urlNotPicture: (name) => `${name} ist kein Bild.`,
@@ -157,7 +154,7 @@ export const text = {
   framesASecond: (value) => `${rate(value)} Bilder pro Sekunde`,
   snapshotName: (time) => `Kamera ${time}.jpg`,
 
-  queueLabel: "Warteschlange",
+  queueLabel: "Fortschritt",
   pause: "Pause",
   resume: "Fortsetzen",
   queueCancel: "Rest überspringen",
@@ -192,7 +189,7 @@ export const text = {
   filterLabel: "Zeigen",
   sortLabel: "Sortieren",
   sorts: {
-    added: "Wie hinzugefügt",
+    added: "Nach Hinzufügen",
     name: "Nach Name",
     certain: "Sicherste zuerst",
     uncertain: "Unsicherste zuerst",
@@ -200,13 +197,13 @@ export const text = {
   },
   allPictures: (value) => `Alle (${count(value)})`,
   filterOf: (name, value) => `${name} (${count(value)})`,
-  custom: "Auswahl aus der Übersicht",
+  custom: "Aus der Übersicht",
   stateNames: { failed: "Nicht lesbar", stopped: "Übersprungen" },
   corrected: "Von Hand beschriftet",
-  nearDuplicates: "Fast gleiche",
+  nearDuplicates: "Fast identische",
   nearDuplicateGroup: (number) => `Gruppe ${number}`,
   shown: (shown, all) => `${count(shown)} von ${count(all)} gezeigt`,
-  nothing: "Keine Bilder. Alle zeigen oder den Filter ändern.",
+  nothing: "Hier sind keine Bilder.",
   views: "Ansichten",
   viewGallery: "Galerie",
   viewOverview: "Übersicht",
@@ -228,26 +225,29 @@ export const text = {
             ? ""
             : stalls === 0
               ? " Die Seite stockte nie 50 ms lang."
-              : ` Die Seite stockte ${stalls}-mal, höchstens ${Math.round(longest)} ms.`
+              : stalls === 1
+                ? ` Die Seite stockte einmal, ${Math.round(longest)} ms lang.`
+                : ` Die Seite stockte ${stalls}-mal, höchstens ${Math.round(longest)} ms.`
         }`,
 
   select: (name) => `${name} auswählen`,
   selected: (value) => `${count(value)} ausgewählt`,
-  selectAll: "Alle gezeigten auswählen",
+  selectAll: "Alle auswählen",
   selectNone: "Auswahl aufheben",
   removeSelected: "Entfernen",
   labelSelected: "Label setzen",
   setLabelOf: "Von Hand beschriften",
   chooseLabel: "Label wählen…",
-  noHandLabel: "Handbeschriftung entfernen",
-  correctedTo: (label) => `Von Hand: ${label}`,
+  noHandLabel: "Label von Hand entfernen",
+  correctedTo: (label) => `Von Hand beschriftet: ${label}`,
   learn: "Als Beispiele verwenden für…",
   learnTitle: "Aus den ausgewählten Bildern ein Label machen, das ihnen ähnelt",
   learnHeading: "Aus diesen Bildern ein Label machen",
   learnText: "Bilder, die ihnen ähneln, bekommen dieses Label. Auch der Name zählt.",
   learnName: "Label",
   learned: (label, value) => `${label} aus ${value === 1 ? "1 Bild" : `${value} Bildern`} gelernt.`,
-  triageHelp: "Tasten: Pfeile wechseln, 1–9 beschriften, 0 löscht, X wählt aus, Entf entfernt, Eingabe öffnet.",
+  triageHelp:
+    "Tasten: Pfeile wechseln, 1–9 setzen ein Label, 0 entfernt es, X wählt aus, Entf entfernt, Eingabe öffnet.",
 
   countsHeading: "Bilder pro Label",
   countOf: (value, all) => `${count(value)} · ${((100 * value) / all).toFixed(0)} %`,
@@ -269,10 +269,10 @@ export const text = {
   histogramHeading: "Wie sicher das beste Label ist",
   histogramText: "Bilder nach dem Wert ihres besten Labels. Ein Balken zeigt seine Bilder.",
   bin: (from, to, value) => `${from} bis ${to}: ${pictures(value)}`,
-  overviewEmpty: "Noch nichts zusammenzufassen: Bilder und Labels hinzufügen.",
+  overviewEmpty: "Noch nichts zu sehen. Bilder und Labels hinzufügen, dann erscheint eine Übersicht.",
   mapNote: (shown, all) =>
     `${shown === all ? pictures(all) : `Die ersten ${count(shown)} von ${count(all)} Bildern`}, ähnliche nah beieinander. Pfeiltasten gehen von einem zum nächsten.`,
-  mapNeeds: "Eine Karte braucht mindestens drei analysierte Bilder.",
+  mapNeeds: "Mindestens drei Bilder hinzufügen, dann erscheint eine Karte.",
   mapName: "Karte der Bilder",
   pointOf: (name, label) => `${name}: ${label}`,
   zoomIn: "Vergrößern",
@@ -300,8 +300,6 @@ export const text = {
   sorted: (value, skipped) =>
     `${pictures(value)} in Ordner sortiert${skipped ? `; ${count(skipped)} ohne Original ausgelassen` : ""}.`,
   reportTitle: "Bilder und ihre Labels",
-  reportFile: "Datei",
-  reportLabel: "Label",
   shareLink: "Einstellungen teilen",
   shareLinkText: "Ein Link mit Labels, Prompts und Modell. Er enthält nie Bilder.",
   copy: "Kopieren",
@@ -312,9 +310,12 @@ export const text = {
   downloaded: (name) => `${name} heruntergeladen.`,
   linkWithoutModel: "Das verwendete Modell ist eine Datei auf diesem Gerät, deshalb fehlt es im Link.",
   linkLong: "Der Link ist sehr lang: Manche Programme schneiden solche ab.",
-  linkWantsModel: (model) => `Dieser Link wurde mit dem Modell ${model} erstellt. Es wird nur auf Wunsch geladen.`,
+  linkWantsModel: (model) =>
+    `Dieser Link wurde mit einem anderen Modell erstellt, ${model}. Es wird nur auf Wunsch heruntergeladen.`,
   linkPreview: (shown, value) => `Vorschau auf ${labels(value)} aus einem Link: ${shown}${value > 3 ? " …" : ""}.`,
+  linkPreviewPrompts: "Vorschau auf Prompt-Vorlagen aus einem Link.",
   linkUse: "Diese Labels verwenden",
+  linkUsePrompts: "Diese Vorlagen verwenden",
   linkKeep: "Meine behalten",
 
   restored: (value) => `${pictures(value)} vom letzten Besuch wiederhergestellt.`,
@@ -332,7 +333,7 @@ export const text = {
   betterModel: "Besseres Modell",
   betterModelOffer: "CLIP ViT-B/32, einmalig 157 MB, bleibt auf diesem Gerät",
   betterModelWhy: "Das mitgelieferte Modell ist klein und kennt Alltägliches. CLIP ViT-B/32 erkennt weit mehr.",
-  betterModelGet: "Holen",
+  betterModelGet: "Herunterladen",
   aboutModel: "Über dieses Modell",
   aboutCard: {
     heading: "Was CLIP kann und was nicht",
@@ -352,8 +353,8 @@ export const text = {
     "Ein Name wie owner/model oder die Webadresse. Nur huggingface.co wird gefragt, und nur nach dem Modell.",
   modelQuant: "Genauigkeit",
   quants: { q8: "8 Bit", q4: "4 Bit, halb so groß" },
-  modelLookUp: "Nachsehen",
-  modelLookingUp: (name) => `${name} wird nachgesehen…`,
+  modelLookUp: "Suchen",
+  modelLookingUp: (name) => `${name} wird gesucht…`,
   modelFile: "Modelldatei öffnen",
   modelFileHelp: "Eine .gguf, oder eine .safetensors zusammen mit config.json und tokenizer.json aus ihrem Ordner.",
   modelDefault: "Zurück zum mitgelieferten Modell",
@@ -371,12 +372,12 @@ export const text = {
   offerLeave: "Jetzt nicht",
   storedModels: "Auf diesem Gerät",
   storedNone: "Auf diesem Gerät ist kein Modell gespeichert.",
-  storedPart: "teilweise geladen: zum Fortsetzen laden",
+  storedPart: "teilweise heruntergeladen, lässt sich fortsetzen",
   storedInUse: "in Verwendung",
   storedLoad: (name) => `${name} laden`,
   storedDelete: (name) => `${name} löschen`,
   delete: "Löschen",
-  notDeleted: (name) => `${name} ließ sich gerade nicht löschen: Es wird geschrieben. Gleich noch einmal versuchen.`,
+  notDeleted: (name) => `${name} ist gerade in Verwendung und ließ sich nicht löschen. Gleich noch einmal versuchen.`,
   storedBits: { q8: "8 Bit", q4: "4 Bit", f16: "16 Bit", f32: "32 Bit" },
   storedSum: (checksum) => `Prüfsumme ${checksum}`,
   storedFrom: (origin) => `von ${origin}`,
@@ -397,10 +398,13 @@ export const text = {
       `${name} ist in Verwendung, kann aber nicht gespeichert werden: Dieser Browser speichert nichts für diese Seite.`,
   },
   modelLoad: "Laden",
+  modelWarnings: (name, warnings) => `${name} läuft mit Standardeinstellungen: ${warnings.join("; ")}.`,
   loadingModel: (name, done, total) =>
     total ? `${name} wird geladen: ${done} von ${total}` : `${name} wird geladen: ${done}`,
   startingModel: (name) => `${name} wird gestartet`,
   problem: ({ code, message }) => {
+    const [, kinds] = /not an image of a supported kind \((.*)\)/.exec(message) ?? [];
+    if (kinds) return `Das ist kein Bild einer unterstützten Art (${kinds.replace(" or ", " oder ")}).`;
     const known = {
       network: "Das Herunterladen ist fehlgeschlagen.",
       changed: "Die Datei auf dem Server hat sich geändert.",
@@ -408,19 +412,19 @@ export const text = {
       model: "Die Modelldatei ist nicht in Ordnung.",
       tokenizer: "Die Modelldatei ist nicht in Ordnung.",
       unsupported: "Das wird nicht unterstützt.",
-      engine: "Die Berechnung ist abgebrochen und neu gestartet worden.",
+      engine: "Die Berechnung wurde abgebrochen und neu gestartet.",
     }[code];
     return known ? `${known} (${message})` : message;
   },
   modelFailed: (message) => `Das Modell konnte nicht geladen werden. ${message}`,
   offline: "Keine Verbindung zum Internet. Bitte verbinden und noch einmal versuchen.",
-  modelStays: "Das verwendete Modell bleibt.",
-  loadCanceled: "Das Laden wurde abgebrochen.",
+  modelStays: "Das bisherige Modell bleibt in Verwendung.",
+  loadCanceled: "Laden abgebrochen.",
   modelLoading: "Wird geladen…",
   modelNone: "Kein Modell",
   facts: {
     name: "Name",
-    dimension: "Embedding-Länge",
+    dimension: "Embedding-Dimension",
     image_size: "Bildgröße",
     quantization: "Gewichte",
     parameters: "Parameter",

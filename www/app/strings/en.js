@@ -3,6 +3,12 @@
 const count = (value) => value.toLocaleString("en");
 const pictures = (value) => (value === 1 ? "1 picture" : `${count(value)} pictures`);
 const labels = (value) => (value === 1 ? "1 label" : `${count(value)} labels`);
+/** A message of the engine, which speaks of images, in the page's word. */
+const ofPicture = (message) =>
+  message
+    .replace(/\ban image\b/g, "a picture")
+    .replace(/\bimage\b/g, "picture")
+    .replace(/\bImage\b/g, "Picture");
 const rate = (value) => value.toFixed(value < 10 ? 1 : 0);
 
 export const text = {
@@ -11,14 +17,13 @@ export const text = {
   direction: "ltr",
   title: "cliplet: tag pictures with your own words",
   skip: "Skip to pictures",
-  claim: "Tag pictures with your own words. They never leave this device.",
+  claim: "Tag pictures with your own words. Your pictures never leave this device.",
   limits: "CLIP guesses. Use it to sort and search, not to make decisions about people.",
   limitsMore: "What it can and cannot do",
 
   // ---- first steps ----
   dropTitle: "Drop pictures here",
   dropText: "Photos, folders, screenshots, videos. You can also paste.",
-  choose: "Choose pictures",
   samples: "Or try one of these",
   samplesSource: (names) => `Sample photos: ${names}`,
   sampleName: (name) => `Try ${name}`,
@@ -26,7 +31,6 @@ export const text = {
 
   // ---- labels ----
   labelsHeading: "Labels",
-  labelsLabel: "Labels",
   labelsTextLabel: "All labels",
   labelsHelp: "Type what to look for, then Enter. Lists can be pasted.",
   labelsTextHelp: "Separate labels by commas or line breaks.",
@@ -74,7 +78,7 @@ export const text = {
   // ---- suggested tags ----
   suggestions: "Suggested labels",
   suggestionsHelp: "Found in your pictures. Click one to use it as a label.",
-  suggestionsLoading: (done, total) => `Learning everyday words: ${Math.round((100 * done) / total)} %`,
+  suggestionsLoading: (done, total) => `Getting suggestions ready: ${Math.round((100 * done) / total)} %`,
   useTag: (word) => `Use ${word} as a label`,
   tagsOf: "Suggested tags",
   guess: "Not sure. Perhaps:",
@@ -99,11 +103,11 @@ export const text = {
   topName: "Labels per card",
   top: (value) => (value === 1 ? "1, the best" : String(value)),
   noMatchSetting: "Say when nothing is a good match",
-  noMatchAuto: "Threshold: the model’s own",
+  noMatchAuto: "Threshold: automatic",
   noMatchOwn: "Threshold",
-  noMatchReset: "Use the model’s own",
+  noMatchReset: "Back to automatic",
   noMatch: "No good match",
-  noMatchWhy: "None of your labels describes this picture well. Add one that does.",
+  noMatchWhy: "None of your labels describes this picture well. Try adding one that does.",
 
   // ---- pictures in ----
   picturesHeading: "Pictures",
@@ -112,7 +116,6 @@ export const text = {
   addUrl: "From URL",
   openCamera: "Camera",
   clear: "Remove all",
-  more: "More",
   pastedName: "pasted picture",
   urlHeading: "Add a picture from a URL",
   urlLabel: "URL",
@@ -160,7 +163,7 @@ export const text = {
   snapshotName: (time) => `camera ${time}.jpg`,
 
   // ---- the queue ----
-  queueLabel: "Queue",
+  queueLabel: "Progress",
   pause: "Pause",
   resume: "Resume",
   queueCancel: "Skip the rest",
@@ -204,13 +207,13 @@ export const text = {
   },
   allPictures: (value) => `All (${count(value)})`,
   filterOf: (name, value) => `${name} (${count(value)})`,
-  custom: "Selection from the overview",
+  custom: "From the overview",
   stateNames: { failed: "Could not be read", stopped: "Skipped" },
   corrected: "Labeled by hand",
   nearDuplicates: "Near-duplicates",
   nearDuplicateGroup: (number) => `Group ${number}`,
   shown: (shown, all) => `${count(shown)} of ${count(all)} shown`,
-  nothing: "No pictures here. Show all, or change the filter.",
+  nothing: "No pictures here.",
   views: "Views",
   viewGallery: "Gallery",
   viewOverview: "Overview",
@@ -232,7 +235,9 @@ export const text = {
             ? ""
             : stalls === 0
               ? " The page never stalled for 50 ms."
-              : ` The page stalled ${stalls} times, at most ${Math.round(longest)} ms.`
+              : stalls === 1
+                ? ` The page stalled once, for ${Math.round(longest)} ms.`
+                : ` The page stalled ${stalls} times, at most ${Math.round(longest)} ms.`
         }`,
 
   // ---- selecting, correcting, learning ----
@@ -252,7 +257,7 @@ export const text = {
   learnText: "Pictures that look like them get this label. The name counts too.",
   learnName: "Label",
   learned: (label, value) => `${label} learned from ${pictures(value)}.`,
-  triageHelp: "Keys: arrows move, 1–9 label by hand, 0 clears, X selects, Delete removes, Enter opens.",
+  triageHelp: "Keys: arrows move, 1–9 set a label, 0 removes it, X selects, Delete removes, Enter opens.",
 
   // ---- overview and map ----
   countsHeading: "Pictures per label",
@@ -264,22 +269,22 @@ export const text = {
   matrixByLabel: "Best labels, against the second best",
   matrixByHand: "Labels by hand, against the model’s",
   matrixFolders:
-    "Rows are the folders the pictures came from, columns the best label. Press a number to see its pictures.",
+    "Rows are the folders the pictures came from, columns the best label. Choose a number to see its pictures.",
   matrixLabels:
-    "Rows are the best label, columns the second best: large numbers are labels that are hard to tell apart. Press a number to see its pictures.",
-  matrixHand: "Rows are the labels given by hand, columns the model’s best. Press a number to see its pictures.",
+    "Rows are the best label, columns the second best: large numbers are labels that are hard to tell apart. Choose a number to see its pictures.",
+  matrixHand: "Rows are the labels given by hand, columns the model’s best. Choose a number to see its pictures.",
   cell: (row, column, value) => `${row} / ${column}: ${value}`,
   accuracyHeading: "Accuracy",
   accuracy: (right, all) =>
     `${count(right)} of ${count(all)} pictures labeled by hand agree with the model: ${((100 * right) / all).toFixed(0)} %.`,
   accuracyNone: "Label pictures by hand to see how often the model agrees.",
   histogramHeading: "How certain the best label is",
-  histogramText: "Pictures by the score of their best label. Press a bar to see its pictures.",
+  histogramText: "Pictures by the score of their best label. Choose a bar to see its pictures.",
   bin: (from, to, value) => `${from} to ${to}: ${pictures(value)}`,
-  overviewEmpty: "Nothing to sum up yet: add pictures and labels.",
+  overviewEmpty: "Nothing here yet. Add pictures and labels to see an overview.",
   mapNote: (shown, all) =>
     `${shown === all ? pictures(all) : `The first ${count(shown)} of ${pictures(all)}`}, similar ones close together. Arrow keys go from one to the next.`,
-  mapNeeds: "A map needs at least three analyzed pictures.",
+  mapNeeds: "Add at least three pictures to see a map.",
   mapName: "Map of the pictures",
   pointOf: (name, label) => `${name}: ${label}`,
   zoomIn: "Zoom in",
@@ -308,8 +313,6 @@ export const text = {
   sorted: (value, skipped) =>
     `${pictures(value)} sorted into folders${skipped ? `; ${count(skipped)} without their original were left out` : ""}.`,
   reportTitle: "Pictures and their labels",
-  reportFile: "File",
-  reportLabel: "Label",
   shareLink: "Share settings",
   shareLinkText: "A link with your labels, prompts and model. It never contains pictures.",
   copy: "Copy",
@@ -320,9 +323,12 @@ export const text = {
   downloaded: (name) => `${name} downloaded.`,
   linkWithoutModel: "The model in use is a file on this device, so the link leaves it out.",
   linkLong: "The link is very long: some programs cut such links.",
-  linkWantsModel: (model) => `This link was made with the model ${model}. It is loaded only if you ask for it.`,
-  linkPreview: (shown, value) => `You are previewing ${labels(value)} from a link: ${shown}${value > 3 ? " …" : ""}.`,
+  linkWantsModel: (model) =>
+    `This link was made with another model, ${model}. Nothing is downloaded unless you ask for it.`,
+  linkPreview: (shown, value) => `Previewing ${labels(value)} from a link: ${shown}${value > 3 ? " …" : ""}.`,
+  linkPreviewPrompts: "Previewing prompt templates from a link.",
   linkUse: "Use these labels",
+  linkUsePrompts: "Use these templates",
   linkKeep: "Keep mine",
 
   // ---- saved session ----
@@ -342,7 +348,7 @@ export const text = {
   betterModel: "Better model",
   betterModelOffer: "CLIP ViT-B/32, 157 MB once, stays on this device",
   betterModelWhy: "The included model is small and knows everyday things. CLIP ViT-B/32 recognizes far more.",
-  betterModelGet: "Get it",
+  betterModelGet: "Download",
   aboutModel: "About this model",
   aboutCard: {
     heading: "What CLIP can and cannot do",
@@ -380,12 +386,12 @@ export const text = {
   offerLeave: "Not now",
   storedModels: "On this device",
   storedNone: "No model is stored on this device.",
-  storedPart: "partly downloaded: load it to resume",
+  storedPart: "partly downloaded, can be resumed",
   storedInUse: "in use",
   storedLoad: (name) => `Load ${name}`,
   storedDelete: (name) => `Delete ${name}`,
   delete: "Delete",
-  notDeleted: (name) => `${name} could not be deleted just now: it is being written. Try again in a moment.`,
+  notDeleted: (name) => `${name} is in use right now and could not be deleted. Try again in a moment.`,
   storedBits: { q8: "8 bits", q4: "4 bits", f16: "16 bits", f32: "32 bits" },
   storedSum: (checksum) => `checksum ${checksum}`,
   storedFrom: (origin) => `from ${origin}`,
@@ -404,14 +410,15 @@ export const text = {
     unavailable: (name) => `${name} is in use but cannot be stored: this browser stores nothing for this page.`,
   },
   modelLoad: "Load",
+  modelWarnings: (name, warnings) => `${name} works with standard settings: ${warnings.join("; ")}.`,
   loadingModel: (name, done, total) => (total ? `Loading ${name}: ${done} of ${total}` : `Loading ${name}: ${done}`),
   startingModel: (name) => `Starting ${name}`,
   /** A problem of the engine, by its `code` and English message; a translation can use the code. */
-  problem: ({ message }) => message,
+  problem: ({ code, message }) => (code === "image" ? ofPicture(message) : message),
   modelFailed: (message) => `The model could not be loaded. ${message}`,
   offline: "You are offline. Connect to the internet and try again.",
-  modelStays: "The model in use stays.",
-  loadCanceled: "Loading was canceled.",
+  modelStays: "You can go on with the current model.",
+  loadCanceled: "Loading canceled.",
   modelLoading: "Loading…",
   modelNone: "No model",
   facts: {
