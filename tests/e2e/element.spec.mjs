@@ -158,6 +158,17 @@ test("attributes are properties; null clears the picture", async ({ page, site }
   await expect(place.getByRole("button", { name: "Choose a picture" })).toBeVisible();
 });
 
+test("where even the best label fits badly, it says so", async ({ page, site }) => {
+  await open(page, site, `<cliplet-classifier labels="submarine, giraffe" threads="1"></cliplet-classifier>`);
+  const place = page.locator("cliplet-classifier");
+  await place.evaluate(async (element) => {
+    element.image = await (await fetch("samples/flower.jpg")).blob();
+  });
+  await expect(place.getByRole("status")).toHaveText(/^No good match\. The closest is .*: \d/, LOADED);
+  await place.evaluate((element) => (element.labels = []));
+  await expect(place.getByRole("status")).toHaveText("There are no labels to choose from");
+});
+
 test("an SVG and the pictures of several files are read, one after another", async ({ page, site }) => {
   await open(
     page,

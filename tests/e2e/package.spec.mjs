@@ -285,6 +285,90 @@ test("a foreign embedding among images costs its own answer, and misuse names th
   expect(found.misuse).toEqual(words.map((one) => ["ClipletError", "input", expect.stringMatching(one)]));
 });
 
+test.describe("of much that callers do wrong", () => {
+  test.use({ expectedComplaints: [/404|ERR_FILE_NOT_FOUND|ERR_INVALID_URL|"ftp" is not supported/] });
+  test("each has a ClipletError of its kind, and the engine lives", async ({ page, site }) => {
+    const found = await run(
+      page,
+      site,
+      `const clip = await cliplet.Cliplet.load(undefined, { threads: 1 });
+       const { Cliplet, ClipletError } = cliplet;
+       const pixels = () => new ImageData(8, 8);
+       const detached = (of) => { structuredClone(of.buffer ?? of, { transfer: [of.buffer ?? of] }); return of; };
+       const closed = async (bitmap) => { const one = bitmap ? await createImageBitmap(pixels()) : new VideoFrame(await createImageBitmap(pixels()), { timestamp: 0 }); one.close(); return one; };
+       const revoked = URL.createObjectURL(new Blob(["x"]));
+       URL.revokeObjectURL(revoked);
+       const broken = Object.assign(new Image(), { src: "data:image/png;base64,AAAA" });
+       await broken.decode().catch(() => {});
+       const late = new AbortController();
+       const deeds = {
+         nothing: () => clip.embedImage(null),
+         promise: () => clip.embedImage(Promise.resolve(pixels())),
+         div: () => clip.embedImage(document.createElement("div")),
+         buffer: () => clip.embedImage(detached(new ArrayBuffer(8))),
+         view: () => clip.embedImage(detached(new DataView(new ArrayBuffer(8)))),
+         data: () => clip.embedImage({ width: 1, height: 1, data: detached(new Uint8ClampedArray(4)) }),
+         empty: () => clip.embedImage(new Blob([])),
+         frame: async () => clip.embedImage(await closed(false)),
+         bitmap: async () => clip.embedImage(await closed(true)),
+         canvas: () => clip.embedImage(new OffscreenCanvas(0, 0)),
+         broken: () => clip.embedImage(broken),
+         unset: () => clip.embedImage(new Image()),
+         revoked: () => clip.embedImage(revoked),
+         damaged: () => clip.embedImage("data:image/png;base64,!!!"),
+         ftp: () => clip.embedImage("ftp://x/y.png"),
+         embedding: () => clip.embedImage(new Float32Array(clip.info.dimension)),
+         lost: () => clip.classify(new Float32Array(clip.info.dimension).fill(NaN), ["a"]),
+         topK: () => clip.classify(pixels(), ["a"], { topK: NaN }),
+         set: () => clip.classify(pixels(), new Set(["a"])),
+         comma: () => clip.classify(pixels(), "a,b,".split(",")),
+         options: () => clip.classify(pixels(), ["a"], 3),
+         listener: () => clip.embedImage(pixels(), { onProgress: "x" }),
+         before: () => clip.classify(pixels(), ["a"], { signal: AbortSignal.abort() }),
+         during: () => { setTimeout(() => late.abort(), 20); return clip.embedText(Array.from({ length: 3000 }, (_, i) => "x " + i), { signal: late.signal }); },
+         model: () => Cliplet.load(5),
+         files: () => Cliplet.load([]),
+         page: () => Cliplet.load("example.html"),
+         absent: () => Cliplet.load("none.gguf"),
+         dispose: () => { setTimeout(() => clip.dispose(), 20); return clip.embedImage(Array.from({ length: 50 }, pixels)); },
+         disposed: () => { clip.dispose(); clip[Symbol.dispose](); clip[Symbol.dispose](); return clip.embedImage(pixels()); },
+       };
+       const told = {};
+       for (const [name, does] of Object.entries(deeds)) {
+         if (name === "dispose") told.between = (await clip.classify(pixels(), Array.from({ length: 3000 }, (_, i) => "thing " + i), { topK: 2 })).length;
+         told[name] = await does().then(() => "no error", (error) => (error instanceof ClipletError ? error.code : String(error)));
+       }
+       const none = Object.assign(document.createElement("input"), { type: "file" }).files;
+       told.none = (await Cliplet.load(undefined, { threads: 1 }).then((other) => other.embedImage(none).finally(() => other.dispose()))).length;
+       return told;`,
+    );
+    const kinds = {
+      input: "nothing promise div buffer view data embedding lost topK set comma options listener model files",
+      image: "empty frame bitmap canvas broken unset",
+      network: "revoked damaged ftp page absent",
+      cancelled: "before during",
+      disposed: "dispose disposed",
+    };
+    const expected = Object.entries(kinds).flatMap(([code, names]) => names.split(" ").map((name) => [name, code]));
+    expect(found).toEqual({ ...Object.fromEntries(expected), between: 2, none: 0 });
+  });
+});
+
+test("a listener of progress that throws is reported, and the call goes on", async ({ page, site }) => {
+  const found = await run(
+    page,
+    site,
+    `const reported = [];
+     addEventListener("error", (event) => { event.preventDefault(); reported.push(event.message); });
+     const clip = await cliplet.Cliplet.load(undefined, { threads: 1 });
+     const embeddings = await clip.embedImage([new ImageData(8, 8)], { onProgress() { throw new Error("mine"); } });
+     clip.dispose();
+     return { count: embeddings.length, reported };`,
+  );
+  expect(found.count).toBe(1);
+  expect(found.reported).toEqual([expect.stringContaining("mine")]);
+});
+
 test("progress of every long call ends at 100 %", async ({ page, site }) => {
   const found = await run(
     page,

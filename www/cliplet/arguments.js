@@ -31,6 +31,17 @@ export function stringList(value, name) {
 }
 
 /**
+ * The labels of a call. An empty one, as of a comma at the end of a list, would take its share of every image.
+ * @param {unknown} value
+ */
+export function labelList(value) {
+  const labels = stringList(value, "labels");
+  const empty = labels.findIndex((label) => label.trim() === "");
+  if (empty >= 0) refuse(`label ${empty + 1} of ${labels.length} is empty`);
+  return labels;
+}
+
+/**
  * The templates of a call.
  * @param {import("./types.js").PromptOptions} options
  */

@@ -4,6 +4,7 @@ import {
   checkCallOptions,
   checkEmbedding,
   checkLoadOptions,
+  labelList,
   refuseNumbers,
   stringList,
   templateList,
@@ -17,6 +18,11 @@ test("labels are one string or several", () => {
   assert.deepEqual(stringList(Object.freeze(["cat", "dog"]), "labels"), ["cat", "dog"]);
   for (const wrong of [[], [1], undefined, {}])
     refused(() => stringList(wrong, "labels"), /labels must be a string or a list/);
+});
+
+test("an empty label is refused with its place", () => {
+  assert.deepEqual(labelList("cat"), ["cat"]);
+  refused(() => labelList(["cat", "dog", " "]), /label 3 of 3 is empty/);
 });
 
 test("templates are the list, the one, or the usual one", () => {

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // A CLIP model that runs in a worker of the page.
 
-import { checkCallOptions, checkLoadOptions, refuseNumbers, stringList, templateList } from "./arguments.js";
+import { checkCallOptions, checkLoadOptions, labelList, refuseNumbers, stringList, templateList } from "./arguments.js";
 import { deleteCached, listCached } from "./cached-models.js";
 import { deprecated } from "./deprecated.js";
 import { Engine, inspectModel } from "./engine.js";
@@ -170,7 +170,7 @@ export class Cliplet {
   async classify(image, labels, options = {}) {
     checkCallOptions(options);
     const { signal, onProgress, topK } = options;
-    const question = { labels: stringList(labels, "labels"), templates: templateList(options), topK };
+    const question = { labels: labelList(labels), templates: templateList(options), topK };
     refuseNumbers(image);
     const many = areMany(image);
     const answers = await rankAll(this.#engine, many ? [...image] : [image], question, {
@@ -252,7 +252,7 @@ export class Cliplet {
   async embedLabels(labels, options = {}) {
     checkCallOptions(options);
     const { signal, onProgress } = options;
-    const args = { labels: stringList(labels, "labels"), templates: templateList(options) };
+    const args = { labels: labelList(labels), templates: templateList(options) };
     return this.#engine.request("embedLabels", args, { signal, onProgress });
   }
 

@@ -17,6 +17,7 @@ li { display: grid; grid-template-columns: minmax(0, 1fr) max-content; gap: 0 0.
 .label { overflow-wrap: anywhere; }
 .score { font-variant-numeric: tabular-nums; }
 meter { grid-column: 1 / -1; inline-size: 100%; }
+ol[data-no-match] { opacity: 0.75; }
 [hidden] { display: none; }
 p { margin: 0; }
 `;
@@ -29,8 +30,9 @@ p { margin: 0; }
  * @property {string} hint below the button
  * @property {string} loading while the model arrives
  * @property {(percent: number) => string} loadingPart as it arrives
- * @property {string} working while a picture is looked at
+ * @property {string} working while a picture is analyzed
  * @property {(label: string, share: string) => string} best the answer
+ * @property {(label: string, share: string) => string} noMatch the answer where even the best label fits badly
  * @property {string} previous on the button to the picture before
  * @property {string} next on the button to the picture after
  * @property {(number: number, count: number) => string} place of a picture among several
@@ -45,10 +47,11 @@ export const WORDS = {
   choose: "Choose a picture",
   again: "Choose another picture",
   hint: "or drop or paste one here",
-  loading: "Loading the model",
+  loading: "Loading the model…",
   loadingPart: (percent) => `Loading the model: ${percent} %`,
-  working: "Looking",
+  working: "Analyzing…",
   best: (label, share) => `${label}: ${share}`,
+  noMatch: (label, share) => `No good match. The closest is ${label}: ${share}`,
   previous: "Previous picture",
   next: "Next picture",
   place: (number, count) => `${number} of ${count}`,
@@ -74,6 +77,15 @@ export function percentage(score) {
   const value = 100 * score;
   if (value > 99.9 && value < 100) return "99.9 %";
   return value < 0.1 ? "< 0.1 %" : `${value.toFixed(1)} %`;
+}
+
+/**
+ * True where even the best label fits an image too badly to be an answer, by the model's calibrated threshold.
+ * @param {import("./types.js").Ranked} best
+ * @param {Pick<import("./types.js").Info, "no_match_threshold" | "logit_scale" | "logit_bias">} info of the model
+ */
+export function isNoMatch({ logit }, { no_match_threshold: threshold, logit_scale: scale, logit_bias: bias = 0 }) {
+  return typeof threshold === "number" && (logit - bias) / scale < threshold;
 }
 
 /**

@@ -3,7 +3,7 @@
 // Importing this module defines the element; where there is no document (on a server) it does nothing.
 
 import { DEFAULT_TEMPLATE } from "./arguments.js";
-import { imagesIn, make, percentage, STYLE, WORDS } from "./element-parts.js";
+import { imagesIn, isNoMatch, make, percentage, STYLE, WORDS } from "./element-parts.js";
 import { asClipletError } from "./errors.js";
 import { areMany } from "./images.js";
 import { Lease } from "./shared-engines.js";
@@ -50,8 +50,8 @@ export class ClipletClassifier extends Base {
   #model = null;
   /** @type {Lease | null} */
   #lease = null;
-  /** Whether the engine has been loaded. */
-  #loaded = false;
+  /** The loaded model's. @type {import("./types.js").Info | null} */
+  #info = null;
   /** Counts questions: only the latest is shown. */
   #turn = 0;
   /** @type {string | null} */
@@ -291,7 +291,7 @@ export class ClipletClassifier extends Base {
   #release() {
     this.#lease?.release();
     this.#lease = null;
-    this.#loaded = false;
+    this.#info = null;
     this.#embedding = null;
   }
 
@@ -385,7 +385,7 @@ export class ClipletClassifier extends Base {
       });
       if (turn !== this.#turn) return ranked;
       ranks.replaceChildren(...ranked.map((one) => row(one)));
-      say(ranked.length > 0 ? words.best(ranked[0].label, percentage(ranked[0].score)) : words.noLabels);
+      this.#answer(ranked);
       this.#tell("cliplet-result", ranked);
       return ranked;
     } catch (error) {
@@ -393,11 +393,21 @@ export class ClipletClassifier extends Base {
       if (turn !== this.#turn) return [];
       ranks.replaceChildren();
       // An engine that never ran had no trouble with the picture.
-      const kind = problem.code === "engine" && !this.#loaded ? "other" : problem.code;
+      const kind = problem.code === "engine" && !this.#info ? "other" : problem.code;
       say(words.errors[kind] ?? words.errors.other);
       this.#tell("cliplet-error", problem);
       return [];
     }
+  }
+
+  /** Says the best label, or that it is no good match. @param {Ranked[]} ranked */
+  #answer([best]) {
+    const { words } = ClipletClassifier;
+    const { state, ranks } = this.#parts;
+    const noMatch = Boolean(best && this.#info && isNoMatch(best, this.#info));
+    ranks.toggleAttribute("data-no-match", noMatch);
+    if (!best) state.textContent = words.noLabels;
+    else state.textContent = words[noMatch ? "noMatch" : "best"](best.label, percentage(best.score));
   }
 
   /**
@@ -409,7 +419,7 @@ export class ClipletClassifier extends Base {
     const { words } = ClipletClassifier;
     say(words.loading);
     const clip = await this.load();
-    this.#loaded = true;
+    this.#info = clip.info;
     say(words.working);
     const image = /** @type {ImageSource} */ (this.#image);
     const { labels } = this;

@@ -48,6 +48,13 @@ function canvasOf(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
+/** @param {CanvasImageSource} source without width or height */
+function whyWithoutSize(source) {
+  if (isA(source, "VideoFrame") || isA(source, "ImageBitmap")) return "it was closed, or moved to another thread";
+  if (isA(source, "HTMLCanvasElement") || isA(source, "OffscreenCanvas")) return "it has no pixels: a side of it is 0";
+  return "it has no size: wait until it is loaded, and check its address";
+}
+
 /**
  * Draws something that a canvas can draw and reads its pixels.
  * @param {CanvasImageSource} source
@@ -56,7 +63,7 @@ function canvasOf(width, height) {
  * @returns {RawPixels}
  */
 function drawn(source, width, height) {
-  if (!(width > 0 && height > 0)) throw new ClipletError("image", "it has no size yet: wait until it is loaded");
+  if (!(width > 0 && height > 0)) throw new ClipletError("image", whyWithoutSize(source));
   const context = /** @type {OffscreenCanvasRenderingContext2D | null} */ (
     canvasOf(width, height).getContext("2d", { willReadFrequently: true })
   );
@@ -101,6 +108,14 @@ async function drawnSvg(blob) {
   }
 }
 
+/** Reasons why the image at an address could not be fetched, by its scheme. @type {Record<string, string>} */
+const NOT_FETCHED = {
+  "blob:": "this address is not valid any more: it was revoked, or is another page's",
+  "data:": "the data in it is damaged",
+  other:
+    "it could not be fetched: check the address and the connection; another site must send Access-Control-Allow-Origin",
+};
+
 /**
  * Fetches an image.
  * @param {string | URL} address
@@ -120,9 +135,7 @@ async function fetched(address, signal) {
     response = await fetch(absolute, { signal });
   } catch (cause) {
     signal?.throwIfAborted();
-    const message =
-      "it could not be fetched: check the address and the connection; another site must send Access-Control-Allow-Origin";
-    throw new ClipletError("network", message, { cause });
+    throw new ClipletError("network", NOT_FETCHED[absolute.protocol] ?? NOT_FETCHED.other, { cause });
   }
   if (!response.ok)
     throw new ClipletError("network", `the server answered ${response.status} ${response.statusText}`.trim());
@@ -146,7 +159,21 @@ function pixelsOf({ width, height, data }) {
         "input",
         `${width} x ${height} pixels are no image: both sides must be whole numbers above 0`,
       );
-  return { width, height, data: data.slice() };
+  return { width, height, data: copyOf(() => data) };
+}
+
+/**
+ * A copy of bytes, which may lie in shared memory.
+ * @template Copy
+ * @param {() => { slice: () => Copy }} bytes gives a view of them; throws if they are gone
+ * @returns {Copy}
+ */
+function copyOf(bytes) {
+  try {
+    return bytes().slice();
+  } catch (cause) {
+    throw new ClipletError("input", "its bytes are gone: the ArrayBuffer was moved elsewhere (detached)", { cause });
+  }
 }
 
 /**
@@ -157,9 +184,10 @@ function pixelsOf({ width, height, data }) {
 function converted(image, signal) {
   if (isA(image, "Blob")) return ofBlob(image);
   if (typeof image === "string" || isA(image, "URL")) return fetched(image, signal).then(ofBlob);
-  if (image instanceof ArrayBuffer || isA(image, "SharedArrayBuffer")) return new Blob([image.slice(0)]);
+  if (image instanceof ArrayBuffer || isA(image, "SharedArrayBuffer"))
+    return new Blob([copyOf(() => new Uint8Array(image))]);
   if (ArrayBuffer.isView(image))
-    return new Blob([new Uint8Array(image.buffer, image.byteOffset, image.byteLength).slice()]);
+    return new Blob([copyOf(() => new Uint8Array(image.buffer, image.byteOffset, image.byteLength))]);
   if (image?.data instanceof Uint8ClampedArray) return pixelsOf(image);
   const width =
     image?.displayWidth ?? image?.videoWidth ?? image?.naturalWidth ?? image?.width?.baseVal?.value ?? image?.width;
@@ -169,6 +197,8 @@ function converted(image, signal) {
     image?.naturalHeight ??
     image?.height?.baseVal?.value ??
     image?.height;
+  if (typeof image?.then === "function")
+    throw new ClipletError("input", "this is a promise of an image: write `await` before it");
   if (typeof width !== "number" || typeof height !== "number")
     throw new ClipletError("input", `the image must be ${KINDS}`);
   if (isA(image, "HTMLImageElement") && !image.complete)

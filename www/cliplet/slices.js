@@ -13,6 +13,19 @@ import { EngineStopped } from "./worker-client.js";
 const MAX_IMAGES = 8;
 const MAX_BYTES = 64 << 20;
 
+/**
+ * Calls a listener. One that throws is reported as an event's listener would be, and the call goes on.
+ * @param {SliceOptions["onProgress"]} listener
+ * @param {import("./types.js").Progress} progress
+ */
+function tell(listener, progress) {
+  try {
+    listener?.(progress);
+  } catch (error) {
+    (globalThis.reportError ?? console.error)(error);
+  }
+}
+
 /** @param {SentImage | Float32Array} image */
 const bytesOf = (image) =>
   image instanceof Blob ? image.size : "data" in image ? image.data.byteLength : image.byteLength;
@@ -136,7 +149,7 @@ async function inSlices(engine, op, images, args, options) {
         );
     }
     from = slice.to;
-    onProgress?.({ done: from, total: images.length });
+    tell(onProgress, { done: from, total: images.length });
   }
   return results;
 }

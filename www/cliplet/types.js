@@ -28,6 +28,7 @@
  * @property {"softmax" | "sigmoid"} [score_rule] how logits become scores: shares of all labels, or each label judged alone
  * @property {number} logit_scale factor from the cosine of image and text to a logit: 100 for OpenAI's models
  * @property {number} [logit_bias] added to that; 0 where scores are shares
+ * @property {number | null} [no_match_threshold] cosine below which the best label is no match, where the model was calibrated
  * @property {string[]} [languages] of texts, where the model card names them
  * @property {string[]} [warnings] defaults that stand in for files that the model lacks, a sentence each
  * @property {Variant} variant the WebAssembly module in use
