@@ -267,3 +267,29 @@ test("while hundreds of pictures are classified, the page's thread stays free; h
   info.annotations.push({ type: "main thread", description: measured });
   console.log(`\nmain thread while classifying: ${measured}`);
 });
+
+test.describe("in the longer words of German", () => {
+  test.use({ locale: "de-DE" });
+  for (const width of [320, 768]) {
+    test(`the selection's bar is low at ${width} pixels, and nothing in it covers anything`, async ({ page, site }) => {
+      await page.setViewportSize({ width, height: 800 });
+      await open(page, site);
+      await drop(page, await many(page, 1));
+      await answer(page, "circle-0.png");
+      await page.getByRole("checkbox", { name: "circle-0.png auswählen" }).check();
+      const bar = page.locator("#selection");
+      expect((await bar.boundingBox()).height).toBeLessThan(110);
+      const boxes = await bar
+        .locator("strong, button, select")
+        .evaluateAll((parts) => parts.map((part) => part.getBoundingClientRect().toJSON()));
+      expect(boxes.length).toBeGreaterThan(5);
+      for (const [i, a] of boxes.entries())
+        for (const b of boxes.slice(0, i)) {
+          const apart = a.left >= b.right || b.left >= a.right || a.top >= b.bottom || b.top >= a.bottom;
+          expect(apart, JSON.stringify([a, b])).toBe(true);
+        }
+      await page.getByRole("button", { name: "Auswahl aufheben" }).click();
+      await expect(bar).toHaveCount(0);
+    });
+  }
+});

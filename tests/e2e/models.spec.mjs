@@ -173,6 +173,14 @@ test("a pasted Hub address works, and errors stay in the dialog", async ({ page,
   await expect(dialog(page).getByRole("alert")).toHaveCount(0);
 });
 
+test("other sizes are one click from being looked up", async ({ page, site }) => {
+  await openWithHub(page, site);
+  await page.locator("#model-button").click();
+  await page.getByRole("button", { name: "CLIP ViT-L/14", exact: true }).click();
+  await expect(dialog(page).getByRole("alert")).toContainText("The model could not be loaded.");
+  expect(hub.requests.map(({ id }) => id)).toContain("openai/clip-vit-large-patch14");
+});
+
 test("defaults that stand in for an absent file are told, at once and in the dialog", async ({ page, site }) => {
   hub.absent = ["preprocessor_config.json"];
   await openWithHub(page, site);

@@ -24,10 +24,11 @@ const TAGS = 4;
 /** Fewest bars that a card has room for; a message takes the place of one. */
 export const LEAST_BARS = 3;
 
-function stateOf({ state, error, labels, tags }, ready) {
+function stateOf({ state, error, labels, tags }, { session, suggestions }) {
   if (state === "failed") return text.problem(withoutName(error));
-  if (state === "done") return labels?.length || tags?.length ? "" : text.noLabels;
-  return states[state](ready);
+  if (state !== "done") return states[state](session.ready);
+  if (labels?.length || tags?.length) return "";
+  return suggestions.pending ? text.suggesting : text.noLabels;
 }
 
 /** Everyday words that fit an image, each a button that makes it a label. */
@@ -56,6 +57,7 @@ export function card(app, item, { at, of, active }) {
   const url = app.thumbnails.url(item);
   const tab = active ? 0 : -1;
   const selected = app.selection.has(item);
+  const words = stateOf(item, app);
   const untagged = state === "done" && ranked.length === 0 && item.tags?.length;
   return html`<li class="card ${noMatch ? "unmatched" : ""} ${selected ? "selected" : ""}"
     data-item=${item.id} data-state=${state} aria-busy=${state === "working"} aria-posinset=${at + 1} aria-setsize=${of}>
@@ -68,7 +70,7 @@ export function card(app, item, { at, of, active }) {
     </button>
     <input type="checkbox" class="select" data-act="select" tabindex=${tab} .checked=${selected} aria-label=${text.select(item.name)} />
     <p class="similarity" ?hidden=${similarity === null && group === null}>${similarity !== null ? text.similarity(number(similarity, "cosine")) : group !== null ? text.nearDuplicateGroup(group) : ""}</p>
-    <p class="state" ?hidden=${state === "done" && !stateOf(item, app.session.ready)}>${stateOf(item, app.session.ready)}</p>
+    <p class="state" ?hidden=${!words}>${words}</p>
     ${item.corrected ? html`<p class="corrected" title=${text.correctedTo(item.corrected)} dir="auto">✓ ${item.corrected}</p>` : nothing}
     ${noMatch ? html`<p class="no-match" title=${text.noMatchWhy}>${text.noMatch}</p>` : nothing}
     <ol class="ranks">${bars(ranked, item.labels ?? [], app.classifier.scale)}</ol>

@@ -8,13 +8,14 @@ import { BETTER_MODEL, HUB, reasonOf } from "./model.js";
 import { loadingBar } from "./model-status.js";
 import { StoredModels } from "./stored-models.js";
 
-/** Models of the Hub in several sizes, as the list below the field offers them. */
-const SUGGESTED = [
-  "openai/clip-vit-base-patch32",
-  "openai/clip-vit-base-patch16",
-  "openai/clip-vit-large-patch14",
-  "openai/clip-vit-large-patch14-336",
-];
+/** Models of the Hub in several sizes, by the names they are published under. */
+const SIZES = {
+  "CLIP ViT-B/32": "openai/clip-vit-base-patch32",
+  "CLIP ViT-B/16": "openai/clip-vit-base-patch16",
+  "CLIP ViT-L/14": "openai/clip-vit-large-patch14",
+  "CLIP ViT-L/14, 336 px": "openai/clip-vit-large-patch14-336",
+};
+const SUGGESTED = Object.values(SIZES);
 
 /** Bytes of storage left for this page, as far as the browser tells. */
 async function freeSpace() {
@@ -90,6 +91,12 @@ export class ModelDialog extends View {
     };
     return html`<div class="model-choices">
       <p id="model-looking-up" class="quiet" role="status">${this.#lookingUp}</p>
+      <div class="field" role="group" aria-labelledby="model-sizes-text">
+        <div class="choices" id="model-sizes">
+          ${Object.entries(SIZES).map(([name, id]) => html`<button type="button" class="small" @click=${() => this.#offer(`hf:${id}`)}>${name}</button>`)}
+        </div>
+        <p id="model-sizes-text" class="quiet">${text.modelSizes}</p>
+      </div>
       <form id="model-hub-form" class="field" method="dialog" @submit=${submit(() => hubSource(this.part("#model-hub").value))}>
         <label for="model-hub">${text.modelHub}</label>
         <div class="row">

@@ -79,6 +79,7 @@ export const text = {
   suggestions: "Suggested labels",
   suggestionsHelp: "Found in your pictures. Click one to use it as a label.",
   suggestionsLoading: (done, total) => `Getting suggestions ready: ${Math.round((100 * done) / total)} %`,
+  suggesting: "Looking for suggestions…",
   useTag: (word) => `Use ${word} as a label`,
   tagsOf: "Suggested tags",
   guess: "Not sure. Perhaps:",
@@ -347,7 +348,8 @@ export const text = {
   dismiss: "Dismiss",
   betterModel: "Better model",
   betterModelOffer: "CLIP ViT-B/32, 157 MB once, stays on this device",
-  betterModelWhy: "The included model is small and knows everyday things. CLIP ViT-B/32 recognizes far more.",
+  betterModelWhy:
+    "The included model is small and knows everyday things. CLIP ViT-B/32 recognizes far more. It comes as 605 MB, packed to 157 MB on its way.",
   betterModelGet: "Download",
   aboutModel: "About this model",
   aboutCard: {
@@ -363,6 +365,8 @@ export const text = {
     source: (name) => `More about ${name}: `,
   },
   otherModels: "Other models",
+  modelSizes:
+    "CLIP in several sizes: later ones see more detail and are slower. Their size is shown before anything is downloaded.",
   modelHub: "From the Hugging Face Hub",
   modelHubHelp: "A name such as owner/model, or its web address. Only huggingface.co is asked, and only for the model.",
   modelQuant: "Precision",

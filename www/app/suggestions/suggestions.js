@@ -40,6 +40,8 @@ export class Suggestions {
   #running = null;
   #timer;
   #cached = { key: "", words: [] };
+  /** Set where the data file could not be read. */
+  #wordless = false;
 
   /** @param {import("../app.js").App} app */
   constructor(app) {
@@ -65,6 +67,11 @@ export class Suggestions {
     this.#clip = clip;
     this.#matrix = null;
     this.#prepare();
+  }
+
+  /** True while suggestions are still to come. */
+  get pending() {
+    return this.#clip !== null && this.#matrix === null && !this.#wordless;
   }
 
   /** True while suggestions are wanted: images come first, and without any only a page without labels has time. */
@@ -98,7 +105,8 @@ export class Suggestions {
     this.#running = running;
     try {
       const words = await this.#words;
-      if (words.length === 0) return;
+      this.#wordless = words.length === 0;
+      if (this.#wordless) return;
       const onProgress = (progress) => {
         if (running.signal.aborted) return;
         this.progress = progress;
