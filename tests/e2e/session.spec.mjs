@@ -214,9 +214,9 @@ test("a link's templates alone are previewed too, and a link that changes nothin
   await expect.poll(() => page.evaluate(() => JSON.parse(localStorage["cliplet-query"]).template)).toBe("my {}");
   await page.evaluate(() => (location.hash = "#template=one+%7B%7D"));
   await expect(page.locator("#link-preview")).toContainText("prompt templates from a link");
-  await expect(page.getByLabel("Prompt template")).toHaveValue("one {}");
+  await expect(page.locator("#template")).toHaveValue("one {}");
   await page.getByRole("button", { name: "Keep mine" }).click();
-  await expect(page.getByLabel("Prompt template")).toHaveValue("my {}");
+  await expect(page.locator("#template")).toHaveValue("my {}");
   await page.evaluate(() => (location.hash = "#label=owl&template=my+%7B%7D"));
   await expect.poll(() => page.evaluate(() => location.hash)).toBe("");
   await expect(page.locator("#link-preview")).toHaveCount(0);
