@@ -106,6 +106,34 @@ test("a card's message covers neither its name nor half a bar", async ({ page, s
   expect(last.y + last.height).toBeLessThanOrEqual(list.y + list.height + 1);
 });
 
+test.describe("with everyday words that come late, or never", () => {
+  test.use({ serviceWorkers: "block", expectedComplaints: [/ERR_FAILED/] });
+  test("a picture says that suggestions are on their way, or asks for labels", async ({ page, site }) => {
+    let arrive;
+    const arrived = new Promise((resolve) => {
+      arrive = resolve;
+    });
+    await page.route("**/vocabulary.txt", async (route) => {
+      await arrived;
+      await route.continue();
+    });
+    await visit(page, site);
+    await page.getByRole("button", { name: "Try cat" }).click();
+    await expect(card(page, "cat.jpg").locator(".state")).toHaveText("Looking for suggestions…", { timeout: 40_000 });
+    arrive();
+    await expect(card(page, "cat.jpg").locator(".tag").first()).toBeVisible({ timeout: 40_000 });
+    await expect(card(page, "cat.jpg").locator(".state")).toBeHidden();
+    await page.unroute("**/vocabulary.txt");
+    await page.route("**/vocabulary.txt", (route) => route.abort());
+    await page.getByRole("button", { name: "Remove all" }).click();
+    await page.reload();
+    await page.getByRole("button", { name: "Try flower" }).click();
+    await expect(card(page, "flower.jpg").locator(".state")).toHaveText("Add labels to see how well they fit.", {
+      timeout: 40_000,
+    });
+  });
+});
+
 test.describe("without its model", () => {
   test.use({ expectedComplaints: [/ERR_FAILED/], serviceWorkers: "block" });
   test("the header no longer shows that it is loading", async ({ page, site }) => {

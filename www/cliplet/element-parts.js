@@ -32,7 +32,7 @@ p { margin: 0; }
  * @property {(percent: number) => string} loadingPart as it arrives
  * @property {string} working while a picture is analyzed
  * @property {(label: string, share: string) => string} best the answer
- * @property {(label: string, share: string) => string} noMatch the answer where even the best label fits badly
+ * @property {(label: string) => string} noMatch the answer where even the best label fits badly
  * @property {string} previous on the button to the picture before
  * @property {string} next on the button to the picture after
  * @property {(number: number, count: number) => string} place of a picture among several
@@ -51,7 +51,7 @@ export const WORDS = {
   loadingPart: (percent) => `Loading the model: ${percent} %`,
   working: "Analyzing…",
   best: (label, share) => `${label}: ${share}`,
-  noMatch: (label, share) => `No good match. The closest is ${label}: ${share}`,
+  noMatch: (label) => `No good match. The closest is ${label}`,
   previous: "Previous picture",
   next: "Next picture",
   place: (number, count) => `${number} of ${count}`,
@@ -99,6 +99,58 @@ export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
+}
+
+/**
+ * The element's pieces, put together below `drop`.
+ * @param {Words} words
+ */
+export function partsFor(words) {
+  const parts = {
+    drop: make("div", { className: "drop", part: "drop" }),
+    preview: make("img", { hidden: true, alt: "", part: "picture" }),
+    several: make("nav", { hidden: true, part: "several" }),
+    previous: make("button", { type: "button", textContent: "‹" }),
+    place: make("span"),
+    next: make("button", { type: "button", textContent: "›" }),
+    button: make("button", { type: "button", textContent: words.choose, part: "button" }),
+    hint: make("p", { textContent: words.hint, part: "hint" }),
+    state: make("p", { part: "state" }),
+    ranks: make("ol", { part: "ranks" }),
+    input: make("input", { type: "file", accept: "image/*", multiple: true, hidden: true }),
+  };
+  const { drop, preview, several, previous, place, next, button, hint, state, ranks, input } = parts;
+  state.setAttribute("role", "status");
+  previous.setAttribute("aria-label", words.previous);
+  next.setAttribute("aria-label", words.next);
+  several.append(previous, place, next);
+  drop.append(preview, several, button, hint, state, ranks, input);
+  return parts;
+}
+
+/**
+ * Hands a value that hides an accessor to the accessor.
+ * @param {Record<string, unknown>} element
+ * @param {string} name
+ */
+export function takeOver(element, name) {
+  if (!Object.hasOwn(element, name)) return;
+  const value = element[name];
+  delete element[name];
+  element[name] = value;
+}
+
+/**
+ * A label's row: its name, and its score as a number and a bar.
+ * @param {import("./types.js").Ranked} ranked
+ * @param {boolean} silent whether its score says nothing
+ */
+export function row({ label, score }, silent) {
+  const name = make("span", { className: "label", dir: "auto", textContent: label });
+  if (silent) return make("li", {}, name);
+  const bar = make("meter", { min: 0, max: 1, value: score });
+  bar.setAttribute("aria-hidden", "true");
+  return make("li", {}, name, make("span", { className: "score", textContent: percentage(score) }), bar);
 }
 
 /** Names and types of the files that are taken for images in a folder. */

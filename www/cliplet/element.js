@@ -3,7 +3,7 @@
 // Importing this module defines the element; where there is no document (on a server) it does nothing.
 
 import { DEFAULT_TEMPLATE } from "./arguments.js";
-import { imagesIn, isNoMatch, make, percentage, STYLE, WORDS } from "./element-parts.js";
+import { imagesIn, isNoMatch, partsFor, percentage, row, STYLE, takeOver, WORDS } from "./element-parts.js";
 import { asClipletError } from "./errors.js";
 import { areMany } from "./images.js";
 import { Lease } from "./shared-engines.js";
@@ -63,26 +63,8 @@ export class ClipletClassifier extends Base {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
-    const { words } = ClipletClassifier;
-    this.#parts = {
-      drop: make("div", { className: "drop", part: "drop" }),
-      preview: make("img", { hidden: true, alt: "", part: "picture" }),
-      several: make("nav", { hidden: true, part: "several" }),
-      previous: make("button", { type: "button", textContent: "‹" }),
-      place: make("span"),
-      next: make("button", { type: "button", textContent: "›" }),
-      button: make("button", { type: "button", textContent: words.choose, part: "button" }),
-      hint: make("p", { textContent: words.hint, part: "hint" }),
-      state: make("p", { part: "state" }),
-      ranks: make("ol", { part: "ranks" }),
-      input: make("input", { type: "file", accept: "image/*", multiple: true, hidden: true }),
-    };
-    const { drop, preview, several, previous, place, next, button, hint, state, ranks, input } = this.#parts;
-    state.setAttribute("role", "status");
-    previous.setAttribute("aria-label", words.previous);
-    next.setAttribute("aria-label", words.next);
-    several.append(previous, place, next);
-    drop.append(preview, several, button, hint, state, ranks, input);
+    this.#parts = partsFor(ClipletClassifier.words);
+    const { drop, previous, next, button, input } = this.#parts;
     root.append(drop);
     previous.addEventListener("click", () => this.#step(-1));
     next.addEventListener("click", () => this.#step(1));
@@ -384,7 +366,6 @@ export class ClipletClassifier extends Base {
         return this.#ranked(say);
       });
       if (turn !== this.#turn) return ranked;
-      ranks.replaceChildren(...ranked.map((one) => row(one)));
       this.#answer(ranked);
       this.#tell("cliplet-result", ranked);
       return ranked;
@@ -400,14 +381,20 @@ export class ClipletClassifier extends Base {
     }
   }
 
-  /** Says the best label, or that it is no good match. @param {Ranked[]} ranked */
-  #answer([best]) {
+  /** Shows the labels and says the best one, or that it is no good match. @param {Ranked[]} ranked */
+  #answer(ranked) {
     const { words } = ClipletClassifier;
     const { state, ranks } = this.#parts;
-    const noMatch = Boolean(best && this.#info && isNoMatch(best, this.#info));
+    const [best] = ranked;
+    const info = /** @type {import("./types.js").Info} */ (this.#info);
+    // Of a single label the share is always all, which says nothing.
+    const silent = this.labels.length < 2 && info.score_rule !== "sigmoid";
+    const noMatch = Boolean(best && isNoMatch(best, info));
+    ranks.replaceChildren(...ranked.map((one) => row(one, silent)));
     ranks.toggleAttribute("data-no-match", noMatch);
     if (!best) state.textContent = words.noLabels;
-    else state.textContent = words[noMatch ? "noMatch" : "best"](best.label, percentage(best.score));
+    else if (noMatch) state.textContent = words.noMatch(best.label);
+    else state.textContent = silent ? best.label : words.best(best.label, percentage(best.score));
   }
 
   /**
@@ -428,26 +415,6 @@ export class ClipletClassifier extends Base {
     if (labels.length === 0) return [];
     return clip.classify(embedding, labels, { template: this.template, topK: this.topK ?? undefined });
   }
-}
-
-/**
- * Hands a value that hides an accessor to the accessor.
- * @param {Record<string, unknown>} element
- * @param {string} name
- */
-function takeOver(element, name) {
-  if (!Object.hasOwn(element, name)) return;
-  const value = element[name];
-  delete element[name];
-  element[name] = value;
-}
-
-/** @param {Ranked} ranked */
-function row({ label, score }) {
-  const bar = make("meter", { min: 0, max: 1, value: score });
-  bar.setAttribute("aria-hidden", "true");
-  const name = make("span", { className: "label", dir: "auto", textContent: label });
-  return make("li", {}, name, make("span", { className: "score", textContent: percentage(score) }), bar);
 }
 
 if (globalThis.customElements && !customElements.get("cliplet-classifier"))
