@@ -43,7 +43,7 @@ export class GalleryView extends View {
     const size = app.session.items.size;
     return html`<div id="view-gallery" role="tabpanel" aria-labelledby="tab-gallery" ?hidden=${!visible}>
       <p id="nothing" class="nothing" ?hidden=${this.#shown.length > 0 || size === 0}>${text.nothing}
-        <button type="button" class="small" @click=${() => this.#showAll()}>${text.showAll}</button></p>
+        <button type="button" class="small" ?hidden=${app.gallery.filter.kind === "custom"} @click=${() => this.#showAll()}>${text.showAll}</button></p>
       <div class="gallery probe" aria-hidden="true">${probe(Math.max(LEAST_BARS, app.query.settings.top))}</div>
       <ul id="gallery" class="gallery" role="list" aria-labelledby="pictures-heading"
         ${variables({ "--row": this.#layout.row ? `${this.#layout.row}px` : "auto", "--above": `${above}px`, "--below": `${below}px` })}
