@@ -53,6 +53,7 @@ def export(text, head, backbone, tokenizer_path, folder, logit_scale, no_match):
                  "size": {"shortest_edge": RESIZED}, "crop_size": {"height": SIZE, "width": SIZE}}
     words = {"tokenizer_class": "CLIPTokenizer", "bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END,
              "model_max_length": CONTEXT}
+    (fresh / "README.md").write_text("---\nlicense: apache-2.0\nlanguage: en\n---\n")
     for name, content in {"config": config, "preprocessor_config": processor, "tokenizer_config": words}.items():
         (fresh / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
     shutil.copyfile(tokenizer_path, fresh / "tokenizer.json")

@@ -19,7 +19,7 @@ from glyphs import Glyphs
 from sets import write_sets
 
 # Photos of each class that train, and whether each is seen mirrored too.
-TRAINING = {"cifar10-train": 1600, "tiny-imagenet-200-train": 100}
+TRAINING = {"cifar10-train": 3000, "tiny-imagenet-200-train": 100}
 DRAWN, GLYPHS = 24000, 16000
 
 

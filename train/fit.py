@@ -25,11 +25,11 @@ from text_tower import build
 from workers import run_workers
 
 # Images of each kind in a batch.
-COUNTS = {"tiny": 64, "cifar": 96, "synthetic": 96, "drawn": 160, "glyphs": 192}
+COUNTS = {"tiny": 64, "cifar": 128, "synthetic": 96, "drawn": 240, "glyphs": 192}
 SYNTHETIC = 24
 # Share of the trained network in the finished head. Its answer is some fifty times longer for drawings than for
 # ordinary photos, so that a small share rules the former and leaves the latter to the classes.
-SHARE = 0.12
+SHARE = 0.11
 RATE, SCALE, QUIET = 1.3e-3, 45.0, 4.0
 # The finished head is the mean of those after the last rounds.
 AVERAGED = 3
@@ -163,8 +163,8 @@ def finish(head, model, measure, work):
     with torch.no_grad():
         head.fc2.weight.mul_(SHARE), head.fc2.bias.mul_(SHARE)
     print("end", measure.line(head), flush=True)
-    count = export(model, head, load_backbone(work / "backbone.pt"), work / "tokenizer.json", work / "snapshot", *measure.calibrate(head))
-    print(f"{count} parameters in {work / 'snapshot'}")
+    count = export(model, head, load_backbone(work / "backbone.pt"), work / "tokenizer.json", work / "cliplet-everyday", *measure.calibrate(head))
+    print(f"{count} parameters in {work / 'cliplet-everyday'}")
 
 
 if __name__ == "__main__":

@@ -19,4 +19,4 @@ npm install --silent --ignore-scripts --prefix "$work" @fontsource/noto-emoji@5.
 [ -f "$work/text.pt" ] || "$python" distill.py --work "$work"
 [ -f "$work/backbone.pt" ] || "$python" rounding.py --data "$data" --work "$work"
 [ -f "$work/head.pt" ] || "$python" fit.py --work "$work"
-"$python" evaluate.py "$work/snapshot" --data "$data" --sets "$work/sets"
+"$python" evaluate.py "$work/cliplet-everyday" --data "$data" --sets "$work/sets"
