@@ -174,6 +174,24 @@ journeys((journey) => {
     await person.browser.switchTo().defaultContent();
   });
 
+  journey("a click is not lost when the page moves between press and release", async (person) => {
+    await person.drop("circle.png", "square.png");
+    await person.says("#status", ["2 pictures done"]);
+    const button = await person.find('[aria-label="Remove circle.png"]');
+    await person.run('arguments[0].scrollIntoView({ block: "center", behavior: "instant" });', button);
+    await person.browser.actions().move({ origin: button }).press().perform();
+    // A message above would push the button away.
+    await person.wait(
+      `const transfer = new DataTransfer();
+       transfer.items.add(new File(["%PDF"], "report.pdf", { type: "application/pdf" }));
+       document.querySelector("main").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+       await new Promise((resume) => setTimeout(resume, 300));`,
+    );
+    await person.browser.actions().release().perform();
+    await person.says("figcaption", ["square.png"]);
+    await person.says(".notice p", "report.pdf is not a picture");
+  });
+
   journey("a long queue: only cards in sight are drawn; it can be paused, cancelled and resumed", async (person) => {
     await person.drop(...Array.from({ length: 300 }, (_, i) => `circle-${i}.png`));
     await person.click("#queue-pause");
