@@ -231,7 +231,7 @@ test("every word comes from the one file of strings", async ({ page, site }) => 
   await expect(page.getByRole("status")).toContainText("5 pictures done");
   for (const id of ["tab-overview", "tab-map", "tab-gallery", "export-open"]) await page.locator(`#${id}`).click();
   const unmarked = await page.evaluate(() => {
-    // Not the page’s words: its name, the person’s own, the models’, and what scripts are called.
+    // Not the page's words: its name, the person's own, the models', and what scripts are called.
     const others =
       "h1, #chips, .tags, #labels, #model-name, #model-sizes, #model-facts dd, .label, figcaption, #matrix th, #stored, #model-source, #templates-lines, #detail-name, #model-url, noscript, script, style";
     const found = [];
