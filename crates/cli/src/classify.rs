@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cliplet::weights::ScoreRule;
 use cliplet::zero_shot::{PromptTemplate, Scorer, ZeroShotClassifier};
 use cliplet::{Embedding, Error};
 use serde::Serialize;
@@ -49,12 +50,46 @@ struct Answer {
 enum Scored {
     Ranked {
         labels: Vec<String>,
-        probs: Vec<f32>,
+        #[serde(flatten)]
+        scores: Scores,
         logits: Vec<f32>,
     },
     Failed {
         error: String,
     },
+}
+
+/// Scores of labels, under the name that says how they are meant.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Scores {
+    /// Shares of one hundred percent.
+    Probs(Vec<f32>),
+    /// Each label by itself.
+    Matches(Vec<f32>),
+}
+
+impl Scores {
+    fn new(rule: ScoreRule, scores: Vec<f32>) -> Self {
+        match rule {
+            ScoreRule::Softmax => Self::Probs(scores),
+            ScoreRule::Sigmoid => Self::Matches(scores),
+        }
+    }
+
+    fn values(&self) -> &[f32] {
+        match self {
+            Self::Probs(values) | Self::Matches(values) => values,
+        }
+    }
+
+    /// The word behind each percentage of a table.
+    fn unit(&self) -> &'static str {
+        match self {
+            Self::Probs(_) => "",
+            Self::Matches(_) => " match",
+        }
+    }
 }
 
 impl Classify {
@@ -74,7 +109,7 @@ impl Classify {
         // Labels are embedded before the first image, so that an error of theirs comes first.
         classifier.label_embeddings()?;
         let mut status = Status::Success;
-        let mut printer = Printer::new(self.format)?;
+        let mut printer = Printer::new(self.format, clip.scorer().rule)?;
         images::embed_images(&clip, &self.images, |name, embedding| {
             let result = self.score(clip.scorer(), &classifier, embedding)?;
             if let Scored::Failed { error } = &result {
@@ -110,14 +145,14 @@ impl Classify {
         let Some(top_k) = self.top_k else {
             return Ok(Scored::Ranked {
                 labels: labels.to_vec(),
-                probs: scorer.scores(&logits),
+                scores: Scores::new(scorer.rule, scorer.scores(&logits)),
                 logits,
             });
         };
         let ranked = scorer.rank(labels, &logits, top_k.min(logits.len() as u64) as usize);
         Ok(Scored::Ranked {
             labels: ranked.iter().map(|r| r.label.clone()).collect(),
-            probs: ranked.iter().map(|r| r.score).collect(),
+            scores: Scores::new(scorer.rule, ranked.iter().map(|r| r.score).collect()),
             logits: ranked.iter().map(|r| r.logit).collect(),
         })
     }
@@ -131,9 +166,13 @@ struct Printer {
 }
 
 impl Printer {
-    fn new(format: Format) -> Result<Self, Error> {
+    fn new(format: Format, rule: ScoreRule) -> Result<Self, Error> {
         if format == Format::Csv {
-            print("image,label,prob,logit,error\n")?;
+            let score = match rule {
+                ScoreRule::Softmax => "prob",
+                ScoreRule::Sigmoid => "match",
+            };
+            print(&format!("image,label,{score},logit,error\n"))?;
         }
         Ok(Self {
             format,
@@ -166,12 +205,12 @@ fn csv(answer: &Answer) -> Result<String, Error> {
     match &answer.result {
         Scored::Ranked {
             labels,
-            probs,
+            scores,
             logits,
         } => {
-            let rows = labels.iter().zip(probs).zip(logits);
-            let row = |((label, prob), logit): ((&String, &f32), &f32)| {
-                csv_line([image, label, &prob.to_string(), &logit.to_string(), ""])
+            let rows = labels.iter().zip(scores.values()).zip(logits);
+            let row = |((label, score), logit): ((&String, &f32), &f32)| {
+                csv_line([image, label, &score.to_string(), &logit.to_string(), ""])
             };
             rows.map(row).collect()
         }
@@ -180,17 +219,18 @@ fn csv(answer: &Answer) -> Result<String, Error> {
 }
 
 fn table(answer: &Answer) -> String {
-    let Scored::Ranked { labels, probs, .. } = &answer.result else {
+    let Scored::Ranked { labels, scores, .. } = &answer.result else {
         return String::new();
     };
     let mut text = format!("{}\n", answer.image);
-    let mut rows: Vec<_> = labels.iter().zip(probs).collect();
+    let mut rows: Vec<_> = labels.iter().zip(scores.values()).collect();
     rows.sort_by(|a, b| b.1.total_cmp(a.1));
     let widths = labels.iter().map(|label| label.chars().count());
     let width = widths.max().unwrap_or(0);
-    for (label, &prob) in rows {
-        let bar = "█".repeat((prob * 24.0).round() as usize);
-        text += format!("  {label:width$}  {:>7}  {bar}", percent(f64::from(prob))).trim_end();
+    let unit = scores.unit();
+    for (label, &score) in rows {
+        let bar = "█".repeat((score * 24.0).round() as usize);
+        text += format!("  {label:width$}  {:>7}{unit}  {bar}", percent(f64::from(score))).trim_end();
         text.push('\n');
     }
     text

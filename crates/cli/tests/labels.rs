@@ -176,3 +176,24 @@ fn published_templates_go_with_eval_and_serve_too() {
     assert_eq!(output.status.code(), Some(1));
     assert!(messages.contains("the sets are imagenet-80"), "{messages}");
 }
+
+#[test]
+fn labels_that_are_judged_alone_have_matches_and_no_shares() {
+    let folder = folder();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/parity/models/siglip");
+    let options = ["--model", model, "--labels", "a cat, a dog"];
+    let (answer, _) = classify(folder.path(), &options);
+    let (matches, logits) = (&answer["matches"], &answer["logits"]);
+    for i in 0..2 {
+        let (share, logit) = (matches[i].as_f64().unwrap(), logits[i].as_f64().unwrap());
+        assert!((share - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-6, "{answer}");
+    }
+    assert!(answer.get("probs").is_none());
+    let image = folder.path().join("red.png").display().to_string();
+    let text = |format: &str| {
+        let output = run(&[&["classify", "--format", format, &image], &options[..]].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(text("csv").starts_with("image,label,match,logit,error\n"));
+    assert!(text("table").contains(" % match"));
+}

@@ -196,7 +196,7 @@ impl App {
         let images: std::sync::Arc<Embeddings> = images.into();
         if let Some(labels) = labels {
             let probs = service.probabilities(client, images.clone(), labels).await?;
-            outputs.push(Output::new(types::PROBS, &probs));
+            outputs.push(Output::new(types::PROBS, &probs).of_kind(service.kind_of_probabilities()));
         }
         if !images.is_empty() {
             outputs.push(Output::new(types::IMAGE_FEATURES, &images));

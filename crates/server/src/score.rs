@@ -97,6 +97,7 @@ impl App {
         let rows = probabilities.into_iter().map(|probs| Score::ZeroShot {
             probs,
             labels: labels.clone(),
+            kind: self.service.kind_of_probabilities(),
         });
         Ok(rows.collect())
     }

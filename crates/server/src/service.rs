@@ -17,6 +17,7 @@ use super::pool::{CancelFlag, Panicked};
 use super::queue::QueueError;
 use super::settings::Settings;
 use cliplet::image::{Cancel, PixelValues};
+use cliplet::weights::ScoreRule;
 use cliplet::zero_shot::{LabelSet, PromptTemplate, parse_labels};
 
 /// Images of one request that are fetched or waiting for the pool at a time.
@@ -179,6 +180,14 @@ impl Service {
                 .collect()
         };
         Ok(self.on_pool(client, score).await?)
+    }
+
+    /// `match` where each probability is of a label by itself; `None` where they add up to one.
+    pub fn kind_of_probabilities(&self) -> Option<&'static str> {
+        match self.clip().scorer().rule {
+            ScoreRule::Softmax => None,
+            ScoreRule::Sigmoid => Some("match"),
+        }
     }
 
     /// Embeds labels through the server's templates.

@@ -172,9 +172,7 @@ impl AnswerForm {
             }
             if binary {
                 let data = output.data.take().unwrap_or_default();
-                output.parameters = Some(BinarySize {
-                    binary_data_size: 4 * data.len(),
-                });
+                output.parameters.binary_data_size = Some(4 * data.len());
                 write(&data, &mut tensors);
             }
             Some(output)
@@ -296,17 +294,31 @@ pub struct Output {
     name: &'static str,
     datatype: &'static str,
     shape: Vec<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<BinarySize>,
+    #[serde(skip_serializing_if = "OutputParameters::is_empty")]
+    #[schema(required = false)]
+    parameters: OutputParameters,
     /// Its values in row-major order.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Vec<f32>>,
 }
 
-/// Where a tensor's values follow the JSON.
-#[derive(Serialize, ToSchema)]
-struct BinarySize {
-    binary_data_size: usize,
+/// Parameters of a tensor of an answer; absent where there are none.
+#[derive(Default, Serialize, ToSchema)]
+struct OutputParameters {
+    /// Length in bytes of values that follow the JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    binary_data_size: Option<usize>,
+    /// `match` for probabilities of labels that the model judges each by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    kind: Option<&'static str>,
+}
+
+impl OutputParameters {
+    fn is_empty(&self) -> bool {
+        self.binary_data_size.is_none() && self.kind.is_none()
+    }
 }
 
 impl Output {
@@ -316,9 +328,15 @@ impl Output {
             name,
             datatype: "FP32",
             shape: vec![rows.len(), rows.first().map_or(0, |row| row.len())],
-            parameters: None,
+            parameters: OutputParameters::default(),
             data: Some(rows.iter().flat_map(|row| row.iter().copied()).collect()),
         }
+    }
+
+    /// Says of which kind its values are, where that is to be said.
+    pub fn of_kind(mut self, kind: Option<&'static str>) -> Self {
+        self.parameters.kind = kind;
+        self
     }
 }
 

@@ -58,6 +58,10 @@ pub enum Score {
         probs: Vec<f32>,
         /// The labels in the request's order.
         labels: Vec<String>,
+        /// `match` where the model judges each label by itself; absent where probabilities add up to one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        kind: Option<&'static str>,
     },
     /// Embeddings, not normalized.
     Embeddings {
@@ -90,7 +94,7 @@ impl Score {
     pub fn values(&self) -> usize {
         let length = |features: &Option<Vec<f32>>| features.as_ref().map_or(0, Vec::len);
         match self {
-            Self::ZeroShot { probs, labels } => probs.len() + labels.len(),
+            Self::ZeroShot { probs, labels, .. } => probs.len() + labels.len(),
             Self::Embeddings {
                 image_features,
                 text_features,

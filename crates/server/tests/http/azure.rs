@@ -50,6 +50,31 @@ async fn labels_for_images_give_probabilities_in_label_order() {
 }
 
 #[tokio::test]
+async fn labels_that_are_judged_alone_have_matches() {
+    let settings = Settings {
+        model_name: Some("siglip".into()),
+        ..Settings::default()
+    };
+    let server = serve_model(siglip(), settings).await;
+    let answer = server
+        .answer("/score", &frame(json!([[base64(&disc(RED)), "a cat, a dog"]])))
+        .await;
+    assert_eq!(answer[0]["kind"], "match");
+    let probs = numbers(&answer[0]["probs"]);
+    // Shares would add up to one.
+    assert!(probs.len() == 2 && probs.iter().sum::<f32>() < 0.5, "{probs:?}");
+    let tensors = json!({"inputs": [
+        {"name": "image", "datatype": "BYTES", "shape": [1], "data": [base64(&disc(RED))]},
+        {"name": "labels", "datatype": "BYTES", "shape": [2], "data": ["a cat", "a dog"]}]});
+    let answer = server.answer("/v2/models/siglip/infer", &tensors).await;
+    let outputs = answer["outputs"].as_array().unwrap();
+    let found = outputs.iter().find(|output| output["name"] == "probs").unwrap();
+    assert_eq!(found["parameters"], json!({"kind": "match"}));
+    let features = outputs.iter().find(|output| output["name"] == "image_features");
+    assert!(features.unwrap().get("parameters").is_none());
+}
+
+#[tokio::test]
 async fn rows_of_one_kind_give_embeddings_that_are_not_normalised() {
     let server = serve(Settings::default()).await;
     let (red, blue) = (disc(RED), disc(BLUE));

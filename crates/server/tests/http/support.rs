@@ -25,6 +25,12 @@ pub fn clip() -> Arc<Clip> {
     CLIP.get_or_init(load).clone()
 }
 
+/// A small SigLIP, which judges each label by itself.
+pub fn siglip() -> Arc<Clip> {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    Arc::new(Clip::open(&folder.join("tests/parity/models/siglip")).unwrap())
+}
+
 /// A running server and a client for it.
 pub struct Running {
     pub address: SocketAddr,
@@ -59,7 +65,12 @@ impl Answer {
 
 /// Serves with `settings` on a free port.
 pub async fn serve(settings: Settings) -> Running {
-    let server = Server::new(clip(), settings).unwrap();
+    serve_model(clip(), settings).await
+}
+
+/// Serves `clip` with `settings` on a free port.
+pub async fn serve_model(clip: Arc<Clip>, settings: Settings) -> Running {
+    let server = Server::new(clip, settings).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(server.serve(listener, std::future::pending()));
