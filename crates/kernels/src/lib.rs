@@ -9,6 +9,7 @@ mod activation;
 mod allocator;
 mod arch;
 mod attention;
+mod channelwise;
 #[cfg(feature = "counting-allocator")]
 mod counting_allocator;
 mod depthwise;
@@ -36,6 +37,7 @@ mod window;
 pub use activation::Activation;
 pub use allocator::LineAligned;
 pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
+pub use channelwise::{ChannelFilters, channelwise, channelwise_reference};
 #[cfg(feature = "counting-allocator")]
 pub use counting_allocator::CountingAllocator;
 pub use depthwise::{DepthwiseFilters, Extent, depthwise, depthwise_reference};

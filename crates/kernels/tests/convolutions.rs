@@ -2,8 +2,9 @@
 //! and, through wasm-bindgen-test, in a browser.
 
 use cliplet_kernels::{
-    Activation, Bits, DepthwiseFilters, Epilogue, Extent, InvertedResidual, PackedMatrix, Pointwise,
-    StemFilters, Window, available, depthwise, depthwise_reference, pointwise_with, stem, stem_reference,
+    Activation, Bits, ChannelFilters, DepthwiseFilters, Epilogue, Extent, InvertedResidual, PackedMatrix,
+    Pointwise, StemFilters, Window, available, channelwise, channelwise_reference, depthwise,
+    depthwise_reference, pointwise_with, stem, stem_reference,
 };
 
 #[cfg(not(target_family = "wasm"))]
@@ -58,6 +59,31 @@ fn assert_near(got: &[f32], want: &[f32], what: &str) {
 
 fn filters(window: Window, channels: usize) -> DepthwiseFilters {
     DepthwiseFilters::new(window, &noise(1, channels * window.taps()), noise(2, channels)).unwrap()
+}
+
+#[run]
+fn channelwise_convolutions_equal_their_reference() {
+    for (side, stride) in [(1, 1), (3, 1), (3, 2), (5, 2), (7, 1), (7, 2)] {
+        for (height, width, channels) in EXTENTS {
+            let extent = Extent {
+                height,
+                width,
+                channels,
+            };
+            let weights = noise(1, channels * side * side);
+            let filters = ChannelFilters::new(side, stride, &weights, noise(2, channels)).unwrap();
+            let x = noise(3, extent.values());
+            let mut want = channelwise_reference(&x, extent, &filters);
+            let what = format!("{side} by {side}, stride {stride}, over {extent:?}");
+            assert_near(&channelwise(&x, extent, &filters, None), &want, &what);
+            Activation::Gelu.apply(&mut want);
+            let got = channelwise(&x, extent, &filters, Some(Activation::Gelu));
+            assert_near(&got, &want, &format!("{what}, GELU"));
+        }
+    }
+    for (side, stride, weights) in [(2, 1, 4), (9, 1, 81), (3, 3, 9), (3, 1, 8)] {
+        assert!(ChannelFilters::new(side, stride, &noise(1, weights), vec![0.0]).is_err());
+    }
 }
 
 #[run]
