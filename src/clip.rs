@@ -362,7 +362,7 @@ fn images_at_once(vision: Option<&VisionConfig>, placement: &Placement) -> usize
 
 fn texts_at_once(text: Option<&TextConfig>) -> usize {
     match text {
-        Some(text) if text.is_padded() => (PADDED_TOKENS / text.context_length).max(1),
+        Some(text) if text.fills_context() => (PADDED_TOKENS / text.context_length).max(1),
         _ => TEXTS,
     }
 }

@@ -82,6 +82,32 @@ fn every_device_gives_the_figures_of_the_package_of_efficientnet_lite() {
     check_snapshot(&fixture("tiny-efficientnet"));
 }
 
+/// Convolutions, attention to pixels and text towers that are not causal have operations of their own.
+#[test]
+fn every_device_gives_the_figures_of_mobileclips() {
+    for name in ["mobileclip-s1", "mobileclip2-s3", "mobileclip-b"] {
+        let dir = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(fixture("models").join(name)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
+        }
+        std::fs::copy(fixture("tiny/tokenizer.json"), dir.path().join("tokenizer.json")).unwrap();
+        let reference = reference_in(dir.path());
+        on_every_device(dir.path(), |device, tolerance, clip| {
+            let (images, texts) = reference.embeddings(clip);
+            for (what, got) in [("image_embeds", images), ("text_embeds", texts)] {
+                let error = relative_error(&got, reference.tensor(what));
+                println!("{name} on {device}: {what} differ by {error:e}");
+                // Convolutions carry the errors of those before them on.
+                assert!(
+                    error < 10.0 * tolerance,
+                    "{name} on {device}: {what} differ by {error:e}"
+                );
+            }
+        });
+    }
+}
+
 #[test]
 fn a_snapshot_named_by_the_environment_on_every_device() {
     match std::env::var_os("CLIPLET_SNAPSHOT") {

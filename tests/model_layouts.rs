@@ -10,7 +10,7 @@ mod reference;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
-use cliplet::weights::{Quant, convert};
+use cliplet::weights::{Quant, convert, convert_towers};
 use cliplet::{Clip, ImageInput};
 use reference::{Reference, drawn, least_cosine, tensor};
 
@@ -23,15 +23,28 @@ fn fixtures() -> PathBuf {
 /// A copy of the model `name`, with the tokenizer that all CLIPs share where it has none.
 fn snapshot(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(fixtures().join("models").join(name)).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-    }
+    copy(&fixtures().join("models").join(name), folder.path());
     let tokenizer = folder.path().join("tokenizer.json");
     if !tokenizer.exists() {
         std::fs::copy(fixtures().join("tiny/tokenizer.json"), tokenizer).unwrap();
     }
     folder
+}
+
+/// Copies the files of a folder, and those of the folders in it.
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = (
+            entry.as_ref().unwrap().path(),
+            to.join(entry.unwrap().file_name()),
+        );
+        if from.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
 }
 
 fn reference(folder: &Path) -> Reference {
@@ -150,6 +163,45 @@ fn the_shapes_of_larger_open_clips() {
 }
 
 #[test]
+fn mobileclips_are_folded_when_they_are_read() {
+    for (name, tower) in [
+        ("mobileclip-s1", "fastvit"),
+        ("mobileclip-s2", "fastvit"),
+        ("mobileclip2-s3", "fastvit"),
+        ("mobileclip-b", "vit"),
+        ("mobileclip2-l", "vit"),
+    ] {
+        let clip = check(name);
+        assert_eq!(clip.info().image_tower.as_deref(), Some(tower));
+        let texts = ["a photo of a cat", "a photo of a dog", "", "cat, 2 dogs!"];
+        let embedded = tensor(&clip.embed_texts(&texts).unwrap());
+        let folder = snapshot(name);
+        let error = relative_error(&embedded, reference(folder.path()).tensor("text_embeds"));
+        assert!(error < TOLERANCE, "{name}: texts differ by {error:e}");
+    }
+}
+
+/// Apple's own names and configuration, beside weights of any name.
+#[test]
+fn mobileclips_of_apples_are_those_of_open_clip() {
+    for (name, same) in [
+        ("mobileclip-s1-apple", "mobileclip-s1"),
+        ("mobileclip-b-apple", "mobileclip-b"),
+    ] {
+        let (folder, other) = (snapshot(name), snapshot(same));
+        let reference = reference(folder.path());
+        let clip = Clip::open(folder.path().join("mobileclip.pt")).unwrap();
+        for (what, got) in outputs(&clip, &reference) {
+            let error = relative_error(&got, reference.tensor(what));
+            assert!(error < TOLERANCE, "{name}: {what} differs by {error:e}");
+        }
+        let texts = |clip: &Clip| clip.embed_texts(&["a photo of a cat"]).unwrap();
+        assert_eq!(texts(&clip), texts(&Clip::open(other.path()).unwrap()));
+        assert!(clip.info().warnings.is_empty());
+    }
+}
+
+#[test]
 fn relatives_of_openais_layout() {
     for name in ["metaclip", "tinyclip", "fashion-clip"] {
         check(name);
@@ -225,6 +277,47 @@ fn texts_of_many_languages_go_through_their_tokenizers() {
         check_texts(name, &clip, folder.path());
         assert_eq!(clip.info().score_rule, "softmax");
     }
+}
+
+/// Text towers of other models' image towers embed texts alone, and both when they are joined.
+#[test]
+fn multilingual_text_towers_go_with_the_image_tower_of_a_clip() {
+    for (name, image) in [("multilingual-distilbert", "metaclip"), ("m-clip", "tinyclip")] {
+        let clip = check(name);
+        let (text, image) = (snapshot(name), snapshot(image));
+        check_texts(name, &clip, text.path());
+        let error = clip.embed_image(ImageInput::Rgba {
+            width: 61,
+            height: 43,
+            pixels: &drawn(),
+        });
+        assert!(error.unwrap_err().to_string().contains("has no image tower"));
+        let file = text.path().join("joined.gguf");
+        convert_towers(text.path(), image.path(), &file, Quant::F16, None).unwrap();
+        let joined = Clip::open(&file).unwrap();
+        check_texts(name, &joined, text.path());
+        let (reference, own) = (reference(image.path()), Clip::open(image.path()).unwrap());
+        let images = joined.model().embed_pixels(reference.tensor("pixel_values"));
+        let error = relative_error(&images.unwrap(), reference.tensor("image_embeds"));
+        assert!(error < TOLERANCE, "{name}: images differ by {error:e}");
+        assert_eq!(joined.scorer(), own.scorer());
+        assert_eq!(joined.info().languages, clip.info().languages);
+        assert_eq!(joined.info().image_size, own.info().image_size);
+    }
+    let (text, image) = (snapshot("m-clip"), snapshot("metaclip"));
+    let file = text.path().join("joined.gguf");
+    let refused = |a: &Path, b: &Path| {
+        let error = convert_towers(a, b, &file, Quant::Q8, None).unwrap_err();
+        error.to_string()
+    };
+    let message = refused(text.path(), image.path());
+    assert!(
+        message.contains("embeds to 24 values, the image tower to 16"),
+        "{message}"
+    );
+    assert!(refused(image.path(), image.path()).contains("an image tower of its own"));
+    let tower = snapshot("vision-tower");
+    assert!(refused(text.path(), tower.path()).contains("no CLIP of two towers"));
 }
 
 /// The texts that are listed beside a model, against their expected embeddings.

@@ -38,6 +38,32 @@ fn siglip(tower_sizes: Sizes, (image, patch): (u64, u64), vocabulary: u64) -> Va
     })
 }
 
+/// A MobileCLIP by the name of its image tower, its side of an image and the width of its embeddings and its text tower.
+fn mobileclip(tower: &str, image: u64, width: u64) -> Value {
+    let pool = if tower.starts_with("fastvit") {
+        "avg"
+    } else {
+        "token"
+    };
+    json!({ "model_cfg": {
+        "embed_dim": width, "custom_text": true,
+        "vision_cfg": { "timm_model_name": tower, "timm_proj": null, "timm_pool": pool, "image_size": image },
+        "text_cfg": { "width": width, "heads": width / 64, "layers": 12, "no_causal_mask": pool == "avg" },
+    } })
+}
+
+/// sentence-transformers' text tower beside the image tower of a ViT-B/32.
+fn multilingual(vision: Sizes) -> Value {
+    let text = json!({
+        "model_type": "distilbert", "vocab_size": 119_547, "max_position_embeddings": 512, "pooling": "mean",
+    });
+    json!({
+        "model_type": "clip", "projection_dim": 512,
+        "text_config": tower((768, 3072, 6, 12), text),
+        "vision_config": tower(vision, json!({ "image_size": 224, "patch_size": 32 })),
+    })
+}
+
 /// Names and configurations of published models.
 fn models() -> Vec<(&'static str, Value)> {
     let small_text = (512, 2048, 12, 8);
@@ -65,6 +91,13 @@ fn models() -> Vec<(&'static str, Value)> {
         ),
         ("SigLIP 2 B/16", siglip((768, 3072, 12, 12), (224, 16), 256_000)),
         ("SigLIP 2 L/16", siglip((1024, 4096, 24, 16), (256, 16), 256_000)),
+        ("MobileCLIP 2 S0", mobileclip("fastvit_mci0", 256, 512)),
+        ("MobileCLIP S1", mobileclip("fastvit_mci1", 256, 512)),
+        ("MobileCLIP S2, 2 S2", mobileclip("fastvit_mci2", 256, 512)),
+        ("MobileCLIP B, 2 B", mobileclip("vit_base_mci_224", 224, 512)),
+        ("MobileCLIP 2 S3", mobileclip("fastvit_mci3", 256, 768)),
+        ("MobileCLIP 2 S4", mobileclip("fastvit_mci4", 256, 768)),
+        ("clip-ViT-B-32-multilingual-v1", multilingual((768, 3072, 12, 12))),
     ]
 }
 

@@ -1,22 +1,26 @@
-//! BERT as a text tower (Devlin et al. 2018): blocks whose norms stand behind attention and perceptron, pooled at the
-//! first token and projected. Texts of different lengths lie one after the other, without padding.
+//! BERT as a text tower (Devlin et al. 2018), and its relatives DistilBERT and XLM-RoBERTa: blocks whose norms stand
+//! behind attention and perceptron, pooled at the first token or over all of them, and projected. Texts of different
+//! lengths lie one after the other, without padding.
 
-use candle_core::Tensor;
+use std::ops::Range;
+
+use candle_core::{DType, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::attention::Attention;
 use crate::model::block::LayerNorm;
 use crate::model::linear::{Epilogue, Linear};
 use crate::model::text::{Embedding, used};
-use crate::weights::{Placement, TextConfig, TowerConfig, Weights};
+use crate::weights::{BertConfig, Placement, Pooling, TextConfig, TowerConfig, Weights};
 use cliplet_kernels::{Activation, Segment};
 
-/// BERT, pooled at its first token and projected.
+/// BERT, pooled and projected.
 pub struct Bert {
     config: TextConfig,
     placement: Placement,
     embedding: Embedding,
-    /// Embeddings of the positions, and of the one kind of token that texts here have, `[positions, width]`.
+    /// Embeddings of the positions from a text's first on, and of the one kind of token that texts here have,
+    /// `[positions, width]`.
     positions: Tensor,
     norm: LayerNorm,
     blocks: Vec<PostNormBlock>,
@@ -25,19 +29,23 @@ pub struct Bert {
 
 impl Bert {
     /// Takes the tower out of `weights`.
-    pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
+    pub fn load(weights: &mut Weights, config: &TextConfig, bert: &BertConfig) -> Result<Self> {
         let tower = &config.tower;
         let name = |part: &str| format!("text_model.embeddings.{part}");
-        let kinds = weights.take_dense(&name("token_type_embeddings.weight"))?;
         let positions = weights.take_dense(&name("position_embeddings.weight"))?;
+        let mut positions = positions.narrow(0, bert.first_position, config.context_length)?;
+        if bert.token_kinds > 0 {
+            let kinds = weights.take_dense(&name("token_type_embeddings.weight"))?;
+            positions = positions.broadcast_add(&kinds.narrow(0, 0, 1)?)?;
+        }
         let blocks = (0..tower.layers).map(|i| PostNormBlock::load(weights, i, tower));
         Ok(Self {
             blocks: blocks.collect::<Result<_>>()?,
             placement: weights.placement.clone(),
             embedding: Embedding::load(weights, &name("word_embeddings.weight"))?,
-            positions: positions.broadcast_add(&kinds.narrow(0, 0, 1)?)?,
+            positions,
             norm: LayerNorm::load(weights, &name("LayerNorm"), tower.layer_norm_eps)?,
-            projection: Linear::load(weights, "text_projection", false)?,
+            projection: Linear::load(weights, "text_projection", bert.projection_bias)?,
             config: config.clone(),
         })
     }
@@ -59,10 +67,7 @@ impl Bert {
             });
         }
         let device = &self.placement.device;
-        let first: Vec<u32> = segments
-            .iter()
-            .map(|segment| segment.tokens.start as u32)
-            .collect();
+        let texts: Vec<Range<usize>> = segments.iter().map(|segment| segment.tokens.clone()).collect();
         let positions = self.positions.index_select(&Tensor::new(positions, device)?, 0)?;
         let mut x = self
             .norm
@@ -71,8 +76,21 @@ impl Bert {
         for block in &self.blocks {
             x = block.forward(&x, &attention)?;
         }
-        let pooled = x.index_select(&Tensor::new(first, device)?, 0)?;
-        Ok(self.projection.forward(&pooled, Epilogue::None)?)
+        Ok(self.projection.forward(&self.pool(&x, &texts)?, Epilogue::None)?)
+    }
+
+    /// What stands for each of `texts`, rows of the tokens `x`: `[texts, width]`.
+    fn pool(&self, x: &Tensor, texts: &[Range<usize>]) -> candle_core::Result<Tensor> {
+        if let Pooling::Mean { .. } = self.config.pooling {
+            let mean = |text: &Range<usize>| {
+                let tokens = x.narrow(0, text.start, text.len())?.to_dtype(DType::F32)?;
+                tokens.mean(0)?.to_dtype(x.dtype())
+            };
+            let means: Vec<Tensor> = texts.iter().map(mean).collect::<candle_core::Result<_>>()?;
+            return Tensor::stack(&means, 0);
+        }
+        let first: Vec<u32> = texts.iter().map(|text| text.start as u32).collect();
+        x.index_select(&Tensor::new(first, x.device())?, 0)
     }
 }
 

@@ -9,6 +9,7 @@ use candle_core::{DType, Tensor};
 use crate::error::Result;
 use crate::model::batch_norm::BatchNorm;
 use crate::model::cpu;
+use crate::model::linear::{Epilogue, Linear};
 use crate::weights::Weights;
 use cliplet_kernels::{DepthwiseFilters, Extent, StemFilters, Window, depthwise, stem};
 
@@ -24,13 +25,41 @@ pub struct FeatureMap {
 
 impl FeatureMap {
     /// `[batch, height, width, channels]`.
-    fn images(&self) -> candle_core::Result<Tensor> {
+    pub fn images(&self) -> candle_core::Result<Tensor> {
         let Extent {
             height,
             width,
             channels,
         } = self.extent;
         self.values.reshape((self.batch, height, width, channels))
+    }
+
+    /// Each pixel mapped by itself.
+    pub fn map(&self, linear: &Linear, epilogue: Epilogue) -> candle_core::Result<Self> {
+        let values = linear.forward(&self.values, epilogue)?;
+        let extent = Extent {
+            channels: values.dim(1)?,
+            ..self.extent
+        };
+        Ok(Self {
+            values,
+            batch: self.batch,
+            extent,
+        })
+    }
+
+    /// Each channel `count` times, side by side.
+    pub fn repeat_channels(&self, count: usize) -> candle_core::Result<Self> {
+        let channels = self.extent.channels;
+        let values = self.values.unsqueeze(2)?.repeat((1, 1, count))?;
+        Ok(Self {
+            values: values.reshape(((), channels * count))?,
+            batch: self.batch,
+            extent: Extent {
+                channels: channels * count,
+                ..self.extent
+            },
+        })
     }
 
     /// Mean over the pixels of each image, `[batch, channels]`, summed in float32.
@@ -172,8 +201,9 @@ impl Depthwise {
 }
 
 /// Images padded with zeros, of which each tap of a window sees a shifted part.
-struct Shifted {
-    window: Window,
+pub struct Shifted {
+    side: usize,
+    stride: usize,
     padded: Tensor,
     /// Rows and columns that the window's first tap sees.
     rows: Tensor,
@@ -181,16 +211,32 @@ struct Shifted {
 }
 
 impl Shifted {
-    /// Pads `images`, `[batch, height, width, channels]`.
+    /// Pads `images`, `[batch, height, width, channels]`, as TensorFlow does.
     fn new(images: &Tensor, window: Window) -> candle_core::Result<Self> {
         let (_, height, width, _) = images.dims4()?;
-        let ((top, bottom), (left, right)) = (window.padding(height), window.padding(width));
+        let padding = (window.padding(height), window.padding(width));
+        Self::padded(images, (window.side(), window.stride()), padding)
+    }
+
+    /// Pads `images` alike on all sides, so that windows of `side`, odd, have their centers on pixels.
+    pub fn centered(images: &Tensor, side: usize, stride: usize) -> candle_core::Result<Self> {
+        let around = (side / 2, side / 2);
+        Self::padded(images, (side, stride), (around, around))
+    }
+
+    fn padded(
+        images: &Tensor,
+        (side, stride): (usize, usize),
+        ((top, bottom), (left, right)): ((usize, usize), (usize, usize)),
+    ) -> candle_core::Result<Self> {
+        let (_, height, width, _) = images.dims4()?;
         let places = |inputs: usize| {
-            let places = (0..window.outputs(inputs)).map(|output| (output * window.stride()) as u32);
+            let places = (0..inputs.div_ceil(stride)).map(|output| (output * stride) as u32);
             Tensor::new(places.collect::<Vec<_>>(), images.device())
         };
         Ok(Self {
-            window,
+            side,
+            stride,
             padded: images
                 .pad_with_zeros(1, top, bottom)?
                 .pad_with_zeros(2, left, right)?,
@@ -200,11 +246,11 @@ impl Shifted {
     }
 
     /// The value under `tap` for every output, `[batch, height, width, channels]`.
-    fn under(&self, tap: usize) -> candle_core::Result<Tensor> {
-        let side = self.window.side();
+    pub fn under(&self, tap: usize) -> candle_core::Result<Tensor> {
+        let side = self.side;
         let mut images = self.padded.clone();
         for (dim, offset, places) in [(1, tap / side, &self.rows), (2, tap % side, &self.columns)] {
-            images = if self.window.stride() == 1 {
+            images = if self.stride == 1 {
                 images.narrow(dim, offset, places.dim(0)?)?
             } else {
                 let left = images.narrow(dim, offset, images.dim(dim)? - offset)?;

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 use crate::model::efficientnet::EfficientNet;
+use crate::model::fastvit::FastVit;
 use crate::model::siglip::SiglipVit;
 use crate::model::vit::Vit;
 use crate::weights::{ImagePooling, Placement, VisionConfig, Weights};
@@ -20,6 +21,7 @@ enum Network {
     Vit(Box<Vit>),
     Siglip(Box<SiglipVit>),
     EfficientNet(Box<EfficientNet>),
+    FastVit(Box<FastVit>),
 }
 
 impl ImageTower {
@@ -36,6 +38,7 @@ impl ImageTower {
                 VisionConfig::EfficientNet(config) => {
                     Network::EfficientNet(Box::new(EfficientNet::load(weights, config)?))
                 }
+                VisionConfig::FastVit(config) => Network::FastVit(Box::new(FastVit::load(weights, config)?)),
             },
         })
     }
@@ -58,6 +61,7 @@ impl ImageTower {
             Network::Vit(network) => network.embed(&pixels)?,
             Network::Siglip(network) => network.embed(&pixels)?,
             Network::EfficientNet(network) => network.embed(&pixels)?,
+            Network::FastVit(network) => network.embed(&pixels)?,
         })
     }
 }

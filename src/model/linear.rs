@@ -1,12 +1,12 @@
 //! The affine maps of CLIP, with what follows them fused where the backend can.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_nn::ops::sigmoid;
 
 use crate::error::Result;
 use crate::model::batch_norm::BatchNorm;
 use crate::model::cpu;
-use crate::weights::{Stored, Weights};
+use crate::weights::{Placement, Stored, Weights};
 use cliplet_kernels::{Activation, PackedMatrix, Pointwise};
 
 /// `x W^T + b`.
@@ -39,22 +39,22 @@ impl Linear {
             .then(|| weights.take_dense(&format!("{name}.bias")))
             .transpose()?;
         match weights.take(&format!("{name}.weight"))? {
-            Stored::Dense(weight) if !weights.placement.has_kernels() => Ok(Self::Device {
-                weight: weight.flatten_from(1)?,
-                bias,
-            }),
-            stored => {
+            Stored::Dense(weight) => Self::dense(weight.flatten_from(1)?, bias, &weights.placement),
+            Stored::Packed(matrix) => {
                 let bias = bias.as_ref().map(cpu::to_vec).transpose()?;
-                match stored {
-                    Stored::Dense(weight) => Ok(Self::Cpu {
-                        weight: weight.flatten_from(1)?,
-                        bias,
-                    }),
-                    Stored::Packed(matrix) => Ok(Self::Packed { matrix, bias }),
-                    Stored::Rows(_) => Err(weights.unfit(name, "is a table, not a matrix")),
-                }
+                Ok(Self::Packed { matrix, bias })
             }
+            Stored::Rows(_) => Err(weights.unfit(name, "is a table, not a matrix")),
         }
+    }
+
+    /// The map of a floating-point `weight`, `[outputs, inputs]`, and `bias`.
+    pub fn dense(weight: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
+        if !placement.has_kernels() {
+            return Ok(Self::Device { weight, bias });
+        }
+        let bias = bias.as_ref().map(cpu::to_vec).transpose()?;
+        Ok(Self::Cpu { weight, bias })
     }
 
     /// Takes the pointwise convolution `name.weight`, `[outputs, inputs, 1, 1]`, out of `weights`, and folds the
@@ -134,10 +134,7 @@ impl Linear {
                 };
                 match activation {
                     None => y,
-                    Some(Activation::QuickGelu) => (&y * sigmoid(&(&y * 1.702)?)?)?,
-                    Some(Activation::Gelu) => y.gelu_erf()?,
-                    Some(Activation::GeluTanh) => y.gelu()?,
-                    Some(Activation::Relu6) => y.clamp(0f32, 6f32)?,
+                    Some(activation) => activate(y, activation)?,
                 }
             }
         };
@@ -146,5 +143,22 @@ impl Linear {
         } else {
             Ok(y)
         }
+    }
+}
+
+/// The activation of each value, on any device. Values on a CPU in float32 are changed in place, by the kernels.
+pub fn activate(y: Tensor, activation: Activation) -> candle_core::Result<Tensor> {
+    if y.device().is_cpu() && y.dtype() == DType::F32 {
+        y.inplace_op1(&cpu::BiasActivation {
+            bias: None,
+            activation: Some(activation),
+        })?;
+        return Ok(y);
+    }
+    match activation {
+        Activation::QuickGelu => &y * sigmoid(&(&y * 1.702)?)?,
+        Activation::Gelu => y.gelu_erf(),
+        Activation::GeluTanh => y.gelu(),
+        Activation::Relu6 => y.clamp(0f32, 6f32),
     }
 }

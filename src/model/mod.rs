@@ -7,10 +7,12 @@ mod attention;
 mod batch_norm;
 mod bert;
 mod block;
+mod channelwise;
 mod convolution;
 mod cpu;
 mod dense_attention;
 mod efficientnet;
+mod fastvit;
 #[cfg(feature = "flash-attn")]
 mod fused;
 mod image_tower;
@@ -21,6 +23,7 @@ mod siglip;
 mod text;
 mod text_tower;
 mod vit;
+mod vit_stem;
 
 use candle_core::Tensor;
 

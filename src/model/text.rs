@@ -53,9 +53,9 @@ impl Embedding {
 impl Text {
     /// Takes the tower out of `weights`.
     pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
-        let projection = match config.is_causal() {
-            true => Linear::load(weights, "text_projection", false)?,
-            false => Linear::load(weights, "text_model.head", true)?,
+        let projection = match config.pooling {
+            Pooling::Last => Linear::load(weights, "text_model.head", true)?,
+            _ => Linear::load(weights, "text_projection", false)?,
         };
         Ok(Self {
             placement: weights.placement.clone(),
@@ -117,15 +117,26 @@ impl Text {
         Ok(self.tower.forward(x, &attention, prefix.as_deref(), &pooled)?)
     }
 
-    /// Pools texts of the context's length at their last token.
+    /// Pools texts of the context's length at their last token, or at their largest; those that are shorter are padded
+    /// with zeros.
     fn pool_padded(&self, prompts: &[&[u32]]) -> Result<Tensor> {
         let (count, length) = (prompts.len(), self.config.context_length);
         let positions: Vec<u32> = (0..length as u32).cycle().take(count * length).collect();
-        let last: Vec<u32> = (1..=count).map(|i| (i * length - 1) as u32).collect();
+        let mut ids = Vec::with_capacity(count * length);
+        let mut pooled = Vec::with_capacity(count);
+        for prompt in prompts {
+            let place = match self.config.pooling {
+                Pooling::LargestOfPadded => largest(prompt).unwrap_or(0),
+                _ => length - 1,
+            };
+            pooled.push((ids.len() + place) as u32);
+            ids.extend_from_slice(prompt);
+            ids.resize(ids.len() + length - prompt.len(), 0);
+        }
         let attention = self.attention(segments(count, length))?;
-        let x = self.tokens(&prompts.concat(), &positions)?;
-        let last = Tensor::new(last, &self.placement.device)?;
-        Ok(self.tower.forward(x, &attention, None, &last)?)
+        let x = self.tokens(&ids, &positions)?;
+        let pooled = Tensor::new(pooled, &self.placement.device)?;
+        Ok(self.tower.forward(x, &attention, None, &pooled)?)
     }
 
     fn attention(&self, segments: Vec<Segment>) -> candle_core::Result<Attention> {
@@ -145,19 +156,24 @@ impl Text {
     }
 }
 
+/// Place of the first of the largest ids.
+fn largest(ids: &[u32]) -> Option<usize> {
+    let largest = ids.iter().max();
+    ids.iter().position(|id| Some(id) == largest)
+}
+
 /// The ids up to the one the prompt is pooled at; of a padded text all.
 pub(super) fn used<'a>(config: &TextConfig, ids: &'a [u32]) -> Result<&'a [u32]> {
     let end = match config.pooling {
-        Pooling::LargestId => {
-            let largest = ids.iter().max();
-            ids.iter().position(|id| Some(id) == largest)
-        }
+        Pooling::LargestId => largest(ids),
+        // What stands behind it is seen too.
+        Pooling::LargestOfPadded => ids.len().checked_sub(1),
         // As transformers: a prompt without an end token is pooled at its first one.
         Pooling::EndOfText(end) => ids
             .iter()
             .position(|id| *id == end)
             .or((!ids.is_empty()).then_some(0)),
-        Pooling::First { padding } => ids.iter().rposition(|id| *id != padding),
+        Pooling::First { padding } | Pooling::Mean { padding } => ids.iter().rposition(|id| *id != padding),
         Pooling::Last if ids.len() == config.context_length => Some(ids.len() - 1),
         Pooling::Last => {
             return Err(Error::Input(format!(

@@ -5,22 +5,22 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::model::bert::Bert;
 use crate::model::text::Text;
-use crate::weights::{Pooling, TextConfig, Weights};
+use crate::weights::{TextConfig, Weights};
 
 /// A network of one of the kinds.
 pub enum TextTower {
     /// CLIP's transformer, or SigLIP's.
     Clip(Box<Text>),
-    /// BERT.
+    /// BERT, or a relative of it.
     Bert(Box<Bert>),
 }
 
 impl TextTower {
     /// Takes the tower out of `weights`.
     pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
-        Ok(match config.pooling {
-            Pooling::First { .. } => Self::Bert(Box::new(Bert::load(weights, config)?)),
-            _ => Self::Clip(Box::new(Text::load(weights, config)?)),
+        Ok(match &config.bert {
+            Some(bert) => Self::Bert(Box::new(Bert::load(weights, config, bert)?)),
+            None => Self::Clip(Box::new(Text::load(weights, config)?)),
         })
     }
 

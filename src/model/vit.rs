@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Tower};
 use crate::model::linear::{Epilogue, Linear};
+use crate::model::vit_stem::VitStem;
 use crate::weights::{Placement, VitConfig, Weights};
 use cliplet_kernels::Segment;
 
@@ -13,15 +14,23 @@ use cliplet_kernels::Segment;
 pub struct Vit {
     config: VitConfig,
     placement: Placement,
-    patches: Linear,
+    patches: Patches,
     /// Class token at its position, `[width]`.
     class: Tensor,
     /// Positions of the patches, `[patches, width]`.
     positions: Tensor,
-    pre_norm: LayerNorm,
+    pre_norm: Option<LayerNorm>,
     tower: Tower,
     post_norm: LayerNorm,
     projection: Linear,
+}
+
+/// The way from pixels to tokens.
+enum Patches {
+    /// A linear map of each patch.
+    Linear(Linear),
+    /// Convolutions.
+    Stem(VitStem),
 }
 
 impl Vit {
@@ -30,16 +39,27 @@ impl Vit {
         let eps = config.tower.layer_norm_eps;
         let class = weights.take_dense("vision_model.embeddings.class_embedding")?;
         let positions = weights.take_dense("vision_model.embeddings.position_embedding.weight")?;
+        let (patches, class, positions) = if config.conv_stem {
+            (Patches::Stem(VitStem::load(weights)?), class, positions)
+        } else {
+            let patches = Linear::load(weights, "vision_model.embeddings.patch_embedding", false)?;
+            let class = (class + positions.get(0)?)?;
+            let positions = positions.narrow(0, 1, config.tokens() - 1)?;
+            (Patches::Linear(patches), class, positions)
+        };
         Ok(Self {
             placement: weights.placement.clone(),
-            patches: Linear::load(weights, "vision_model.embeddings.patch_embedding", false)?,
-            class: (class + positions.get(0)?)?,
-            positions: positions.narrow(0, 1, config.tokens() - 1)?,
+            patches,
+            class,
+            positions,
             // The published name is misspelt.
-            pre_norm: LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)?,
+            pre_norm: config
+                .pre_norm
+                .then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps))
+                .transpose()?,
             tower: Tower::load(weights, "vision_model", &config.tower)?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
-            projection: Linear::load(weights, "visual_projection", false)?,
+            projection: Linear::load(weights, "visual_projection", config.projection_bias)?,
             config: config.clone(),
         })
     }
@@ -66,13 +86,20 @@ impl Vit {
             .positions
             .expand((batch, grid * grid, width))?
             .reshape(((), width))?;
-        let patches = self
-            .patches
-            .forward(&patches(pixels, &self.config)?, Epilogue::Add(&positions))?
-            .reshape((batch, grid * grid, width))?;
+        let patches = match &self.patches {
+            Patches::Linear(linear) => {
+                linear.forward(&patches(pixels, &self.config)?, Epilogue::Add(&positions))?
+            }
+            Patches::Stem(stem) => (stem.forward(pixels, &self.config)? + positions)?,
+        };
+        let patches = patches.reshape((batch, grid * grid, width))?;
         let class = self.class.expand((batch, 1, width))?.contiguous()?;
         let x = Tensor::cat(&[&class, &patches], 1)?;
-        self.pre_norm.forward(&x.reshape(((), width))?)
+        let x = x.reshape(((), width))?;
+        match &self.pre_norm {
+            Some(norm) => norm.forward(&x),
+            None => Ok(x),
+        }
     }
 }
 

@@ -66,7 +66,8 @@ fn check(tokenizer: &Tokenizer, config: &TextConfig) -> Result<()> {
             "ends texts with id {} but the model pools at {end}",
             tokenizer.eos()
         )),
-        Pooling::EndOfText(_) | Pooling::LargestId | Pooling::First { .. } if tokenizer.bos().is_none() => {
+        Pooling::Last => Ok(()),
+        _ if tokenizer.bos().is_none() => {
             unfit("puts no start token before a text, as the model was trained with".into())
         }
         _ => Ok(()),

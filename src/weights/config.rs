@@ -6,6 +6,7 @@
 
 mod efficientnet;
 mod family;
+mod fastvit;
 mod tower;
 mod types;
 
@@ -15,8 +16,12 @@ use crate::error::{Error, Result};
 use efficientnet::RawEfficientNet;
 pub use efficientnet::{BlockConfig, EfficientNetConfig, HeadConfig};
 pub use family::{Family, ScoreRule};
+use fastvit::RawFastVit;
+pub use fastvit::{FastVitConfig, FastVitStage};
 use tower::{Defaults, RawTower};
-pub use types::{ImagePooling, Pooling, TextConfig, TowerConfig, VisionConfig, VitConfig};
+pub use types::{
+    BertConfig, ImagePooling, Pooling, STEM_SIDES, TextConfig, TowerConfig, VisionConfig, VitConfig,
+};
 
 /// A checked configuration: two towers, or one of them alone, and the width of the space they share.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,10 +63,9 @@ impl ClipConfig {
     }
 
     fn clip(fields: &Map<String, Value>, defaults: &Defaults) -> Result<Self> {
-        let text: RawTower = parse("text_config", object(fields, "text_config")?)?;
         Ok(Self {
             family: Family::Clip,
-            text: Some(text.into_text(defaults)?),
+            text: Some(text_config(object(fields, "text_config")?, defaults)?),
             vision: Some(vision_config(object(fields, "vision_config")?)?),
             projection_dim: projection_dim(fields)?,
             no_match_threshold: threshold(fields)?,
@@ -112,8 +116,9 @@ impl ClipConfig {
         let projection_dim = projection_dim(&fields)?;
         let (text, vision) = match is_text {
             true => {
-                let text: RawTower = parse("config", fields)?;
-                (Some(text.into_text(&Defaults::CLIP)?), None)
+                let nested = object(&fields, "text_config")?;
+                let fields = if nested.is_empty() { fields } else { nested };
+                (Some(text_config(fields, &Defaults::CLIP)?), None)
             }
             false => (None, Some(vision_config(fields)?)),
         };
@@ -172,6 +177,15 @@ fn threshold(fields: &Map<String, Value>) -> Result<Option<f32>> {
     }
 }
 
+/// The text tower of the kind that its `model_type` names; the model's own, which has these defaults, where it names
+/// another or none.
+fn text_config(fields: Map<String, Value>, defaults: &Defaults) -> Result<TextConfig> {
+    let kind = fields.get("model_type").and_then(Value::as_str);
+    let defaults = defaults.of_text_tower(kind);
+    let raw: RawTower = parse("text_config", fields)?;
+    raw.into_text(&defaults)
+}
+
 /// The image tower of the kind that its `model_type` names; CLIP's own where it names none.
 fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
     let kind = fields.get("model_type").cloned();
@@ -180,13 +194,17 @@ fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
             let raw: RawEfficientNet = parse("vision_config", fields)?;
             Ok(VisionConfig::EfficientNet(raw.check()?))
         }
+        Some("fastvit") => {
+            let raw: RawFastVit = parse("vision_config", fields)?;
+            Ok(VisionConfig::FastVit(raw.check()?))
+        }
         None
         | Some("clip" | "clip_vision_model" | "metaclip_2_vision_model" | "chinese_clip_vision_model") => {
             let raw: RawTower = parse("vision_config", fields)?;
             Ok(VisionConfig::Vit(raw.into_vision(&Defaults::CLIP)?))
         }
         Some(other) => Err(unsupported(format!(
-            "vision_config.model_type is {other:?}; \"clip_vision_model\" and \"efficientnet_lite\" are supported"
+            "vision_config.model_type is {other:?}; \"clip_vision_model\", \"efficientnet_lite\" and \"fastvit\" are supported"
         ))),
     }
 }
@@ -319,7 +337,12 @@ mod tests {
             (text.tower.activation, text.tower.layer_norm_eps),
             (Activation::Gelu, 1e-12)
         );
-        assert!(text.is_bert() && !text.is_causal() && !text.is_padded());
+        assert!(!text.is_causal() && !text.is_padded());
+        let bert = text.bert.unwrap();
+        assert_eq!(
+            (bert.token_kinds, bert.positions, bert.first_position),
+            (2, 512, 0)
+        );
     }
 
     #[test]

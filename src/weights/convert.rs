@@ -29,7 +29,27 @@ pub struct Converted {
 /// # Errors
 /// Those of [`Snapshot::open`], [`Error::Io`] where the file cannot be written, and [`Error::Cancelled`].
 pub fn convert(from: &Path, to: &Path, quant: Quant, progress: OnProgress) -> Result<Converted> {
-    let mut snapshot = Snapshot::open(from)?;
+    write(Snapshot::open(from)?, to, quant, progress)
+}
+
+/// Converts the text tower at `text` and the image tower of the CLIP at `image`, which it was trained to go with, to
+/// one file at `to`, as [`convert`] does.
+///
+/// # Errors
+/// Those of [`convert`], and [`Error::Input`] for towers that do not go together.
+pub fn convert_towers(
+    text: &Path,
+    image: &Path,
+    to: &Path,
+    quant: Quant,
+    progress: OnProgress,
+) -> Result<Converted> {
+    let snapshot = Snapshot::open(text)?.with_image_tower(Snapshot::open(image)?)?;
+    write(snapshot, to, quant, progress)
+}
+
+/// Writes a snapshot as one file at `to`.
+fn write(mut snapshot: Snapshot, to: &Path, quant: Quant, progress: OnProgress) -> Result<Converted> {
     let parts: Vec<(TensorSpec, Encoding, usize)> = weight_specs(&snapshot.texts.config)
         .into_iter()
         .flat_map(|spec| {

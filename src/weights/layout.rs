@@ -5,11 +5,13 @@
 
 mod bert;
 mod efficientnet;
+mod fastvit;
 mod transformer;
 
 use crate::weights::config::{
     ClipConfig, Family, ImagePooling, Pooling, TextConfig, VisionConfig, VitConfig,
 };
+pub use transformer::stem_shapes;
 use transformer::{attention_pooling, text_ends, tower, vit_ends};
 
 /// Use of a weight, which decides how it may be stored.
@@ -24,7 +26,8 @@ pub enum Kind {
     Table,
     /// Added or scaled with. Kept in floating point.
     Vector,
-    /// The filters of a convolution of few inputs: a small share of a model, kept in floating point.
+    /// The filters of a convolution of few inputs, or one whose errors would cost much: a small share of a model, kept in
+    /// floating point.
     Filter,
     /// Of a batch normalization. Kept in float32, and on the CPU, until it is folded into other weights.
     Statistic,
@@ -104,10 +107,11 @@ pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
     if let Some(VisionConfig::Vit(vision)) = &config.vision {
         vit_ends(vision, &mut out);
     }
-    match &config.text {
-        Some(text) if text.is_bert() => bert::add(text, &mut out),
-        Some(text) => text_ends(text, &mut out),
-        None => {}
+    if let Some(text) = &config.text {
+        match &text.bert {
+            Some(bert) => bert::add(text, bert, &mut out),
+            None => text_ends(text, &mut out),
+        }
     }
     match &config.vision {
         Some(VisionConfig::Vit(vision)) => {
@@ -117,9 +121,10 @@ pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
         Some(VisionConfig::EfficientNet(vision)) => {
             efficientnet::add(vision, config.projection_dim, &mut out)
         }
+        Some(VisionConfig::FastVit(vision)) => fastvit::add(vision, config.projection_dim, &mut out),
         None => {}
     }
-    if let Some(text) = config.text.as_ref().filter(|text| !text.is_bert()) {
+    if let Some(text) = config.text.as_ref().filter(|text| text.bert.is_none()) {
         tower("text_model", &text.tower, true, &mut out);
     }
     out
@@ -142,6 +147,10 @@ fn vit_projection(config: &VitConfig, projection_dim: usize, out: &mut Vec<Weigh
     match config.pooling {
         ImagePooling::ClassToken => {
             let shape = [projection_dim, config.tower.width];
+            if config.projection_bias {
+                let name = "visual_projection.bias".into();
+                out.push(WeightSpec::new(name, Kind::Vector, &shape[..1]));
+            }
             out.push(WeightSpec::new(
                 "visual_projection.weight".into(),
                 Kind::Matrix,
@@ -156,7 +165,15 @@ fn vit_projection(config: &VitConfig, projection_dim: usize, out: &mut Vec<Weigh
 fn text_projection(config: &TextConfig, projection_dim: usize, out: &mut Vec<WeightSpec>) {
     let shape = [projection_dim, config.tower.width];
     match config.pooling {
-        Pooling::LargestId | Pooling::EndOfText(_) | Pooling::First { .. } => {
+        Pooling::LargestId
+        | Pooling::LargestOfPadded
+        | Pooling::EndOfText(_)
+        | Pooling::First { .. }
+        | Pooling::Mean { .. } => {
+            if config.bert.as_ref().is_some_and(|bert| bert.projection_bias) {
+                let name = "text_projection.bias".into();
+                out.push(WeightSpec::new(name, Kind::Vector, &shape[..1]));
+            }
             out.push(WeightSpec::new(
                 "text_projection.weight".into(),
                 Kind::Matrix,

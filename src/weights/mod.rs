@@ -17,7 +17,10 @@ mod open_clip;
 #[cfg(not(target_family = "wasm"))]
 mod pytorch;
 mod quantize;
+mod reparameterize;
 mod safetensors;
+#[cfg(not(target_family = "wasm"))]
+mod sentence_transformers;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot;
 #[cfg(not(target_family = "wasm"))]
@@ -26,6 +29,7 @@ mod snapshot_metadata;
 mod store;
 #[cfg(not(target_family = "wasm"))]
 mod tensor_file;
+mod text_tower;
 mod values;
 
 use std::ops::ControlFlow;
@@ -34,11 +38,11 @@ use std::ops::ControlFlow;
 use crate::error::{Error, Result};
 
 pub use config::{
-    BlockConfig, ClipConfig, EfficientNetConfig, Family, HeadConfig, ImagePooling, Pooling, ScoreRule,
-    TextConfig, TowerConfig, VisionConfig, VitConfig,
+    BertConfig, BlockConfig, ClipConfig, EfficientNetConfig, Family, FastVitConfig, FastVitStage, HeadConfig,
+    ImagePooling, Pooling, STEM_SIDES, ScoreRule, TextConfig, TowerConfig, VisionConfig, VitConfig,
 };
 #[cfg(not(target_family = "wasm"))]
-pub use convert::{Converted, convert};
+pub use convert::{Converted, convert, convert_towers};
 pub use gguf::stream::GgufStream;
 pub use layout::{Kind, TensorSpec, WeightSpec, weight_specs};
 pub use quantize::Quant;

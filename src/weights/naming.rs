@@ -4,7 +4,11 @@
 //! are one tensor there. `open_clip` calls the same tensors otherwise, stores all queries, keys and values so, and the
 //! projections transposed.
 
+mod bert;
+mod timm;
+
 use crate::weights::layout::TensorSpec;
+pub use bert::BertNaming;
 
 /// The library whose names a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +19,11 @@ pub enum Naming {
     OpenClip {
         /// Prefix of the text tower.
         text: &'static str,
+        /// True where the image tower is one of `timm`.
+        timm: bool,
     },
+    /// `transformers`, of a BERT, DistilBERT or XLM-RoBERTa that was saved by itself.
+    Bert(BertNaming),
 }
 
 /// The tensor of a file that holds one of the layout's.
@@ -34,15 +42,19 @@ pub struct TensorSource {
 impl Naming {
     /// The naming of a file that holds tensors of these names.
     pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let (mut is_open_clip, mut text) = (false, "");
+        let (mut is_open_clip, mut timm, mut text) = (false, false, "");
         for name in names {
+            if let Some(naming) = BertNaming::of_key(name) {
+                return Self::Bert(naming);
+            }
             is_open_clip |= name.starts_with("visual.");
+            timm |= name.starts_with(timm::TRUNK);
             if name == "text.token_embedding.weight" {
                 text = "text.";
             }
         }
         match is_open_clip {
-            true => Self::OpenClip { text },
+            true => Self::OpenClip { text, timm },
             false => Self::Transformers,
         }
     }
@@ -51,13 +63,18 @@ impl Naming {
     pub fn source(self, spec: &TensorSpec) -> TensorSource {
         match self {
             Self::Transformers => transformers(spec),
-            Self::OpenClip { text } => open_clip(spec, text),
+            Self::OpenClip { text, timm } => {
+                let trunk = timm.then(|| timm::source(spec)).flatten();
+                trunk.unwrap_or_else(|| open_clip(spec, text))
+            }
+            Self::Bert(naming) => TensorSource::whole(naming.name(&spec.name), spec),
         }
     }
 }
 
 impl TensorSource {
-    fn whole(name: String, spec: &TensorSpec) -> Self {
+    /// A tensor that is held as it is.
+    pub fn whole(name: String, spec: &TensorSpec) -> Self {
         Self {
             name,
             shape: spec.shape.clone(),
@@ -74,15 +91,21 @@ impl TensorSource {
         source
     }
 
-    /// Says what is wrong with a file's tensor of the shape `given`, if anything is. A single value may have any number
-    /// of dimensions.
+    /// Says what is wrong with a file's tensor of the shape `given`, if anything is. There may be any number of dimensions
+    /// of one value before it.
     ///
     /// # Errors
     /// A sentence with both shapes.
     pub fn check_shape(&self, given: &[usize]) -> Result<(), String> {
         let Self { name, shape, .. } = self;
-        let is_single = |shape: &[usize]| shape.iter().all(|size| *size == 1);
-        if given == shape || is_single(given) && is_single(shape) {
+        let trimmed = |shape: &[usize]| {
+            shape
+                .iter()
+                .copied()
+                .skip_while(|size| *size == 1)
+                .collect::<Vec<_>>()
+        };
+        if trimmed(given) == trimmed(shape) {
             return Ok(());
         }
         Err(format!(
@@ -221,7 +244,7 @@ mod tests {
             name: name.into(),
             shape: shape.into(),
         };
-        Naming::OpenClip { text }.source(&spec)
+        Naming::OpenClip { text, timm: false }.source(&spec)
     }
 
     #[test]
@@ -250,6 +273,43 @@ mod tests {
         let keys = source("text_model.encoder.layers.3.self_attn.k_proj.weight", &[2, 2], "");
         let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
         assert_eq!(keys.extract_part(&values), [4.0, 5.0, 6.0, 7.0]);
+    }
+
+    #[test]
+    fn towers_of_timm_have_names_of_their_own() {
+        let naming = Naming::of_names(["visual.trunk.cls_token", "text.token_embedding.weight"].into_iter());
+        for (name, shape, theirs, whole) in [
+            (
+                "vision_model.embeddings.position_embedding.weight",
+                &[5, 4][..],
+                "visual.trunk.pos_embed",
+                &[1, 5, 4][..],
+            ),
+            (
+                "vision_model.encoder.layers.1.self_attn.v_proj.bias",
+                &[4],
+                "visual.trunk.blocks.1.attn.qkv.bias",
+                &[12],
+            ),
+            (
+                "vision_model.encoder.layers.1.mlp.fc1.weight",
+                &[8, 4],
+                "visual.trunk.blocks.1.mlp.fc1.weight",
+                &[8, 4],
+            ),
+            (
+                "text_model.final_layer_norm.bias",
+                &[4],
+                "text.ln_final.bias",
+                &[4],
+            ),
+        ] {
+            let source = naming.source(&TensorSpec {
+                name: name.into(),
+                shape: shape.into(),
+            });
+            assert_eq!((source.name.as_str(), source.shape.as_slice()), (theirs, whole));
+        }
     }
 
     #[test]

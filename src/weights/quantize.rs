@@ -69,8 +69,8 @@ impl Quant {
 
 /// Returns true for a matrix that stays at 8 bits in a 4-bit file. These cost ViT-B/32 a tenth more bytes and halve
 /// the error of its embeddings: what enters and leaves the towers, attention's outputs, and the
-/// beginning of the text tower, whose errors all later blocks carry on. The convolutions of an EfficientNet have
-/// too few weights for errors to even out.
+/// beginning of the text tower, whose errors all later blocks carry on. The convolutions of an EfficientNet and those of a
+/// FastViT outside of its perceptrons have too few weights for errors to even out.
 fn is_sensitive(name: &str) -> bool {
     let early_text = ["text_model.encoder.layers.0.", "text_model.encoder.layers.1."];
     name.ends_with("_projection.weight")

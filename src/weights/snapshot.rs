@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
-use crate::weights::open_clip;
+use crate::weights::open_clip::{self, AppleNames};
+use crate::weights::reparameterize::{Recipe, TensorValues, recipes};
+use crate::weights::sentence_transformers::SentenceTransformer;
 use crate::weights::snapshot_files::{
     directory_of_model, require_text, settings, text, tokenizer, weight_files,
 };
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::tensor_file::TensorFile;
+use crate::weights::text_tower;
 use crate::weights::values::Values;
-use crate::weights::{ModelFile, OnProgress, SnapshotMetadata, report};
+use crate::weights::{ClipConfig, ModelFile, OnProgress, SnapshotMetadata, report};
 
 /// An open snapshot: its texts in memory, its tensors on disk.
 pub struct Snapshot {
@@ -21,8 +25,13 @@ pub struct Snapshot {
     /// Everything but the weights.
     pub texts: SnapshotMetadata,
     files: Vec<TensorFile>,
-    file_of: HashMap<String, usize>,
+    /// The file of each tensor, and its name there.
+    file_of: HashMap<String, (usize, String)>,
     naming: Naming,
+    /// Weights that are made of several tensors, by their names in the layout.
+    recipes: HashMap<String, (Rc<Recipe>, usize)>,
+    /// The model whose image tower and logit scale this one takes.
+    image_tower: Option<Box<Self>>,
     /// The fused tensor that was read last, since its parts are asked for one after the other.
     fused: Option<(String, Vec<f32>)>,
 }
@@ -44,26 +53,69 @@ impl Snapshot {
             true => path.parent().unwrap_or(Path::new(".")).to_path_buf(),
             false => directory_of_model(path)?,
         };
-        let paths = match single {
-            true => vec![path.to_path_buf()],
-            false => weight_files(&dir)?,
+        let text_tower = SentenceTransformer::open(&dir)?;
+        let mut paths = match (single, &text_tower) {
+            (true, _) => vec![path.to_path_buf()],
+            (false, Some(tower)) => weight_files(&tower.transformer)?,
+            (false, None) => weight_files(&dir)?,
         };
+        paths.extend(text_tower.iter().map(|tower| tower.dense.clone()));
         let mut files = Vec::new();
         let mut file_of = HashMap::new();
         for (i, path) in paths.iter().enumerate() {
             let file = TensorFile::open(path)?;
-            file_of.extend(file.tensor_names().into_iter().map(|name| (name, i)));
+            file_of.extend(
+                file.tensor_names()
+                    .into_iter()
+                    .map(|name| (name.clone(), (i, name))),
+            );
             files.push(file);
         }
+        if let Some(names) = AppleNames::of(file_of.keys().map(String::as_str)) {
+            let renamed = file_of.into_values().map(|of| (names.open_clip(&of.1), of));
+            file_of = renamed.collect();
+        }
         let naming = Naming::of_names(file_of.keys().map(String::as_str));
+        let texts = texts(&dir, naming, text_tower)?;
+        let mut by_name = HashMap::new();
+        for recipe in recipes(&texts.config, &|name| file_of.contains_key(name)) {
+            let recipe = Rc::new(recipe);
+            by_name.extend(
+                recipe
+                    .names()
+                    .enumerate()
+                    .map(|(i, name)| (name, (recipe.clone(), i))),
+            );
+        }
         Ok(Self {
             name: path.display().to_string(),
-            texts: texts(&dir, naming)?,
+            texts,
+            recipes: by_name,
             files,
             file_of,
             naming,
+            image_tower: None,
             fused: None,
         })
+    }
+
+    /// Puts the image tower of `image`, a CLIP, beside this text tower.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for towers that do not go together.
+    pub fn with_image_tower(mut self, image: Self) -> Result<Self> {
+        let (own, other) = (&self.texts, &image.texts);
+        let towers = (
+            (&*own.config_json, &own.config),
+            (&*other.config_json, &other.config),
+        );
+        let config_json = text_tower::join(towers.0, towers.1)?;
+        self.texts.config = ClipConfig::from_json(&config_json)?;
+        self.texts.config_json = config_json;
+        self.texts.preprocessor_json = image.texts.preprocessor_json.clone();
+        self.texts.warnings.extend(image.texts.warnings.iter().cloned());
+        self.image_tower = Some(Box::new(image));
+        Ok(self)
     }
 
     /// Path of the snapshot, as errors name it.
@@ -102,6 +154,21 @@ impl Snapshot {
 
     /// Values of one tensor of the layout, whose shape must be the configuration's.
     pub fn read(&mut self, part: &TensorSpec) -> Result<Vec<f32>> {
+        if let Some(image) = self
+            .image_tower
+            .as_mut()
+            .filter(|_| !part.name.starts_with("text_"))
+        {
+            return image.read(part);
+        }
+        if let Some((recipe, index)) = self.recipes.get(&part.name).cloned() {
+            let mut values = TensorValues::new();
+            for source in &recipe.sources {
+                let read = self.read_source(&TensorSource::whole(source.name.clone(), source))?;
+                values.insert(source.name.clone(), read);
+            }
+            return Ok(recipe.make(&values).swap_remove(index));
+        }
         let source = self.naming.source(part);
         if source.part.1 == 1 {
             return Ok(source.in_order(self.read_source(&source)?));
@@ -118,10 +185,10 @@ impl Snapshot {
     /// Values of a tensor of a file, whose shape must be that of `source`.
     fn read_source(&mut self, source: &TensorSource) -> Result<Vec<f32>> {
         let name = &source.name;
-        let Some(&index) = self.file_of.get(name) else {
+        let Some((index, name)) = self.file_of.get(name) else {
             return Err(Error::model(&self.name, format!("tensor {name} is missing")));
         };
-        let file = &mut self.files[index];
+        let file = &mut self.files[*index];
         let shape = file.shape(name).unwrap_or_default();
         source
             .check_shape(shape)
@@ -130,12 +197,13 @@ impl Snapshot {
     }
 }
 
-/// The texts of the snapshot in `dir`, whose weights are named by `naming`.
-fn texts(dir: &Path, naming: Naming) -> Result<SnapshotMetadata> {
+/// The texts of the snapshot in `dir`, whose weights are named by `naming`; it may hold a text tower of
+/// sentence-transformers.
+fn texts(dir: &Path, naming: Naming, text_tower: Option<SentenceTransformer>) -> Result<SnapshotMetadata> {
     let directory = dir.canonicalize().ok();
     let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
     let theirs = match naming {
-        Naming::Transformers => None,
+        Naming::Transformers | Naming::Bert(_) => None,
         Naming::OpenClip { .. } => text(&dir.join(open_clip::CONFIG))?,
     };
     let path = dir.join(if theirs.is_some() {
@@ -143,7 +211,10 @@ fn texts(dir: &Path, naming: Naming) -> Result<SnapshotMetadata> {
     } else {
         "config.json"
     });
-    let config = theirs.map_or_else(|| require_text(&path), Ok)?;
+    let (config, tokenizer_dir) = match text_tower {
+        Some(tower) => (tower.config_json, tower.transformer),
+        None => (theirs.map_or_else(|| require_text(&path), Ok)?, dir.to_path_buf()),
+    };
     let card = text(&dir.join("README.md"))?;
     let mut texts = SnapshotMetadata::new(
         directory.unwrap_or("clip"),
@@ -154,7 +225,7 @@ fn texts(dir: &Path, naming: Naming) -> Result<SnapshotMetadata> {
     )
     .map_err(|e: Error| e.in_file(&path.display().to_string()))?;
     if let Some(config) = &texts.config.text {
-        texts.tokenizer_json = tokenizer(dir, config)?;
+        texts.tokenizer_json = tokenizer(&tokenizer_dir, config)?;
     }
     Ok(texts)
 }

@@ -98,7 +98,7 @@ pub(super) fn tokenizer(dir: &Path, config: &TextConfig) -> Result<String> {
             false => compact(&json).map_err(|e| malformed(&file, &e.to_string())),
         };
     }
-    if config.is_bert() {
+    if config.bert.is_some() {
         let words = dir.join("vocab.txt");
         return match text(&words)? {
             Some(list) => Ok(json_of_words(

@@ -9,6 +9,7 @@ use crate::weights::gguf::{Metadata, MetadataValue, keys, score_rule_key};
 use crate::weights::image_settings::image_settings;
 use crate::weights::open_clip;
 use crate::weights::quantize::Quant;
+use crate::weights::text_tower::translate_m_clip;
 
 /// Texts of a Hugging Face snapshot, its configuration checked.
 #[derive(Clone, Debug)]
@@ -41,7 +42,10 @@ impl SnapshotMetadata {
     ) -> Result<Self> {
         let (config_json, preprocessor_json) = match open_clip::is_config(&config_json) {
             true => open_clip::translate(&config_json, preprocessor_json)?,
-            false => (config_json, preprocessor_json),
+            false => (
+                translate_m_clip(&config_json)?.unwrap_or(config_json),
+                preprocessor_json,
+            ),
         };
         let config = ClipConfig::from_json(&config_json)?;
         let mut warnings = Vec::new();

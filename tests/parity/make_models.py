@@ -8,10 +8,13 @@ beside: embeddings of random pixels and token ids, logits, and the embedding of 
 library's own preprocessing. CLIP's share the tokenizer of tiny/, which the tests put beside them.
 
 Needs: pip install torch transformers safetensors open_clip_torch torchvision sentencepiece protobuf
+    sentence-transformers
 """
+import functools
 import io
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -19,12 +22,16 @@ import tempfile
 import numpy
 import open_clip
 import sentencepiece
+import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from timm.layers import HybridEmbed
+from timm.models.vision_transformer_hybrid import ConvStem
 from transformers import (BertTokenizer, ChineseCLIPConfig, ChineseCLIPImageProcessorPil, ChineseCLIPModel, CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
-                          CLIPVisionConfig, CLIPVisionModelWithProjection, MetaClip2Config, MetaClip2Model,
-                          PreTrainedTokenizerFast, SiglipConfig, SiglipImageProcessorPil, SiglipModel, SiglipTokenizer,
+                          CLIPVisionConfig, CLIPVisionModelWithProjection, DistilBertConfig, DistilBertModel,
+                          MetaClip2Config, MetaClip2Model, PreTrainedTokenizerFast, SiglipConfig,
+                          SiglipImageProcessorPil, SiglipModel, SiglipTokenizer, XLMRobertaConfig, XLMRobertaModel,
                           XLMRobertaTokenizer)
 from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
@@ -112,7 +119,7 @@ def clip_of_transformers(text, vision, projection, **kwargs):
 
 
 def state(model):
-    return {k: v.half().contiguous() for k, v in model.state_dict().items()}
+    return {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
 
 
 def pytorch_bin(folder):
@@ -137,24 +144,171 @@ def open_clip_model(config, preprocess, container):
         classes = {True: open_clip.CustomTextCLIP, False: open_clip.CLIP}
         config_of_class = {k: v for k, v in config.items() if k != "custom_text"}
         model = stir(classes[config.get("custom_text", False)](**json.loads(json.dumps(config_of_class))))
-        tensors = {k: v for k, v in state(model).items() if k != "attn_mask"}
-        if container == "safetensors":
-            save_file(tensors, folder / "open_clip_model.safetensors")
-        else:
-            torch.save(tensors, folder / "open_clip_pytorch_model.bin")
-        settings = dict(model_cfg=config, preprocess_cfg=preprocess)
-        (folder / "open_clip_config.json").write_text(json.dumps(settings, indent=1))
-        size = config["vision_cfg"]["image_size"]
-        transform = open_clip.image_transform(size, is_train=False, mean=preprocess["mean"], std=preprocess["std"],
-                                              interpolation=preprocess.get("interpolation"),
-                                              resize_mode=preprocess.get("resize_mode"))
-        pixels = torch.randn(2, 3, size, size).half().float()
-        with torch.no_grad():
-            images, texts = model.encode_image(pixels), model.encode_text(ids())
-            drawn_embeds = model.encode_image(transform(drawn())[None])
-            logits = model.get_logits(pixels, ids())[0]
-        save_reference(folder, pixel_values=pixels, input_ids=ids(), image_embeds=images, text_embeds=texts,
-                       logits_per_image=logits, drawn_embeds=drawn_embeds)
+        save_open_clip(folder, model, config, preprocess, container, {})
+    return make
+
+
+def stir_convolutions(model, size):
+    """Random convolutions and scales of blocks, with the statistics of batch normalizations that images lead to: as in
+    trained models, and unlike in others, no layer multiplies what the one before gave, nor its errors."""
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
+                module.weight.copy_(torch.randn_like(module.weight) * 1.3 / module.weight[0].numel() ** 0.5)
+            if hasattr(module, "running_var"):
+                module.momentum = 1.0
+            if hasattr(module, "running_var") or isinstance(module, torch.nn.LayerNorm):
+                module.weight.copy_(torch.randn_like(module.weight) * 0.2 + 1)
+            if getattr(module, "bias", None) is not None:
+                module.bias.copy_(torch.randn_like(module.bias) * 0.3)
+            if hasattr(module, "gamma"):
+                module.gamma.copy_(torch.rand_like(module.gamma) * 0.5 + 0.1)
+        model.train()
+        coarse = torch.nn.functional.interpolate(torch.rand(8, 3, 5, 5), size=(size, size), mode="bilinear")
+        model(torch.cat([coarse, torch.rand(8, 3, size, size)]))
+    return hold(model)
+
+
+def hold(model):
+    """Rounds all values to what float16 can hold."""
+    with torch.no_grad():
+        for values in model.state_dict().values():
+            if values.is_floating_point():
+                values.copy_(values.half().float())
+    return model.eval()
+
+
+def small_stem():
+    """The convolutions of vit_base_mci_224 for a tower of 16 channels and images of 40 pixels."""
+    stem = ConvStem(channels=(4, 4, 16), stride=(4, 2, 2), kernel_size=(4, 2, 2), padding=0, act_layer=torch.nn.GELU)
+    return dict(embed_layer=functools.partial(HybridEmbed, backbone=stem, proj=False), img_size=40)
+
+
+def open_clip_of(config, sizes, extra):
+    """A model of open_clip with arguments of its own for timm's image tower."""
+    create = timm.create_model
+    timm.create_model = lambda *args, **kwargs: create(*args, **kwargs, **sizes | extra())
+    config = config | dict(vision_cfg={k: v for k, v in config["vision_cfg"].items() if k != "timm_model_kwargs"})
+    model = open_clip.CustomTextCLIP(**{k: v for k, v in config.items() if k != "custom_text"})
+    timm.create_model = create
+    return model
+
+
+def mobileclip(name, sizes, size, container="safetensors", folded=False, pool="avg", causal=False, extra=dict):
+    """MobileCLIP in the files of open_clip: timm's image tower with smaller sizes, and a text tower that may see all."""
+    config = dict(embed_dim=16, custom_text=True,
+                  vision_cfg=dict(timm_model_name=name, timm_model_pretrained=False, timm_pool=pool, timm_proj=None,
+                                  timm_drop=0.0, timm_drop_path=0.0, image_size=size),
+                  text_cfg=dict(width=32, heads=2, layers=2, no_causal_mask=not causal, **TOKENS))
+    preprocess = dict(mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear", resize_mode="shortest", size=size)
+
+    def make(folder):
+        model = open_clip_of(config, sizes, extra)
+        stir(model.text)
+        stir_convolutions(model.visual, size)
+        for name, parameter in model.visual.named_parameters():
+            if name.endswith(("cls_token", "pos_embed")):
+                parameter.data.normal_()
+        model.logit_scale.data.fill_(4.6052)
+        hold(model)
+        if folded:
+            model.visual.trunk = hold(timm.utils.reparameterize_model(model.visual.trunk))
+        save_open_clip(folder, model, config, preprocess, container, dict(timm_model_kwargs=sizes))
+    return make
+
+
+def save_open_clip(folder, model, config, preprocess, container, vision_settings):
+    """Saves a model of open_clip and what it makes of inputs."""
+    tensors = {k: v for k, v in state(model).items() if k != "attn_mask"}
+    if container == "safetensors":
+        save_file(tensors, folder / "open_clip_model.safetensors")
+    else:
+        torch.save(tensors, folder / "open_clip_pytorch_model.bin")
+    settings = dict(model_cfg=config | dict(vision_cfg=config["vision_cfg"] | vision_settings), preprocess_cfg=preprocess)
+    (folder / "open_clip_config.json").write_text(json.dumps(settings, indent=1))
+    open_clip_reference(folder, model, config["vision_cfg"]["image_size"], preprocess)
+
+
+def open_clip_reference(folder, model, size, preprocess):
+    """Saves what a model of open_clip makes of pixels, ids and a drawn image."""
+    transform = open_clip.image_transform(size, is_train=False, mean=preprocess["mean"], std=preprocess["std"],
+                                          interpolation=preprocess.get("interpolation"),
+                                          resize_mode=preprocess.get("resize_mode"))
+    pixels = torch.rand(2, 3, size, size) if preprocess["std"] == [1, 1, 1] else torch.randn(2, 3, size, size)
+    pixels = pixels.half().float()
+    with torch.no_grad():
+        images, texts = model.encode_image(pixels), model.encode_text(ids())
+        drawn_embeds = model.encode_image(transform(drawn())[None])
+        logits = model.get_logits(pixels, ids())[0]
+    save_reference(folder, pixel_values=pixels, input_ids=ids(), image_embeds=images, text_embeds=texts,
+                   logits_per_image=logits, drawn_embeds=drawn_embeds)
+
+
+APPLE = [("visual.trunk.", "image_encoder.model."), ("text.", "text_encoder.")]
+APPLE_TEXT = [("text_projection", "projection_layer"), ("token_embedding", "embedding_layer"),
+              ("positional_embedding", "positional_embedding.pos_embed.pos_embed"), ("ln_final", "final_layer_norm"),
+              (".ln_1.", ".pre_norm_mha.0."), (".attn.", ".pre_norm_mha.1."), (".ln_2.", ".pre_norm_ffn.0."),
+              ("mlp.c_fc", "pre_norm_ffn.1"), ("mlp.c_proj", "pre_norm_ffn.4"), ("in_proj_", "qkv_proj."),
+              ("transformer.resblocks.", "transformer.")]
+APPLE_FASTVIT = [("stem.", "patch_embed."), ("conv_kxk", "rbr_conv"), ("conv_scale", "rbr_scale"), ("identity", "rbr_skip"),
+                 ("final_conv", "conv_exp"), ("large_conv", "lkb_origin"), (".mlp.", ".convffn."), ("se.fc1", "se.reduce"),
+                 ("se.fc2", "se.expand"), (".gamma", "")]
+APPLE_VIT = [("patch_embed.backbone.", "patch_emb."), (".conv.", ".block.conv."), (".bn.", ".block.norm."),
+             (".norm1.", ".pre_norm_mha.0."), (".attn.", ".pre_norm_mha.1."), (".norm2.", ".pre_norm_ffn.0."),
+             ("mlp.fc1", "pre_norm_ffn.1"), ("mlp.fc2", "pre_norm_ffn.4"), ("qkv.", "qkv_proj."), (".proj.", ".out_proj."),
+             ("blocks.", "transformer.")]
+
+
+def apple_name(name, is_vit):
+    """The name in Apple's files of a tensor of open_clip's."""
+    if name.startswith("text."):
+        for ours, theirs in APPLE_TEXT:
+            name = name.replace(ours, theirs)
+    elif is_vit:
+        name = {"visual.trunk.norm.weight": "visual.trunk.post_transformer_norm.weight",
+                "visual.trunk.norm.bias": "visual.trunk.post_transformer_norm.bias",
+                "visual.trunk.pos_embed": "visual.trunk.pos_embed.pos_embed.pos_embed"}.get(name, name)
+        for ours, theirs in APPLE_VIT:
+            name = name.replace(ours, theirs)
+    else:
+        for ours, theirs in APPLE_FASTVIT:
+            name = name.replace(ours, theirs)
+        # Stages and what halves the sides between them lie in one list.
+        found = re.match(r"(visual\.trunk\.)stages\.(\d)\.(downsample|pos_emb\.pos_enc|blocks)\.(.*)", name)
+        if found:
+            trunk, stage, part, rest = found.groups()
+            place = 2 * int(stage) - (part == "downsample") + (stage == "3") * (part == "blocks")
+            name = f"{trunk}network.{place}.{'pe.' if part == 'pos_emb.pos_enc' else ''}{rest}"
+    for ours, theirs in APPLE:
+        name = theirs + name[len(ours):] if name.startswith(ours) else name
+    return name
+
+
+def apple(name, image_model, causal):
+    """The model `name` as Apple saves it; open_clip's own conversion must bring it back."""
+    def make(folder):
+        from safetensors.torch import load_file
+        source = HERE / "models" / name
+        tensors = load_file(source / "open_clip_model.safetensors")
+        settings = json.loads((source / "open_clip_config.json").read_text())["model_cfg"]
+        is_vit, head = image_model == "vit_b16", "visual.trunk.head" if image_model == "vit_b16" else "visual.trunk.head.fc"
+        theirs = {apple_name(k, is_vit): v for k, v in tensors.items() if not k.startswith(head + ".")}
+        theirs["image_encoder.model." + ("classifier.proj" if is_vit else "head.proj")] = tensors[head + ".weight"].t().contiguous()
+        for place in [k for k in theirs if k.endswith("pos_embed.pos_embed")]:
+            theirs[place] = theirs[place].reshape(1, 1, *theirs[place].shape[-2:])
+        sizes = settings["vision_cfg"]["timm_model_kwargs"]
+        model = open_clip_of(settings, sizes, small_stem if is_vit else dict)
+        model.load_state_dict(open_clip.convert.convert_state_dict(model, {k: v.float() for k, v in theirs.items()}))
+        torch.save(theirs, folder / "mobileclip.pt")
+        text, image = settings["text_cfg"], settings["vision_cfg"]["image_size"]
+        config = dict(embed_dim=settings["embed_dim"],
+                      image_cfg=dict(image_size=image, model_name=image_model, timm_model_kwargs=sizes),
+                      text_cfg=dict(context_length=CONTEXT, vocab_size=VOCABULARY, dim=text["width"],
+                                    ffn_multiplier_per_layer=4.0, n_heads_per_layer=text["heads"],
+                                    n_transformer_layers=text["layers"], causal_masking=causal, model_name="base"))
+        (folder / "config.json").write_text(json.dumps(config, indent=1))
+        preprocess = dict(mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear", resize_mode="shortest", size=image)
+        open_clip_reference(folder, model.eval(), image, preprocess)
     return make
 
 
@@ -260,17 +414,79 @@ def multilingual(folder, tokenizer, model, processor, texts):
 
 def metaclip2(folder):
     """CLIP's towers behind XLM-R's tokenizer, whose end token has the id that CLIP's older configurations misuse."""
-    pieces = ["<s>", "<pad>", "</s>", "<unk>", "\u2581", "\u2581a", "\u2581photo", "\u2581of", "\u2581cat", "\u2581dog",
-              *"abcdeghoptf", "\u2581ein", "\u2581Foto", "ein", "er", "\u2581Katze", "北", "京", "!", ",", "2", "s"]
-    tokenizer = XLMRobertaTokenizer(vocab=[(piece, 0.0 if i < 4 else -1.0 - i / 10) for i, piece in enumerate(pieces)],
-                                    model_max_length=CONTEXT)
+    tokenizer = xlm_roberta_tokenizer()
     text = tower(16, 2, 2, "quick_gelu") | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT,
                                                 bos_token_id=0, eos_token_id=2)
     vision = tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8)
     model = stir(MetaClip2Model(MetaClip2Config(text_config=text, vision_config=vision, projection_dim=16)))
     processor = CLIPImageProcessorPil(size={"shortest_edge": 24}, crop_size=24)
-    texts = ["a photo of a cat", "ein Foto einer Katze", "", "北京  dogs!  ", "a photo of a dog, " * 6]
-    multilingual(folder, tokenizer, model, processor, texts)
+    multilingual(folder, tokenizer, model, processor, LANGUAGES)
+
+
+LANGUAGES = ["a photo of a cat", "ein Foto einer Katze", "", "北京  dogs!  ", "a photo of a dog, " * 6]
+
+
+def xlm_roberta_tokenizer():
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "\u2581", "\u2581a", "\u2581photo", "\u2581of", "\u2581cat", "\u2581dog",
+              *"abcdeghoptf", "\u2581ein", "\u2581Foto", "ein", "er", "\u2581Katze", "北", "京", "!", ",", "2", "s"]
+    return XLMRobertaTokenizer(vocab=[(piece, 0.0 if i < 4 else -1.0 - i / 10) for i, piece in enumerate(pieces)],
+                               model_max_length=CONTEXT)
+
+
+def text_reference(folder, tokenizer, embed, texts):
+    """Saves what a text tower alone makes of padded texts."""
+    inputs = tokenizer(texts, padding=True, truncation=True, max_length=CONTEXT, return_tensors="pt")
+    (folder / "texts.json").write_text(json.dumps(texts, indent=1))
+    with torch.no_grad():
+        save_reference(folder, input_ids=inputs.input_ids, text_embeds=embed(inputs))
+
+
+def multilingual_distilbert(folder):
+    """sentence-transformers' text tower: DistilBERT, the mean of its tokens and a linear map without bias. Its tokens
+    end before its positions do."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"北京一只猫,!.", "a", "photo", "Foto", "ein", "##er", "Katze", "cat",
+             "dog", "##s", "of"]
+    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(words)}, do_lower_case=False)
+    config = DistilBertConfig(dim=16, hidden_dim=48, n_heads=2, n_layers=2, vocab_size=len(words), max_position_embeddings=20)
+    transformer = stir(DistilBertModel(config))
+    with tempfile.TemporaryDirectory() as temporary:
+        transformer.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        parts = [Transformer(temporary, max_seq_length=CONTEXT), Pooling(16, "mean"),
+                 stir(Dense(16, 16, bias=False, activation_function=torch.nn.Identity()))]
+    model = SentenceTransformer(modules=parts, device="cpu").half()
+    model.save(str(folder), create_model_card=False)
+    model = model.float()
+    (folder / "README.md").write_text("---\nlanguage: multilingual\nlicense: apache-2.0\n---\n")
+    texts = [text for text in LANGUAGES if text] + ["cats"]
+    text_reference(folder, tokenizer, lambda inputs: model(dict(inputs))["sentence_embedding"], texts)
+
+
+def m_clip(folder):
+    """M-CLIP: XLM-RoBERTa, the mean of its tokens and a linear map, under its own names; its configuration names a base."""
+    tokenizer = xlm_roberta_tokenizer()
+    config = XLMRobertaConfig(hidden_size=16, intermediate_size=40, num_attention_heads=2, num_hidden_layers=2,
+                              vocab_size=len(tokenizer), max_position_embeddings=CONTEXT + 2, type_vocab_size=1,
+                              layer_norm_eps=1e-5, pad_token_id=1)
+    transformer = stir(XLMRobertaModel(config, add_pooling_layer=True))
+    linear = stir(torch.nn.Linear(16, 24))
+    tensors = {f"transformer.{name}": value for name, value in state(transformer).items()}
+    tensors |= {f"LinearTransformation.{name}": value for name, value in state(linear).items()}
+    torch.save(tensors, folder / "pytorch_model.bin")
+    sizes = {name: getattr(config, name) for name in ("hidden_size", "intermediate_size", "num_attention_heads",
+                                                      "num_hidden_layers", "vocab_size", "max_position_embeddings")}
+    settings = dict(architectures=["MultilingualCLIP"], model_type="M-CLIP", modelBase="xlm-roberta-large", numDims=24,
+                    transformerDimensions=16)
+    (folder / "config.json").write_text(json.dumps(settings | sizes, indent=1))
+    tokenizer.save_pretrained(folder)
+
+    def embed(inputs):
+        tokens, mask = transformer(**inputs).last_hidden_state, inputs.attention_mask[..., None]
+        return linear((tokens * mask).sum(1) / mask.sum(1))
+    text_reference(folder, tokenizer, embed, LANGUAGES)
 
 
 def chinese_clip(folder):
@@ -317,6 +533,19 @@ MODELS = {
         tower(24, 3, 2, "quick_gelu") | dict(image_size=24, patch_size=8), 16),
     "metaclip2": metaclip2,
     "chinese-clip": chinese_clip,
+    "multilingual-distilbert": multilingual_distilbert,
+    "m-clip": m_clip,
+    # MobileCLIP: branches as trained, and folded together; sides that do not halve evenly; layer norms.
+    "mobileclip-s1": mobileclip("fastvit_mci1", dict(embed_dims=(8, 16, 32, 64), layers=(1, 2, 1, 1), mlp_ratios=(2,) * 4), 64),
+    "mobileclip-s2": mobileclip("fastvit_mci2", dict(embed_dims=(8, 16, 32, 64), layers=(1, 1, 1, 1), mlp_ratios=(2,) * 4), 40, "bin", True),
+    "mobileclip2-s3": mobileclip("fastvit_mci3", dict(embed_dims=(8, 16, 32, 32, 64), layers=(1, 1, 1, 1, 1), mlp_ratios=(2,) * 5), 36),
+    "mobileclip-b": mobileclip("vit_base_mci_224", dict(embed_dim=16, depth=2, num_heads=2), 40, pool="token", causal=True,
+                               extra=small_stem),
+    "mobileclip2-l": mobileclip("vit_large_patch14_clip_224", dict(embed_dim=16, depth=2, num_heads=2), 28, pool="token",
+                                extra=lambda: dict(img_size=28)),
+    # The same in Apple's own files; those above must be there.
+    "mobileclip-s1-apple": apple("mobileclip-s1", "mci1", False),
+    "mobileclip-b-apple": apple("mobileclip-b", "vit_b16", True),
     # TinyCLIP: a text tower of few layers beside an image tower of many, pooled at the largest id.
     "tinyclip": clip_of_transformers(
         tower(16, 4, 1, "gelu") | dict(eos_token_id=2),

@@ -1,10 +1,10 @@
 //! `cliplet convert`: a Hugging Face snapshot becomes one GGUF file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use cliplet::Error;
-use cliplet::weights::{Quant, convert};
+use cliplet::weights::{Quant, convert, convert_towers};
 
 use super::{Outcome, Status, hub, model, progress, terminal};
 
@@ -15,6 +15,9 @@ pub struct Convert {
     /// ID@REVISION takes another branch than main.
     #[arg(value_name = "SNAPSHOT_DIR|HUB_ID")]
     source: PathBuf,
+    /// The CLIP whose image tower goes with the source, a text tower alone: a folder, or a hub id.
+    #[arg(long, value_name = "SNAPSHOT_DIR|HUB_ID")]
+    image_tower: Option<PathBuf>,
     /// The file to write.
     #[arg(short, long, value_name = "OUT.gguf")]
     output: PathBuf,
@@ -42,21 +45,31 @@ impl From<Bits> for Quant {
 
 impl Convert {
     pub fn run(&self) -> Outcome {
-        let is_id = self.source.to_str().and_then(hub::ModelId::parse).is_some();
-        if !self.source.exists() && !is_id {
-            return Err(Error::Input(format!(
-                "{} is neither a folder here nor a hub id (owner/name)",
-                self.source.display()
-            )));
-        }
-        let snapshot = model::locate(&self.source)?;
+        let snapshot = locate(&self.source)?;
+        let image_tower = self.image_tower.as_deref().map(locate).transpose()?;
         let bar = progress::bytes("Converting");
         let moving = progress::moving(&bar);
-        let converted = convert(&snapshot, &self.output, self.quant.into(), Some(&moving))?;
+        let (to, quant) = (&self.output, self.quant.into());
+        let converted = match image_tower {
+            Some(image) => convert_towers(&snapshot, &image, to, quant, Some(&moving))?,
+            None => convert(&snapshot, to, quant, Some(&moving))?,
+        };
         bar.finish_and_clear();
         converted.warnings.iter().for_each(terminal::warning);
         let bytes = converted.bytes;
         terminal::message(format_args!("{}: {bytes} bytes", self.output.display()));
         Ok(Status::Success)
     }
+}
+
+/// Path of a snapshot that is given as a folder or as a hub id, which is downloaded.
+fn locate(source: &Path) -> Result<PathBuf, Error> {
+    let is_id = source.to_str().and_then(hub::ModelId::parse).is_some();
+    if !source.exists() && !is_id {
+        return Err(Error::Input(format!(
+            "{} is neither a folder here nor a hub id (owner/name)",
+            source.display()
+        )));
+    }
+    model::locate(source)
 }

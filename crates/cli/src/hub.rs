@@ -22,7 +22,7 @@ const WEIGHTS: [Weights; 6] = [
 /// Files with the configuration, one of which a snapshot has.
 const CONFIGS: [&str; 2] = ["config.json", "open_clip_config.json"];
 /// Files beside the weights and the configuration that a snapshot may have.
-const OPTIONAL_FILES: [&str; 9] = [
+const OPTIONAL_FILES: [&str; 15] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "spiece.model",
@@ -32,6 +32,13 @@ const OPTIONAL_FILES: [&str; 9] = [
     "processor_config.json",
     "preprocessor_config.json",
     "README.md",
+    // The parts of a text tower of sentence-transformers.
+    "modules.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+    "2_Dense/config.json",
+    "2_Dense/model.safetensors",
+    "2_Dense/pytorch_model.bin",
 ];
 /// Folder of a sentence-transformers repository that holds its CLIP.
 const SENTENCE_TRANSFORMERS: &str = "0_CLIPModel/";

@@ -3,14 +3,17 @@
 use serde::Deserialize;
 
 use super::{
-    ImagePooling, MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH, MAX_VOCAB,
-    MAX_WIDTH, Pooling, TextConfig, TowerConfig, VitConfig, malformed, size, unsupported,
+    BertConfig, ImagePooling, MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH,
+    MAX_VOCAB, MAX_WIDTH, Pooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig, malformed, size,
+    unsupported,
 };
 use crate::error::Result;
 use cliplet_kernels::Activation;
 
 /// `eos_token_id` of configs written before transformers fixed it; means "pool at the largest id".
 const LEGACY_EOS: u64 = 2;
+/// Most kinds of tokens that a BERT may tell apart.
+const MAX_TOKEN_KINDS: u64 = 16;
 
 /// Fields of either tower; those of the other one are ignored where they appear.
 #[derive(Default, Deserialize)]
@@ -25,16 +28,31 @@ pub struct RawTower {
     max_position_embeddings: Option<u64>,
     eos_token_id: Option<u64>,
     pad_token_id: Option<u64>,
+    /// True where all tokens of a text see each other, as `open_clip` says it.
+    no_causal_mask: Option<bool>,
+    type_vocab_size: Option<u64>,
+    position_embedding_type: Option<String>,
+    /// The most tokens of a text, where that is less than there are positions.
+    max_length: Option<u64>,
+    /// `cls` or `mean`: the way in which a BERT is pooled.
+    pooling: Option<String>,
+    /// True where the projection of a BERT, or of a tower of `timm`, has a bias.
+    projection_bias: Option<bool>,
     /// Width of a SigLIP's text embeddings.
     pub projection_size: Option<u64>,
     image_size: Option<u64>,
     patch_size: Option<u64>,
     num_channels: Option<u64>,
+    /// True where convolutions stand in place of the patches' linear map.
+    conv_stem: Option<bool>,
+    /// False where tokens are not normalized before the first block.
+    pre_norm: Option<bool>,
     /// True where a SigLIP's image tower has its attention pooling.
     pub vision_use_head: Option<bool>,
 }
 
 /// Values of absent fields of one tower.
+#[derive(Clone, Copy)]
 struct TowerDefaults {
     width: u64,
     mlp_width: u64,
@@ -44,6 +62,7 @@ struct TowerDefaults {
 }
 
 /// Ways in which a family pools texts.
+#[derive(Clone, Copy)]
 enum TextPooling {
     /// At the end token, or at the largest id where `eos_token_id` is 2.
     LegacyEndToken,
@@ -51,11 +70,19 @@ enum TextPooling {
     EndToken,
     /// At the last token of a padded text.
     Padded,
-    /// At the first token of a BERT.
-    Bert,
+    /// At the first token of a BERT, or over all of them.
+    Bert {
+        /// Kinds of tokens, where the configuration does not say.
+        token_kinds: u64,
+        /// Id of the padding token, where the configuration does not say.
+        padding: u64,
+        /// True if positions begin behind the row of the padding token.
+        after_padding: bool,
+    },
 }
 
 /// Values of absent fields, and what differs between families.
+#[derive(Clone, Copy)]
 pub struct Defaults {
     text: TowerDefaults,
     vision: TowerDefaults,
@@ -98,9 +125,43 @@ impl Defaults {
         },
         vocab_size: 30522,
         context: 512,
-        text_pooling: TextPooling::Bert,
+        text_pooling: TextPooling::Bert {
+            token_kinds: 2,
+            padding: 0,
+            after_padding: false,
+        },
         ..Self::CLIP
     };
+
+    /// Those of `DistilBertConfig`, under the names of `BertConfig`.
+    const DISTILBERT: Self = Self {
+        text_pooling: TextPooling::Bert {
+            token_kinds: 0,
+            padding: 0,
+            after_padding: false,
+        },
+        ..Self::CHINESE_CLIP
+    };
+
+    /// Those of `XLMRobertaConfig`.
+    const XLM_ROBERTA: Self = Self {
+        text_pooling: TextPooling::Bert {
+            token_kinds: 2,
+            padding: 1,
+            after_padding: true,
+        },
+        ..Self::CHINESE_CLIP
+    };
+
+    /// Defaults of the text tower that `model_type` names, in a model whose own text tower has these.
+    pub fn of_text_tower(self, model_type: Option<&str>) -> Self {
+        match model_type {
+            Some("bert") => Self::CHINESE_CLIP,
+            Some("distilbert") => Self::DISTILBERT,
+            Some("xlm-roberta") => Self::XLM_ROBERTA,
+            _ => self,
+        }
+    }
 
     /// Those of `SiglipTextConfig` and `SiglipVisionConfig`.
     pub const SIGLIP: Self = Self {
@@ -172,21 +233,81 @@ impl RawTower {
     pub fn into_text(self, defaults: &Defaults) -> Result<TextConfig> {
         let eos = self.eos_token_id.unwrap_or(49407);
         let eos = size("text_config.eos_token_id", eos, 0, MAX_VOCAB)? as u64;
-        let padding = self.pad_token_id.unwrap_or(0);
-        let padding = size("text_config.pad_token_id", padding, 0, MAX_VOCAB)? as u32;
         let context = self.max_position_embeddings.unwrap_or(defaults.context);
+        let context = size("text_config.max_position_embeddings", context, 2, MAX_CONTEXT)?;
         let vocab_size = self.vocab_size.unwrap_or(defaults.vocab_size);
+        let bert = self.bert(defaults, context)?;
+        let pooling = match defaults.text_pooling {
+            TextPooling::LegacyEndToken if self.no_causal_mask == Some(true) => Pooling::LargestOfPadded,
+            TextPooling::LegacyEndToken if eos == LEGACY_EOS => Pooling::LargestId,
+            TextPooling::LegacyEndToken | TextPooling::EndToken => Pooling::EndOfText(eos as u32),
+            TextPooling::Padded => Pooling::Last,
+            TextPooling::Bert { padding, .. } => self.bert_pooling(padding)?,
+        };
+        let room = context - bert.as_ref().map_or(0, |bert| bert.first_position);
+        let longest = self.max_length.unwrap_or(room as u64);
         Ok(TextConfig {
             tower: self.tower("text_config", &defaults.text)?,
             vocab_size: size("text_config.vocab_size", vocab_size, 1, MAX_VOCAB)?,
-            context_length: size("text_config.max_position_embeddings", context, 2, MAX_CONTEXT)?,
-            pooling: match defaults.text_pooling {
-                TextPooling::LegacyEndToken if eos == LEGACY_EOS => Pooling::LargestId,
-                TextPooling::LegacyEndToken | TextPooling::EndToken => Pooling::EndOfText(eos as u32),
-                TextPooling::Padded => Pooling::Last,
-                TextPooling::Bert => Pooling::First { padding },
-            },
+            context_length: size("text_config.max_length", longest, 2, room as u64)?,
+            pooling,
+            bert,
         })
+    }
+
+    /// The ends of a BERT with `positions` rows of positions; `None` for another kind of tower.
+    fn bert(&self, defaults: &Defaults, positions: usize) -> Result<Option<BertConfig>> {
+        let TextPooling::Bert {
+            token_kinds,
+            padding,
+            after_padding,
+        } = defaults.text_pooling
+        else {
+            return Ok(None);
+        };
+        if let Some(other) = self
+            .position_embedding_type
+            .as_deref()
+            .filter(|kind| *kind != "absolute")
+        {
+            return Err(unsupported(format!(
+                "text_config.position_embedding_type is {other:?}; \"absolute\" is supported"
+            )));
+        }
+        let kinds = self.type_vocab_size.unwrap_or(token_kinds);
+        let first = match after_padding {
+            true => self.pad_token_id.unwrap_or(padding).saturating_add(1),
+            false => 0,
+        };
+        let last = positions as u64 - 2;
+        Ok(Some(BertConfig {
+            token_kinds: size(
+                "text_config.type_vocab_size",
+                kinds,
+                token_kinds.min(1),
+                MAX_TOKEN_KINDS,
+            )?,
+            positions,
+            first_position: size(
+                "the first position, behind text_config.pad_token_id,",
+                first,
+                0,
+                last,
+            )?,
+            projection_bias: self.projection_bias.unwrap_or(false),
+        }))
+    }
+
+    fn bert_pooling(&self, padding: u64) -> Result<Pooling> {
+        let padding = self.pad_token_id.unwrap_or(padding);
+        let padding = size("text_config.pad_token_id", padding, 0, MAX_VOCAB)? as u32;
+        match self.pooling.as_deref() {
+            None | Some("cls") => Ok(Pooling::First { padding }),
+            Some("mean") => Ok(Pooling::Mean { padding }),
+            Some(other) => Err(unsupported(format!(
+                "text_config.pooling is {other:?}; \"cls\" and \"mean\" are supported"
+            ))),
+        }
     }
 
     /// The vision transformer that the fields describe.
@@ -208,7 +329,17 @@ impl RawTower {
             )?,
             patch_size: size("vision_config.patch_size", patch_size, 1, MAX_IMAGE)?,
             pooling: defaults.image_pooling,
+            conv_stem: self.conv_stem.unwrap_or(false),
+            pre_norm: self.pre_norm.unwrap_or(true),
+            projection_bias: self.projection_bias.unwrap_or(false),
         };
+        let stem: usize = STEM_SIDES.iter().product();
+        if config.conv_stem && (config.patch_size != stem || !config.tower.width.is_multiple_of(4)) {
+            return Err(malformed(format!(
+                "vision_config.conv_stem is true, but patch_size is {}, not {stem}, or hidden_size {} no multiple of 4",
+                config.patch_size, config.tower.width
+            )));
+        }
         if config.patch_size > config.image_size {
             let VitConfig {
                 image_size,

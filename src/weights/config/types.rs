@@ -1,6 +1,6 @@
 //! The sizes and kinds of towers, checked.
 
-use super::EfficientNetConfig;
+use super::{EfficientNetConfig, FastVitConfig};
 use cliplet_kernels::Activation;
 
 /// Sizes of a stack of pre-norm transformer blocks, which both towers have.
@@ -31,6 +31,8 @@ pub struct TextConfig {
     pub context_length: usize,
     /// Where the text is pooled.
     pub pooling: Pooling,
+    /// Of a tower of BERT's blocks, its embeddings and its projection.
+    pub bert: Option<BertConfig>,
 }
 
 impl TextConfig {
@@ -39,15 +41,28 @@ impl TextConfig {
         matches!(self.pooling, Pooling::LargestId | Pooling::EndOfText(_))
     }
 
-    /// Returns true if texts are padded to the length of the context.
+    /// Returns true if every text takes as many tokens as the context has.
+    pub fn fills_context(&self) -> bool {
+        matches!(self.pooling, Pooling::Last | Pooling::LargestOfPadded)
+    }
+
+    /// Returns true if the tokenizer pads texts to the length of the context.
     pub fn is_padded(&self) -> bool {
         self.pooling == Pooling::Last
     }
+}
 
-    /// Returns true for a tower of BERT's blocks.
-    pub fn is_bert(&self) -> bool {
-        matches!(self.pooling, Pooling::First { .. })
-    }
+/// The ends of a BERT, which differ between it, DistilBERT and XLM-RoBERTa.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BertConfig {
+    /// Kinds of tokens that it tells apart; texts here are of the first. None in a DistilBERT.
+    pub token_kinds: usize,
+    /// Rows of the table of positions.
+    pub positions: usize,
+    /// Row of a text's first token: behind the padding token's in an XLM-RoBERTa.
+    pub first_position: usize,
+    /// True where the projection has a bias.
+    pub projection_bias: bool,
 }
 
 /// Which token's output stands for the text.
@@ -57,11 +72,19 @@ pub enum Pooling {
     LargestId,
     /// The first token with this id.
     EndOfText(u32),
+    /// The first of the largest ids, in a tower that is not causal: texts are padded with zeros to the length of the
+    /// context.
+    LargestOfPadded,
     /// The last of as many tokens as the context has, since texts are padded to its length; all of them see each
     /// other, in a tower that is not causal.
     Last,
     /// The first token, in a BERT, whose tokens all see each other.
     First {
+        /// Tokens with this id behind a text are not looked at.
+        padding: u32,
+    },
+    /// The mean of all tokens, in a BERT.
+    Mean {
         /// Tokens with this id behind a text are not looked at.
         padding: u32,
     },
@@ -74,6 +97,8 @@ pub enum VisionConfig {
     Vit(VitConfig),
     /// EfficientNet-Lite.
     EfficientNet(EfficientNetConfig),
+    /// FastViT.
+    FastVit(FastVitConfig),
 }
 
 impl VisionConfig {
@@ -82,6 +107,7 @@ impl VisionConfig {
         match self {
             Self::Vit(_) => "vit",
             Self::EfficientNet(_) => "efficientnet_lite",
+            Self::FastVit(_) => "fastvit",
         }
     }
 
@@ -90,6 +116,7 @@ impl VisionConfig {
         match self {
             Self::Vit(config) => config.image_size,
             Self::EfficientNet(config) => config.image_size,
+            Self::FastVit(config) => config.image_size,
         }
     }
 
@@ -97,7 +124,7 @@ impl VisionConfig {
     pub fn patch_size(&self) -> Option<usize> {
         match self {
             Self::Vit(config) => Some(config.patch_size),
-            Self::EfficientNet(_) => None,
+            Self::EfficientNet(_) | Self::FastVit(_) => None,
         }
     }
 
@@ -106,7 +133,8 @@ impl VisionConfig {
     pub fn rows(&self) -> usize {
         match self {
             Self::Vit(config) => config.tokens(),
-            Self::EfficientNet(config) => config.image_size.div_ceil(8).pow(2),
+            Self::EfficientNet(EfficientNetConfig { image_size, .. })
+            | Self::FastVit(FastVitConfig { image_size, .. }) => image_size.div_ceil(8).pow(2),
         }
     }
 }
@@ -122,7 +150,17 @@ pub struct VitConfig {
     pub patch_size: usize,
     /// The part of its tokens that becomes the embedding.
     pub pooling: ImagePooling,
+    /// True where three convolutions stand in place of the patches' linear map, of windows side by side as
+    /// [`STEM_SIDES`] says; the first two give a quarter of the width. Then the class token has no position.
+    pub conv_stem: bool,
+    /// True where tokens are normalized before the first block.
+    pub pre_norm: bool,
+    /// True where the projection has a bias.
+    pub projection_bias: bool,
 }
+
+/// Sides of the windows of a stem of convolutions.
+pub const STEM_SIDES: [usize; 3] = [4, 2, 2];
 
 /// The part of a vision transformer's tokens that becomes the embedding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +180,11 @@ impl VitConfig {
     /// Tokens of an image: its patches, and the class token where there is one.
     pub fn tokens(&self) -> usize {
         self.grid() * self.grid() + usize::from(self.pooling == ImagePooling::ClassToken)
+    }
+
+    /// Rows of the table of positions.
+    pub fn positions(&self) -> usize {
+        self.tokens() - usize::from(self.conv_stem)
     }
 
     /// Values of a patch: 3 channels of `patch_size` squared.

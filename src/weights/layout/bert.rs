@@ -1,21 +1,21 @@
 //! The tensors of a BERT as a text tower, under the names of `transformers`.
 
 use super::{Kind, TensorSpec, WeightSpec};
-use crate::weights::config::TextConfig;
-
-/// Kinds of tokens that BERT tells apart; texts here are of the first.
-const TOKEN_KINDS: usize = 2;
+use crate::weights::config::{BertConfig, TextConfig};
 
 /// Adds the embeddings and the blocks.
-pub fn add(config: &TextConfig, out: &mut Vec<WeightSpec>) {
+pub fn add(config: &TextConfig, bert: &BertConfig, out: &mut Vec<WeightSpec>) {
     let (width, mlp) = (config.tower.width, config.tower.mlp_width);
     let mut add = |name: String, kind, shape: &[usize]| {
         out.push(WeightSpec::new(format!("text_model.{name}"), kind, shape));
     };
     for (name, rows) in [
-        ("position_embeddings", config.context_length),
-        ("token_type_embeddings", TOKEN_KINDS),
+        ("position_embeddings", bert.positions),
+        ("token_type_embeddings", bert.token_kinds),
     ] {
+        if rows == 0 {
+            continue;
+        }
         add(format!("embeddings.{name}.weight"), Kind::Vector, &[rows, width]);
     }
     add("embeddings.LayerNorm.weight".into(), Kind::Vector, &[width]);

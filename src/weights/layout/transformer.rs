@@ -1,7 +1,7 @@
 //! The tensors of transformer towers, under the names of `transformers`.
 
 use super::{Kind, TensorSpec, WeightSpec};
-use crate::weights::config::{ImagePooling, TextConfig, TowerConfig, VitConfig};
+use crate::weights::config::{ImagePooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig};
 
 /// Adds what is before and behind the blocks of a vision transformer.
 pub fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
@@ -15,17 +15,21 @@ pub fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
     } else {
         add("embeddings.patch_embedding.bias", Kind::Vector, &[width]);
     }
-    add(
-        "embeddings.patch_embedding.weight",
-        Kind::Matrix,
-        &[width, 3, patch, patch],
-    );
+    if config.conv_stem {
+        for (i, shape) in stem_shapes(width).into_iter().enumerate() {
+            add(&format!("embeddings.stem.{i}.bias"), Kind::Vector, &shape[..1]);
+            add(&format!("embeddings.stem.{i}.weight"), Kind::Filter, &shape);
+        }
+    } else {
+        let shape = [width, 3, patch, patch];
+        add("embeddings.patch_embedding.weight", Kind::Matrix, &shape);
+    }
     add(
         "embeddings.position_embedding.weight",
         Kind::Vector,
-        &[config.tokens(), width],
+        &[config.positions(), width],
     );
-    let norms: &[&str] = if has_class {
+    let norms: &[&str] = if has_class && config.pre_norm {
         &["pre_layrnorm", "post_layernorm"]
     } else {
         &["post_layernorm"]
@@ -34,6 +38,12 @@ pub fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
         add(&format!("{name}.weight"), Kind::Vector, &[width]);
         add(&format!("{name}.bias"), Kind::Vector, &[width]);
     }
+}
+
+/// Shapes of the convolutions in place of the patches of a tower of this width, `[outputs, inputs, side, side]`.
+pub fn stem_shapes(width: usize) -> [[usize; 4]; 3] {
+    let channels = [3, width / 4, width / 4, width];
+    std::array::from_fn(|i| [channels[i + 1], channels[i], STEM_SIDES[i], STEM_SIDES[i]])
 }
 
 /// Adds what is before and behind the blocks of the text tower.

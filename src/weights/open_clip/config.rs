@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::{malformed, section, unsupported};
+use super::{malformed, section, timm, unsupported};
 use crate::error::Result;
 
 /// Fields by which a configuration tells which weights are meant.
 const TAGS: [&str; 3] = ["pretrained", "pretrained_tag", "tag"];
 /// Fields of towers that matter in training, or to variants that other fields choose.
-const WITHOUT_EFFECT: [&str; 12] = [
+pub(super) const WITHOUT_EFFECT: [&str; 14] = [
     "patch_dropout",
     "output_tokens",
     "attn_pooler_queries",
@@ -17,7 +17,9 @@ const WITHOUT_EFFECT: [&str; 12] = [
     "timm_model_pretrained",
     "timm_pool",
     "timm_proj",
+    "timm_proj_bias",
     "timm_drop",
+    "timm_drop_path",
     "hf_model_pretrained",
     "hf_tokenizer_name",
     "pad_id",
@@ -90,6 +92,17 @@ fn text_config(mut text: Fields, act: &str) -> Result<Value> {
         _ => 2,
     };
     text.one_of("proj_type", "linear", &["linear"])?;
+    if text.flag("no_causal_mask")? {
+        // Texts are seen with what pads them.
+        let padding = text.count("pad_id", 0)?;
+        if eos != 2 || padding != 0 {
+            return Err(unsupported(format!(
+                "model_cfg.text_cfg.no_causal_mask is true; it is supported with pool_type \"argmax\" and pad_id 0, \
+                 which is {padding}"
+            )));
+        }
+        config.insert("no_causal_mask".into(), true.into());
+    }
     config.insert("num_attention_heads".into(), text.count("heads", 8)?.into());
     config.insert(
         "max_position_embeddings".into(),
@@ -105,10 +118,7 @@ fn text_config(mut text: Fields, act: &str) -> Result<Value> {
 
 fn vision_config(mut vision: Fields, act: &str) -> Result<Value> {
     if let Some(name) = vision.take("timm_model_name") {
-        return Err(unsupported(format!(
-            "model_cfg.vision_cfg.timm_model_name is {name}; of open_clip's image towers its own vision transformer \
-             is supported"
-        )));
+        return timm::vision_config(&name, vision);
     }
     let layers = match vision.take("layers") {
         None => 12,
@@ -137,7 +147,7 @@ fn vision_config(mut vision: Fields, act: &str) -> Result<Value> {
 }
 
 /// Side of the square images, given once or as two equal sides.
-fn image_size(vision: &mut Fields) -> Result<u64> {
+pub(super) fn image_size(vision: &mut Fields) -> Result<u64> {
     let Some(value) = vision.take("image_size") else {
         return Ok(224);
     };
@@ -233,7 +243,7 @@ mod tests {
     fn settings_without_a_counterpart_are_named() {
         for (text, vision, name) in [
             (
-                json!({"no_causal_mask": true}),
+                json!({"no_causal_mask": true, "pad_id": 1}),
                 json!({}),
                 "text_cfg.no_causal_mask",
             ),

@@ -25,6 +25,11 @@ impl Fields {
         self.fields.is_empty()
     }
 
+    /// Returns true if the field is there, `null` or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
     /// Takes a field out; `None` where it is absent or `null`.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.fields.remove(name).filter(|value| !value.is_null())
@@ -81,6 +86,11 @@ impl Fields {
                 known.join(", ")
             ))),
         }
+    }
+
+    /// Takes all fields that are left.
+    pub fn into_map(self) -> Map<String, Value> {
+        self.fields
     }
 
     /// Drops fields that change nothing of what a trained model computes.

@@ -4,23 +4,32 @@
 //! The settings are translated to the `config.json` and `preprocessor_config.json` of `transformers`, so that all
 //! that follows knows one form; a setting that the translation has no counterpart for is refused by name.
 
+#[cfg_attr(
+    target_family = "wasm",
+    allow(dead_code, reason = "a browser reads no files of PyTorch")
+)]
+mod apple;
 mod config;
 mod fields;
 mod preprocess;
+mod timm;
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::weights::ClipConfig;
+#[cfg(not(target_family = "wasm"))]
+pub use apple::AppleNames;
 use fields::Fields;
 
 /// Name of the file with the settings.
 pub const CONFIG: &str = "open_clip_config.json";
 
-/// Returns true for the text of such a file; that of a `config.json` has no `model_cfg`.
+/// Returns true for the text of such a file, or of a configuration of Apple's MobileCLIP; a `config.json` of
+/// `transformers` has no `model_cfg`.
 pub fn is_config(json: &str) -> bool {
     let parsed: Option<Value> = serde_json::from_str(json).ok();
-    parsed.is_some_and(|parsed| parsed.get("model_cfg").is_some())
+    parsed.is_some_and(|parsed| parsed.get("model_cfg").is_some() || apple::is_config(&parsed))
 }
 
 /// Texts of the `config.json` and the `preprocessor_config.json` that the text of an `open_clip_config.json` comes to;
@@ -30,6 +39,12 @@ pub fn is_config(json: &str) -> bool {
 /// [`Error::Model`] for what is malformed, and [`Error::Unsupported`] for settings that `transformers`' CLIP does not
 /// have.
 pub fn translate(json: &str, other: Option<String>) -> Result<(String, Option<String>)> {
+    let parsed: Value = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
+    let apples = match apple::is_config(&parsed) {
+        true => Some(apple::config(&parsed)?.to_string()),
+        false => None,
+    };
+    let json = apples.as_deref().unwrap_or(json);
     let config = config::config_json(json)?;
     let vision = ClipConfig::from_json(&config)?.vision;
     let size = vision.map_or(0, |vision| vision.image_size());

@@ -6,6 +6,7 @@
 #[cfg(not(target_family = "wasm"))]
 pub mod file;
 mod folds;
+mod mixtures;
 mod packing;
 pub mod stream;
 

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::float_type;
 use super::folds::fold_of_each;
+use super::mixtures::{self, Mixture, Output};
 use super::stream::{FILE, fault};
 use crate::error::{Error, Result};
 use crate::weights::config::ClipConfig;
@@ -17,6 +18,7 @@ use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
 use crate::weights::quantize::{Encoding, Quant};
+use crate::weights::reparameterize::{Recipe, TensorValues, recipes};
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
 
@@ -45,6 +47,10 @@ pub struct Tensors {
     first_vector: Option<(Step, Values<'static>)>,
     /// Scales of the norms whose matrices are still to come.
     scales: HashMap<String, ChannelScales>,
+    /// Weights that are made of several tensors.
+    mixtures: Vec<Mixture>,
+    /// Tensors of mixtures that are not complete.
+    ingredients: TensorValues,
 }
 
 /// A tensor that the model wants.
@@ -57,8 +63,25 @@ pub struct Step {
     float: FloatType,
     /// The file's tensor that holds it.
     source: TensorSource,
+    /// The mixture that the tensor is an ingredient of, and if it is the last of them in the file.
+    mixture: Option<(usize, bool)>,
     start: u64,
     end: u64,
+}
+
+impl Step {
+    /// The tensors of the layout that are complete with this one.
+    fn outputs(&self, mixtures: &[Mixture]) -> Vec<Output> {
+        match self.mixture {
+            None => vec![Output {
+                part: self.part.clone(),
+                cols: self.cols,
+                encoding: self.encoding,
+            }],
+            Some((mixture, true)) => mixtures[mixture].outputs.clone(),
+            Some((_, false)) => Vec::new(),
+        }
+    }
 }
 
 impl Tensors {
@@ -73,15 +96,38 @@ impl Tensors {
     ) -> Result<Self> {
         let names = metadata.tensors();
         let naming = Naming::of_names(names.keys().map(String::as_str));
-        let mut steps = Vec::new();
+        let recipes = recipes(config, &|name| metadata.info(name).is_some());
+        let mixed: HashSet<String> = recipes.iter().flat_map(Recipe::names).collect();
+        let (mut steps, mut outputs) = (Vec::new(), HashMap::new());
         for spec in weight_specs(config) {
-            let encoding = quant.encoding(&spec);
+            let (cols, encoding) = (spec.cols, quant.encoding(&spec));
             for part in spec.parts {
+                if mixed.contains(&part.name) {
+                    let output = Output { part, cols, encoding };
+                    outputs.insert(output.part.name.clone(), output);
+                    continue;
+                }
                 let source = naming.source(&part);
-                steps.push(step(metadata, part, source, (spec.cols, encoding), data)?);
+                steps.push(step(metadata, part, source, (cols, encoding), data)?);
             }
         }
+        let mut mixtures = Vec::new();
+        for recipe in recipes {
+            for part in &recipe.sources {
+                let whole = TensorSource::whole(part.name.clone(), part);
+                let form = (part.values(), Encoding::F32);
+                let mut step = step(metadata, part.clone(), whole, form, data)?;
+                step.mixture = Some((mixtures.len(), false));
+                steps.push(step);
+            }
+            let outputs = recipe.names().filter_map(|name| outputs.remove(&name)).collect();
+            mixtures.push(Mixture { recipe, outputs });
+        }
         steps.sort_by_key(|step| step.start);
+        mixtures::mark_last(
+            steps.iter_mut().filter_map(|step| step.mixture.as_mut()),
+            mixtures.len(),
+        );
         if quant.folds() {
             let names: Vec<&str> = steps.iter().map(|step| step.part.name.as_str()).collect();
             for (step, fold) in fold_of_each(&names).into_iter().enumerate() {
@@ -92,7 +138,8 @@ impl Tensors {
             assembler: Assembler::new(config, placement),
             declared: steps
                 .iter()
-                .flat_map(|step| compose::declare(&step.part, step.encoding))
+                .flat_map(|step| step.outputs(&mixtures))
+                .flat_map(|output| compose::declare(&output.part, output.encoding))
                 .collect(),
             steps: steps.into(),
             end: data + metadata.data_len() as u64,
@@ -104,6 +151,8 @@ impl Tensors {
             staged: Vec::new(),
             first_vector: None,
             scales: HashMap::new(),
+            mixtures,
+            ingredients: TensorValues::new(),
         })
     }
 
@@ -184,6 +233,15 @@ impl Tensors {
         let (Some(step), Some(values)) = (self.steps.pop_front(), self.rows.take()) else {
             return Ok(());
         };
+        if let Some((mixture, is_last)) = step.mixture {
+            let values = values.into_dense(step.cols);
+            self.ingredients.insert(step.part.name, values);
+            if is_last {
+                self.mix(mixture)?;
+            }
+            self.hand_out();
+            return Ok(());
+        }
         match &step.fold {
             Some((norm, Role::Gain | Role::Bias)) => match self.first_vector.take() {
                 None => self.first_vector = Some((step, values)),
@@ -202,13 +260,42 @@ impl Tensors {
             }
             None => self.pack(step, values)?,
         }
-        if self.first_vector.is_none() && self.scales.is_empty() {
-            if self.packed.is_empty() {
-                // Without a copy: a large table would be held twice.
-                std::mem::swap(&mut self.packed, &mut self.staged);
-            } else {
-                self.packed.append(&mut self.staged);
+        self.hand_out();
+        Ok(())
+    }
+
+    /// Hands out what has been packed, unless more is needed of what it was made of.
+    fn hand_out(&mut self) {
+        if self.first_vector.is_some() || !self.scales.is_empty() || !self.ingredients.is_empty() {
+            return;
+        }
+        if self.packed.is_empty() {
+            // Without a copy: a large table would be held twice.
+            std::mem::swap(&mut self.packed, &mut self.staged);
+        } else {
+            self.packed.append(&mut self.staged);
+        }
+    }
+
+    /// Makes and packs the weights of a mixture, all of whose ingredients are there.
+    fn mix(&mut self, mixture: usize) -> Result<()> {
+        let Mixture { recipe, outputs } = &self.mixtures[mixture];
+        let made = recipe.make(&self.ingredients);
+        for source in &recipe.sources {
+            self.ingredients.remove(&source.name);
+        }
+        for (Output { part, cols, encoding }, mut values) in outputs.clone().into_iter().zip(made) {
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(fault(format!(
+                    "makes {} of values that are not finite",
+                    part.name
+                )));
             }
+            if encoding == Encoding::F16 {
+                // What was computed is no half, unlike what other tensors hold: the file is this model exactly.
+                values = FloatType::F16.to_f32(&FloatType::F16.to_bytes(&values));
+            }
+            self.pack_part(&part, encoding, encoding.encode(values, cols))?;
         }
         Ok(())
     }
@@ -235,41 +322,61 @@ impl Tensors {
 
     /// Packs a tensor.
     fn pack(&mut self, step: Step, values: Values<'static>) -> Result<()> {
-        for component in compose::components(&values, step.encoding) {
+        self.pack_part(&step.part, step.encoding, values)
+    }
+
+    fn pack_part(&mut self, part: &TensorSpec, encoding: Encoding, values: Values<'static>) -> Result<()> {
+        for component in compose::components(&values, encoding) {
             self.checksums.push(xxh3_64(&component));
             let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
             self.staged.extend_from_slice(&[0; ALIGNMENT][..gap as usize]);
             self.staged.extend_from_slice(&component);
             self.packed_bytes += gap + component.len() as u64;
         }
-        self.assembler.accept(&step.part.name, values)?;
-        Ok(())
+        self.assembler.accept(&part.name, values)
     }
 
     /// Takes tensors as they were packed and gives where in the file the last of them ends.
     pub fn restore(&mut self, mut packed: &[u8]) -> Result<u64> {
         let unfit = || fault("what was kept of it does not fit it".into());
-        let busy = self.first_vector.is_some() || !self.staged.is_empty() || !self.packed.is_empty();
+        let busy = self.first_vector.is_some()
+            || !self.ingredients.is_empty()
+            || !self.staged.is_empty()
+            || !self.packed.is_empty();
         if !self.bytes.is_empty() || self.rows.is_some() || busy {
             return Err(unfit());
         }
         let mut position = None;
         while !packed.is_empty() {
             let step = self.steps.pop_front().ok_or_else(unfit)?;
-            let mut components = Vec::new();
-            for declared in compose::declare(&step.part, step.encoding) {
-                let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
-                let end = gap + declared.bytes();
-                let (component, rest) = packed.split_at_checked(end as usize).ok_or_else(unfit)?;
-                let component = &component[gap as usize..];
-                self.checksums.push(xxh3_64(component));
-                self.packed_bytes += end;
-                components.push(component);
-                packed = rest;
+            for output in step.outputs(&self.mixtures) {
+                let mut components = Vec::new();
+                for declared in compose::declare(&output.part, output.encoding) {
+                    let gap = align(self.packed_bytes, ALIGNMENT as u64) - self.packed_bytes;
+                    let end = gap + declared.bytes();
+                    let (component, rest) = packed.split_at_checked(end as usize).ok_or_else(unfit)?;
+                    let component = &component[gap as usize..];
+                    self.checksums.push(xxh3_64(component));
+                    self.packed_bytes += end;
+                    components.push(component);
+                    packed = rest;
+                }
+                let values = compose::from_components(&components, output.encoding).ok_or_else(unfit)?;
+                self.assembler.accept(&output.part.name, values)?;
             }
-            let values = compose::from_components(&components, step.encoding).ok_or_else(unfit)?;
-            self.assembler.accept(&step.part.name, values)?;
             position = Some(step.end);
+        }
+        self.is_restorable()
+            .then_some(position)
+            .flatten()
+            .ok_or_else(unfit)
+    }
+
+    /// True if what is still to come needs nothing of what has been restored.
+    fn is_restorable(&self) -> bool {
+        let to_come = self.steps.iter().filter_map(|step| step.mixture);
+        if !mixtures::are_whole(&self.mixtures, to_come) {
+            return false;
         }
         // A norm cannot be restored without the matrices behind it, which its scales are needed for.
         let norms = |wanted: fn(Role) -> bool| -> HashSet<&String> {
@@ -279,10 +386,7 @@ impl Tensors {
                 .map(|(norm, _)| norm)
                 .collect()
         };
-        if !norms(|role| role == Role::Matrix).is_subset(&norms(|role| role == Role::Gain)) {
-            return Err(unfit());
-        }
-        position.ok_or_else(unfit)
+        norms(|role| role == Role::Matrix).is_subset(&norms(|role| role == Role::Gain))
     }
 }
 
@@ -308,6 +412,7 @@ fn step(
     let start = data + (start + source.part.0 * bytes) as u64;
     Ok(Step {
         fold: None,
+        mixture: None,
         cols: cols.min(part.values()),
         encoding,
         float,

@@ -1,0 +1,63 @@
+//! Names of the tensors of `timm`'s vision transformer as an image tower in files of `open_clip`.
+
+use super::{TensorSource, letter};
+use crate::weights::layout::TensorSpec;
+
+/// The tower's names begin so.
+pub const TRUNK: &str = "visual.trunk.";
+
+/// Names outside of the blocks.
+const ENDS: [(&str, &str); 9] = [
+    ("visual_projection.weight", "head.weight"),
+    ("visual_projection.bias", "head.bias"),
+    ("vision_model.embeddings.class_embedding", "cls_token"),
+    ("vision_model.embeddings.position_embedding.weight", "pos_embed"),
+    (
+        "vision_model.embeddings.patch_embedding.weight",
+        "patch_embed.proj.weight",
+    ),
+    ("vision_model.pre_layrnorm.weight", "norm_pre.weight"),
+    ("vision_model.pre_layrnorm.bias", "norm_pre.bias"),
+    ("vision_model.post_layernorm.weight", "norm.weight"),
+    ("vision_model.post_layernorm.bias", "norm.bias"),
+];
+/// Names within a block, but for queries, keys and values.
+const BLOCK: [(&str, &str); 3] = [
+    ("layer_norm1.", "norm1."),
+    ("layer_norm2.", "norm2."),
+    ("self_attn.out_proj.", "attn.proj."),
+];
+
+/// Where the file holds a tensor of the image tower; `None` for one of another part.
+pub fn source(spec: &TensorSpec) -> Option<TensorSource> {
+    let name = spec.name.as_str();
+    if !name.starts_with("vis") {
+        return None;
+    }
+    if let Some((_, theirs)) = ENDS.iter().find(|(ours, _)| *ours == name) {
+        let mut source = TensorSource::whole(format!("{TRUNK}{theirs}"), spec);
+        // One of a batch of images.
+        match *theirs {
+            "cls_token" => source.shape = vec![1, 1, spec.values()],
+            "pos_embed" => source.shape.insert(0, 1),
+            _ => {}
+        }
+        return Some(source);
+    }
+    let (layer, inner) = name
+        .strip_prefix("vision_model.encoder.layers.")?
+        .split_once('.')?;
+    let block = format!("{TRUNK}blocks.{layer}");
+    if let Some((letter, what)) = inner.strip_prefix("self_attn.").and_then(letter) {
+        return Some(TensorSource::third(
+            format!("{block}.attn.qkv.{what}"),
+            letter,
+            spec,
+        ));
+    }
+    let renamed = BLOCK
+        .iter()
+        .find_map(|(ours, theirs)| Some(format!("{theirs}{}", inner.strip_prefix(ours)?)));
+    let inner = renamed.unwrap_or_else(|| inner.into());
+    Some(TensorSource::whole(format!("{block}.{inner}"), spec))
+}
