@@ -28,7 +28,7 @@ pub fn clip() -> Arc<Clip> {
 /// A small SigLIP, which judges each label by itself.
 pub fn siglip() -> Arc<Clip> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    Arc::new(Clip::open(&folder.join("tests/parity/models/siglip")).unwrap())
+    Arc::new(Clip::open(folder.join("tests/parity/models/siglip")).unwrap())
 }
 
 /// A running server and a client for it.
