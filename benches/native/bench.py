@@ -110,11 +110,10 @@ def load_litert(model, file):
 
 def load_faster_clip(snapshot, cache):
     """A function that embeds a number of images by faster-clip; it decodes them itself, from 224 x 224 BMP files."""
-    folder = cache / "sentence-transformers" / "clip-ViT-B-32" / "0_CLIPModel"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("model.safetensors", "config.json"):
-        if not (folder / name).exists():
-            os.link(snapshot / name, folder / name)
+    weights = cache / "sentence-transformers__clip-ViT-B-32" / "0_CLIPModel" / "model.safetensors"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    if not weights.exists():
+        weights.symlink_to(snapshot.resolve() / weights.name)
     os.environ["FASTER_CLIP_CACHE"] = str(cache)
     os.environ["RAYON_NUM_THREADS"] = str(THREADS)
     from faster_clip import ClipModel
