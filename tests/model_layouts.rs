@@ -320,6 +320,88 @@ fn multilingual_text_towers_go_with_the_image_tower_of_a_clip() {
     assert!(refused(text.path(), tower.path()).contains("no CLIP of two towers"));
 }
 
+/// Parts that are not known or do not fit are named with both values.
+#[test]
+fn parts_of_sentence_transformers_that_do_not_fit_are_named() {
+    let error = |file: &str, from: &str, to: &str| {
+        let folder = snapshot("multilingual-distilbert");
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file}: {text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        Clip::open(folder.path()).err().expect("it loads").to_string()
+    };
+    for (file, from, to, reason) in [
+        (
+            "modules.json",
+            "dense.Dense",
+            "normalize.Normalize",
+            "Transformer, Pooling, Normalize",
+        ),
+        (
+            "modules.json",
+            "\"2_Dense\"",
+            "\"../2_Dense\"",
+            "not a folder's name",
+        ),
+        (
+            "1_Pooling/config.json",
+            "\"mean\"",
+            "\"max\"",
+            "pooling is \"max\"",
+        ),
+        (
+            "2_Dense/config.json",
+            "linear.Identity",
+            "activation.Tanh",
+            "activation_function",
+        ),
+        (
+            "2_Dense/config.json",
+            "\"in_features\": 16",
+            "\"in_features\": 17",
+            "in_features is 17, but",
+        ),
+        ("config.json", "\"distilbert\"", "\"t5\"", "model_type is \"t5\""),
+        (
+            "config.json",
+            "\"n_heads\": 2",
+            "\"n_heads\": 3",
+            "num_attention_heads 3",
+        ),
+    ] {
+        let message = error(file, from, to);
+        assert!(message.contains(reason), "{file}: {message}");
+    }
+    let folder = snapshot("multilingual-distilbert");
+    std::fs::remove_file(folder.path().join("2_Dense/model.safetensors")).unwrap();
+    let message = Clip::open(folder.path()).err().unwrap().to_string();
+    assert!(
+        message.contains("2_Dense: holds neither model.safetensors nor"),
+        "{message}"
+    );
+}
+
+/// Were a branch left out where it is missing, the tower would still run.
+#[test]
+fn branches_of_a_mobileclip_that_are_missing_are_named() {
+    let folder = snapshot("mobileclip-s1");
+    let path = folder.path().join("open_clip_model.safetensors");
+    let name = b"visual.trunk.stem.2.identity.running_var";
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes
+        .windows(name.len())
+        .position(|window| window == name)
+        .unwrap();
+    bytes[at + name.len() - 1] = b'X';
+    std::fs::write(&path, bytes).unwrap();
+    let message = Clip::open(folder.path()).err().expect("it loads").to_string();
+    assert!(
+        message.contains("tensor visual.trunk.stem.2.identity.running_var is missing"),
+        "{message}"
+    );
+}
+
 /// The texts that are listed beside a model, against their expected embeddings.
 fn check_texts(name: &str, clip: &Clip, folder: &Path) {
     let texts = std::fs::read(folder.join("texts.json")).unwrap();

@@ -11,6 +11,8 @@ mod floats;
 mod fold;
 mod gguf;
 mod image_settings;
+#[cfg(not(target_family = "wasm"))]
+mod join;
 mod layout;
 mod naming;
 mod open_clip;

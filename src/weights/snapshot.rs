@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
+use crate::weights::join::join;
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
 use crate::weights::open_clip::{self, AppleNames};
@@ -15,7 +16,6 @@ use crate::weights::snapshot_files::{
 };
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::tensor_file::TensorFile;
-use crate::weights::text_tower;
 use crate::weights::values::Values;
 use crate::weights::{ClipConfig, ModelFile, OnProgress, SnapshotMetadata, report};
 
@@ -109,7 +109,7 @@ impl Snapshot {
             (&*own.config_json, &own.config),
             (&*other.config_json, &other.config),
         );
-        let config_json = text_tower::join(towers.0, towers.1)?;
+        let config_json = join(towers.0, towers.1)?;
         self.texts.config = ClipConfig::from_json(&config_json)?;
         self.texts.config_json = config_json;
         self.texts.preprocessor_json = image.texts.preprocessor_json.clone();
