@@ -23,8 +23,8 @@ wasm_env() {
 build_variant() (
   wasm_env "$2"
   say "Building the $1 variant"
-  cargo rustc --release --package cliplet-wasm --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
-  wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$CARGO_TARGET_DIR/$WASM/release/cliplet_wasm.wasm"
+  cargo rustc --profile wasm --package cliplet-wasm --lib --crate-type cdylib --target "$WASM" --features "$3" "${BUILD_STD[@]}" -- -C llvm-args=-pre-RA-sched=source
+  wasm-bindgen --target web --no-typescript --remove-name-section --out-name cliplet --out-dir "dist/cliplet/wasm/$1" "$CARGO_TARGET_DIR/$WASM/wasm/cliplet_wasm.wasm"
   # Threads start by our own script, which needs no blob: worker and survives bundlers.
   find "dist/cliplet/wasm/$1" -name 'workerHelpers.no-bundler.js' | while read -r starter; do
     printf 'import { startPool } from "../../../../../pool.js";\n\nexport const startWorkers = (...given) => startPool("%s", ...given);\n' "$1" >"$starter"
