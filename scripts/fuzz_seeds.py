@@ -24,7 +24,7 @@ def images(*kinds: str) -> dict[str, bytes]:
 def of_image_target(target: str) -> dict[str, bytes]:
     kinds = {"png": ["png"], "jpeg": ["jpg", "jpeg"], "gif": ["gif"], "webp": ["webp"], "bmp": ["bmp"],
              "tiff": ["tif", "tiff"], "ico": ["ico", "cur"], "pnm": ["pbm", "pgm", "ppm", "pam"], "tga": ["tga"],
-             "qoi": ["qoi"]}
+             "qoi": ["qoi"], "avif": ["avif"]}
     every = [kind for names in kinds.values() for kind in names]
     made = {
         "png": {"claim.png": inputs.png_header(3000, 300)},
@@ -76,12 +76,13 @@ def seeds(target: str) -> dict[str, bytes]:
     text = {name: (TINY / name).read_bytes() for name in ["config.json", "tokenizer.json", "preprocessor_config.json"]}
     small = {"tiny.gguf": (ROOT / "tests/parity/tiny-q8.gguf").read_bytes()}
     weights = (TINY / "model.safetensors").read_bytes()
+    pickle = (ROOT / "tests/parity/models/pytorch-bin/pytorch_model.bin").read_bytes()
     if target in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "ico", "pnm", "tga", "qoi", "image_any"):
         return of_image_target(target)
     return {
         "gguf_stream": small, "gguf_file": small,
-        "safetensors": {"tiny": weights},
-        "snapshot_files": {"tiny": b"\0" + weights, "pickle": b"\1PK\3\4", "index": b'\2{"weight_map": {"a": "model.safetensors"}}'},
+        "safetensors": {"tiny": weights, "pickle": pickle},
+        "snapshot_files": {"tiny": b"\0" + weights, "pickle": b"\1" + pickle, "index": b'\2{"weight_map": {"a": "model.safetensors"}}'},
         "tokenizer_json": {"tiny": text["tokenizer.json"]},
         "config_json": {"tiny": text["config.json"]},
         "preprocessor_json": {"tiny": text["preprocessor_config.json"],

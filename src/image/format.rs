@@ -2,18 +2,51 @@
 //! A file is always read as its bytes say, never as its name says.
 
 /// Names of every format that is read, for messages.
+#[cfg(feature = "avif")]
+pub(super) const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, PNM, TGA, QOI or AVIF";
+/// Names of every format that is read, for messages.
+#[cfg(not(feature = "avif"))]
 pub(super) const SUPPORTED: &str = "JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, PNM, TGA or QOI";
 
 /// Extensions, in lower case and without the dot, of the files that are read. A folder's images are its files with
 /// one of these.
 pub const FILE_EXTENSIONS: &[&str] = &[
-    "jpg", "jpeg", "jpe", "jfif", "jif", "mpo", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff",
-    "ico", "cur", "pnm", "pbm", "pgm", "ppm", "pam", "tga", "icb", "vda", "vst", "qoi",
+    "jpg",
+    "jpeg",
+    "jpe",
+    "jfif",
+    "jif",
+    "mpo",
+    "png",
+    "apng",
+    "webp",
+    "gif",
+    "bmp",
+    "dib",
+    "tif",
+    "tiff",
+    "ico",
+    "cur",
+    "pnm",
+    "pbm",
+    "pgm",
+    "ppm",
+    "pam",
+    "tga",
+    "icb",
+    "vda",
+    "vst",
+    "qoi",
+    #[cfg(feature = "avif")]
+    "avif",
+    #[cfg(feature = "avif")]
+    "avifs",
 ];
 
 /// Extensions of image files that people have and that are not read, with the format's name: a folder run counts
 /// them and says so.
 pub const UNSUPPORTED_EXTENSIONS: &[(&str, &str)] = &[
+    #[cfg(not(feature = "avif"))]
     ("avif", "AVIF"),
     ("heic", "HEIC"),
     ("heif", "HEIC"),
@@ -49,6 +82,8 @@ pub(super) enum Format {
     Pnm,
     Tga,
     Qoi,
+    #[cfg(feature = "avif")]
+    Avif,
 }
 
 impl Format {
@@ -64,6 +99,8 @@ impl Format {
             Self::Pnm => "PNM",
             Self::Tga => "TGA",
             Self::Qoi => "QOI",
+            #[cfg(feature = "avif")]
+            Self::Avif => "AVIF",
         }
     }
 }
@@ -91,6 +128,8 @@ pub(super) fn detect(bytes: &[u8]) -> Result<Format, String> {
         Some((_, Format::Ico)) if is_tga(bytes) && !is_icon(bytes) => return Ok(Format::Tga),
         Some((_, format)) => return Ok(*format),
         None if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => return Ok(Format::WebP),
+        #[cfg(feature = "avif")]
+        None if bytes.get(4..8) == Some(b"ftyp") && iso_media(bytes) == "AVIF" => return Ok(Format::Avif),
         None if is_pnm(bytes) => return Ok(Format::Pnm),
         None if is_tga(bytes) => return Ok(Format::Tga),
         None => {}

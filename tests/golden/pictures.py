@@ -132,7 +132,7 @@ def numbered(data):
 
 def cases():
     """Yields (file name, configuration, "jpeg", "lossy" or "lossless", bytes)."""
-    return [*jpegs(), *pngs(), *other_lossless(), *webps(), *tiffs(), *icons(), *others(), *processors()]
+    return [*jpegs(), *pngs(), *other_lossless(), *webps(), *avifs(), *tiffs(), *icons(), *others(), *processors()]
 
 
 def jpegs():
@@ -154,9 +154,48 @@ def jpegs():
     yield "adobe-rgb-numbered.jpg", "48", "jpeg", numbered(rgb)
     yield "enlarged-40x30.jpg", "48", "jpeg", saved(photo.resize((40, 30)), "JPEG", quality=90)
     yield "1x1.jpg", "24", "jpeg", saved(Image.new("RGB", (1, 1), (200, 30, 90)), "JPEG")
+    plain = scene(40, 30, 17, grain=4.0)
+    for predictor in range(1, 8):
+        yield f"lossless-{predictor}.jpg", "24", "jpeg", lossless_jpeg(plain, predictor)
+    yield "lossless-grey-restarts.jpg", "24", "jpeg", lossless_jpeg(plain[..., :1], 7, restart_rows=3)
     for orientation in range(1, 9):
         picture = Image.fromarray(scene(88, 60, 11))
         yield f"orientation-{orientation}.jpg", "24", "jpeg", turned(picture, orientation, "JPEG", quality=85)
+
+
+def lossless_jpeg(array, predictor, restart_rows=0):
+    """A JPEG of lossless coding, which Pillow reads and does not write: height x width x components."""
+    height, width, count = array.shape
+    parts = range(1, count + 1)
+    out = b"\xff\xd8\xff\xc3" + struct.pack(">HBHHB", 8 + 3 * count, 8, height, width, count)
+    out += b"".join(bytes([part, 0x11, 0]) for part in parts)
+    # Sizes of 0 to 16 bits, each by a code of five bits.
+    out += b"\xff\xc4" + struct.pack(">HB", 36, 0) + bytes([0, 0, 0, 0, 17] + [0] * 11) + bytes(range(17))
+    if restart_rows:
+        out += b"\xff\xdd" + struct.pack(">HH", 4, restart_rows * width)
+    out += b"\xff\xda" + struct.pack(">HB", 6 + 2 * count, count) + b"".join(bytes([part, 0]) for part in parts)
+    out += bytes([predictor, 0, 0])
+    values = array.astype(int)
+    for top in range(0, height, restart_rows or height):
+        bits = ""
+        for y in range(top, min(top + (restart_rows or height), height)):
+            for x in range(width):
+                for part in range(count):
+                    left, up = values[y, x - 1, part], values[y - 1, x, part]
+                    corner = values[y - 1, x - 1, part]
+                    guesses = [left, up, corner, left + up - corner, left + ((up - corner) >> 1),
+                               up + ((left - corner) >> 1), (left + up) >> 1]
+                    first = [128, left] if y == top else [up, guesses[predictor - 1]]
+                    difference = int(values[y, x, part] - first[x > 0])
+                    size = abs(difference).bit_length()
+                    bits += f"{size:05b}"
+                    if size:
+                        bits += f"{difference if difference > 0 else difference + (1 << size) - 1:0{size}b}"
+        bits += "1" * (-len(bits) % 8)
+        if top:
+            out += bytes([0xFF, 0xD0 + (top // restart_rows - 1) % 8])
+        out += int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    return out + b"\xff\xd9"
 
 
 def pngs():
@@ -292,6 +331,36 @@ def webps():
     yield "orientation-8.webp", "24", "lossless", turned(photo, 8, "WEBP", lossless=True)
 
 
+def avifs():
+    photo = Image.fromarray(scene(90, 66))
+    other = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for chroma in ["4:2:0", "4:2:2", "4:4:4", "4:0:0"]:
+        yield f"{chroma.replace(':', '')}.avif", "24", "lossy", saved(photo, "AVIF", quality=80, subsampling=chroma)
+    yield "limited-range.avif", "24", "lossy", saved(photo, "AVIF", quality=80, range="limited")
+    rgba = photo.convert("RGBA")
+    rgba.putalpha(Image.fromarray(ramp(90, 66)[..., 0]))
+    for name, premultiplied in [("alpha.avif", False), ("premultiplied.avif", True)]:
+        yield name, "24", "lossy", saved(rgba, "AVIF", quality=80, alpha_premultiplied=premultiplied)
+    for orientation in range(2, 9):
+        yield f"orientation-{orientation}.avif", "24", "lossy", turned(photo, orientation, "AVIF", quality=80)
+    yield "animated.avif", "24", "lossy", saved(photo, "AVIF", quality=80, save_all=True, append_images=[other])
+    yield "10-bit.avif", "24", "lossy", ten_bit_avif(np.asarray(photo))
+
+
+def ten_bit_avif(array):
+    """An AVIF of 10 bits, which Pillow does not write: by FFmpeg's libraries, from `pip install av`."""
+    import av
+
+    out = io.BytesIO()
+    with av.open(out, "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", rate=1, options={"crf": "20", "preset": "8"})
+        stream.height, stream.width, _ = array.shape
+        stream.pix_fmt = "yuv420p10le"
+        frame = av.VideoFrame.from_ndarray(array, format="rgb24").reformat(format=stream.pix_fmt)
+        container.mux([*stream.encode(frame), *stream.encode()])
+    return out.getvalue()
+
+
 def tiff(array, photometric, bits=8, order="<", chunks=None, tags=()):
     """A TIFF that Pillow cannot write itself: `array` is height x width x samples, `tags` are (tag, values)."""
     height, width, samples = array.shape
@@ -302,12 +371,13 @@ def tiff(array, photometric, bits=8, order="<", chunks=None, tags=()):
     fields |= {places[0]: starts[:-1].tolist(), places[1]: [len(data) for data in chunks]}
     entries, beyond = b"", b""
     for tag in sorted(fields):
-        values = fields[tag] if isinstance(fields[tag], list) else [fields[tag]]
-        data = struct.pack(f"{order}{len(values)}I", *values)
+        values = fields[tag] if isinstance(fields[tag], list | bytes) else [fields[tag]]
+        kind = 7 if isinstance(values, bytes) else 4
+        data = values if kind == 7 else struct.pack(f"{order}{len(values)}I", *values)
         if len(data) > 4:
             at = int(starts[-1]) + 2 + 12 * len(fields) + 4 + len(beyond)
             data, beyond = struct.pack(order + "I", at), beyond + data
-        entries += struct.pack(order + "HHI", tag, 4, len(values)) + data
+        entries += struct.pack(order + "HHI", tag, kind, len(values)) + data.ljust(4, b"\0")
     magic = b"II*\0" if order == "<" else b"MM\0*"
     directory = struct.pack(order + "H", len(fields)) + entries + bytes(4)
     return magic + struct.pack(order + "I", int(starts[-1])) + b"".join(chunks) + directory + beyond
@@ -324,6 +394,33 @@ def tiles(array, width, height):
 
 def differences(array):
     return np.concatenate([array[:, :1], array[:, 1:] - array[:, :-1]], 1)
+
+
+def jpeg_tiff(image, rows, across, down, tables=False):
+    """A TIFF of strips in JPEG, with luma and chroma as scanners write them, chroma of fewer pixels."""
+    strips = []
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        # Pillow's 1 is 4:2:2, 2 is 4:2:0.
+        strips.append(saved(strip, "JPEG", quality=85, subsampling=1 if down == 1 else 2))
+    tags = [(259, 7), (278, rows), (530, [across, down])]
+    if tables:
+        tags.append((347, b"\xff\xd8" + b"".join(segments(strips[0], b"\xdb\xc4")) + b"\xff\xd9"))
+        for index, strip in enumerate(strips):
+            for segment in segments(strip, b"\xdb\xc4"):
+                strip = strip.replace(segment, b"", 1)
+            strips[index] = strip
+    return tiff(np.asarray(image), 6, chunks=strips, tags=tags)
+
+
+def segments(jpeg, codes):
+    """The segments of a JPEG before its scan whose markers are among `codes`."""
+    at = 2
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if jpeg[at + 1] in codes:
+            yield jpeg[at:end]
+        at = end
 
 
 def tiffs():
@@ -347,6 +444,10 @@ def tiffs():
     yield "float.tif", "24", "lossless", saved(Image.fromarray((x * 7.3 - 50).astype(np.float32)), "TIFF")
     yield "orientation-6.tif", "24", "lossless", saved(photo, "TIFF", tiffinfo={274: 6})
     yield "bigtiff.tif", "24", "lossless", saved(photo, "TIFF", big_tiff=True)
+    yield "jpeg-rgb.tif", "24", "lossless", saved(photo, "TIFF", compression="jpeg", quality=80)
+    yield "jpeg-grey.tif", "24", "lossless", saved(photo.convert("L"), "TIFF", compression="jpeg", tiffinfo={278: 16})
+    yield "jpeg-ycbcr.tif", "24", "lossless", jpeg_tiff(photo, 16, 2, 2)
+    yield "jpeg-tables.tif", "24", "lossless", jpeg_tiff(photo, 16, 2, 1, tables=True)
     yield "rgba.tif", "24", "lossless", saved(Image.fromarray(rgba), "TIFF", compression="tiff_adobe_deflate")
     premultiplied = np.dstack([(array * (alpha[..., None] / 255)).astype(np.uint8), alpha])
     yield "premultiplied.tif", "24", "lossless", tiff(premultiplied, 2, tags=[(338, 1)])

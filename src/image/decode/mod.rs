@@ -1,6 +1,8 @@
 //! Image bytes to pixels, each format by a decoder for it, behind checks of what the header claims: memory is
 //! taken only for what the file's length can hold and the limits allow, and is asked for fallibly.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod bmp;
 mod canvas;
 mod file;
@@ -63,6 +65,8 @@ pub(in crate::image) fn read(bytes: &[u8], limits: Limits) -> Result<DecodedImag
         Format::Pnm => pnm::read(&file),
         Format::Tga => tga::read(&file),
         Format::Qoi => qoi::read(&file),
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::read(&file),
     }
 }
 

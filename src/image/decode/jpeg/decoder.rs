@@ -7,6 +7,7 @@ use super::entropy::{Block, EntropyDecoder, Pass};
 use super::error::{JpegError, Result, damaged};
 use super::frame::Frame;
 use super::input::Input;
+use super::lossless;
 use super::marker::{Markers, Scan, Stop};
 use super::planes::Planes;
 use super::progressive::ProgressiveDecoder;
@@ -34,10 +35,22 @@ pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
     let stored = frame.coding.progressive || scan.parts.len() < frame.components.len();
     check_size(&frame, stored, bytes.len(), limits, scale)?;
     let (width, height) = frame.output_size(scale);
+    if frame.coding.lossless && scale != Scale::Full {
+        return Err(out_of_memory(&frame, stored, scale));
+    }
     let mut pixels = Vec::new();
     pixels
         .try_reserve_exact(width * height * frame.output_channels())
         .map_err(|_| out_of_memory(&frame, stored, scale))?;
+    if frame.coding.lossless {
+        let data = lossless::decode(&frame, &mut markers, &mut input, scan, limits.cancel, pixels)?;
+        return Ok(Pixels {
+            width: width as u32,
+            height: height as u32,
+            gray: frame.output_channels() == 1,
+            data,
+        });
+    }
     let mut image = Image {
         work: Work::new(&frame, bytes.len()),
         frame,

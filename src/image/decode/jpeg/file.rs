@@ -37,7 +37,8 @@ pub(in crate::image::decode) fn read(file: &File) -> Result<DecodedImage<'static
     ))
 }
 
-fn explain(file: &File, error: &JpegError) -> Error {
+/// The crate's error for one of the decoder.
+pub(in crate::image::decode) fn explain(file: &File, error: &JpegError) -> Error {
     match error {
         JpegError::Cancelled => Error::Cancelled,
         JpegError::EndsEarly => file.ends_early(),

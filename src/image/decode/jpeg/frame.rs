@@ -15,6 +15,8 @@ pub(super) struct Coding {
     pub progressive: bool,
     /// Arithmetic instead of Huffman codes.
     pub arithmetic: bool,
+    /// Of samples instead of frequencies.
+    pub lossless: bool,
 }
 
 /// One of the colour channels of a frame.
@@ -168,6 +170,7 @@ mod tests {
     const BASELINE: Coding = Coding {
         progressive: false,
         arithmetic: false,
+        lossless: false,
     };
 
     fn header(precision: u8, height: u16, width: u16, specs: &[u8]) -> Result<Frame> {

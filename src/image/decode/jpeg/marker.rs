@@ -85,11 +85,8 @@ impl Markers {
             match marker {
                 0xd8 if self.started => return Err(damaged("an image starts within the image")),
                 0xd8 => self.start(),
-                0xc0 | 0xc1 => self.frame(input, false, false)?,
-                0xc2 => self.frame(input, true, false)?,
-                0xc9 => self.frame(input, false, true)?,
-                0xca => self.frame(input, true, true)?,
-                0xc3 | 0xcb => return Err(unsupported("lossless coding")),
+                0xc0..=0xc3 | 0xc9 | 0xca => self.frame(input, marker)?,
+                0xcb => return Err(unsupported("lossless arithmetic coding")),
                 0xc5..=0xc7 | 0xcd..=0xcf => return Err(unsupported("hierarchical coding")),
                 0xda => return self.scan(input.segment("SOS")?).map(Stop::Scan),
                 0xd9 if self.frame.is_some() => return Ok(Stop::End),
@@ -144,13 +141,15 @@ impl Markers {
         }
     }
 
-    fn frame(&mut self, input: &mut Input, progressive: bool, arithmetic: bool) -> Result<()> {
+    /// Reads the frame header behind a marker, which tells how the frame is coded.
+    fn frame(&mut self, input: &mut Input, marker: u8) -> Result<()> {
         if self.frame.is_some() {
             return Err(damaged("it has two frame headers"));
         }
         let coding = Coding {
-            progressive,
-            arithmetic,
+            progressive: matches!(marker, 0xc2 | 0xca),
+            arithmetic: matches!(marker, 0xc9 | 0xca),
+            lossless: marker == 0xc3,
         };
         self.frame = Some(Frame::parse(&mut input.segment("SOF")?, coding)?);
         Ok(())

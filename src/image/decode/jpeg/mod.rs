@@ -1,7 +1,7 @@
 //! JPEG, decoded to the very pixels that libjpeg-turbo gives by default, which is what Pillow shows.
 //!
 //! Sequential and progressive files with Huffman or arithmetic coding, of one, three or four components
-//! with any sampling factors that libjpeg knows. Damaged data is read on as libjpeg reads it: lost
+//! with any sampling factors that libjpeg knows; lossless files of gray or RGB ([`lossless`]). Damaged data is read on as libjpeg reads it: lost
 //! segments are grey, restart markers out of order are recovered from, and the missing frequencies of
 //! a progressive file are smoothed over. A file that ends early is refused, as Pillow refuses it.
 //!
@@ -26,6 +26,7 @@ mod huffman;
 mod idct;
 mod idct_scaled;
 mod input;
+mod lossless;
 mod marker;
 mod metadata;
 mod planes;
@@ -39,7 +40,8 @@ mod tests;
 mod upsample;
 mod zigzag;
 
-pub(super) use file::read;
+pub(super) use decoder::decode;
+pub(super) use file::{explain, read};
 
 /// The part of its width and height that an image is decoded at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -104,6 +104,11 @@ impl<'f> Grid<'f> {
         (self.row_bytes, self.chunk_width)
     }
 
+    /// Width and height of a chunk in pixels.
+    pub fn chunk_size(&self) -> (usize, usize) {
+        (self.chunk_width, self.chunk_height)
+    }
+
     /// Bytes of all planes of a chunk.
     pub fn unpacked_bytes(&self) -> usize {
         self.row_bytes

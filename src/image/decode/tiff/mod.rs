@@ -4,6 +4,7 @@
 //! tile is written to the canvas as soon as it is unpacked, so an image of any size takes little memory.
 
 mod chunks;
+mod jpeg;
 mod samples;
 mod unpack;
 
@@ -14,6 +15,7 @@ use super::orientation;
 use crate::Result;
 use crate::image::decoded::DecodedImage;
 use chunks::Grid;
+use jpeg::JpegChunks;
 use samples::Samples;
 use unpack::{Compression, Unpacker};
 
@@ -23,6 +25,7 @@ const COMPRESSION: u16 = 259;
 const FILL_ORDER: u16 = 266;
 const FAX_OPTIONS: u16 = 292;
 const PREDICTOR: u16 = 317;
+const JPEG_TABLES: u16 = 347;
 const XMP: u16 = 700;
 /// Bytes that an unpacked strip or tile may take in any image, for each pixel of the image, and for each byte of the
 /// file.
@@ -38,7 +41,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let side = |tag| u32::try_from(number(tag, 0)).unwrap_or(0);
     let (width, height) = (side(WIDTH), side(HEIGHT));
     let compression = Compression::new(file, number(COMPRESSION, 1), number(FAX_OPTIONS, 0))?;
-    let samples = Samples::new(file, &ifd)?;
+    let samples = Samples::new(file, &ifd, compression == Compression::Jpeg)?;
     let bits = samples.bits_per_pixel();
     file.check_size(width, height, |pixels| {
         pixels.saturating_mul(bits) / 8 / compression.best_ratio()
@@ -56,8 +59,18 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
             unpacked / 1_000_000
         )));
     }
+    let jpeg = match compression {
+        Compression::Jpeg => Some(JpegChunks::new(
+            file,
+            ifd.data(JPEG_TABLES),
+            &samples,
+            grid.chunk_size(),
+        )?),
+        _ => None,
+    };
     let mut unpacker = Unpacker {
         compression,
+        jpeg,
         backwards: number(FILL_ORDER, 1) == 2,
         differences: match number(PREDICTOR, 1) {
             0 | 1 => false,

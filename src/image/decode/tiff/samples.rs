@@ -56,6 +56,7 @@ pub(super) struct Samples {
     bits: u8,
     number: Number,
     color: Color,
+    luma_and_chroma: bool,
     alpha: Alpha,
     /// Samples of a pixel, those without a meaning included.
     count: usize,
@@ -65,7 +66,9 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    pub fn new(file: &File, ifd: &Ifd) -> Result<Self> {
+    /// The samples that a directory describes; those of a `jpeg` are RGB once it is decoded, though the file says luma and
+    /// chroma.
+    pub fn new(file: &File, ifd: &Ifd, jpeg: bool) -> Result<Self> {
         let count = ifd.first_number(SAMPLES).unwrap_or(1);
         let count = usize::try_from(count)
             .ok()
@@ -80,7 +83,11 @@ impl Samples {
             3 => Number::Float,
             _ => Number::Unsigned,
         };
-        let color = color(file, ifd)?;
+        let luma_and_chroma = ifd.first_number(PHOTOMETRIC) == Some(6);
+        let color = match jpeg && luma_and_chroma {
+            true => Color::Rgb,
+            false => color(file, ifd)?,
+        };
         let few = matches!(color, Color::Gray { .. } | Color::Palette) && count == 1;
         let known = match (bits, number) {
             (1 | 2 | 4, Number::Unsigned) => few,
@@ -99,6 +106,7 @@ impl Samples {
             bits: bits as u8,
             number,
             color,
+            luma_and_chroma,
             alpha: alpha(ifd, color, count),
             count,
             planar: count > 1 && ifd.first_number(PLANAR) == Some(2),
@@ -110,6 +118,25 @@ impl Samples {
     /// Chunks that hold a pixel's samples.
     pub fn planes(&self) -> usize {
         if self.planar { self.count } else { 1 }
+    }
+
+    /// Samples of a pixel in a chunk.
+    pub fn channels_of_chunk(&self) -> usize {
+        if self.planar { 1 } else { self.count }
+    }
+
+    /// True for pixels that a JPEG can hold whose colors need no further conversion.
+    pub fn can_be_jpeg(&self) -> bool {
+        let has_components = matches!(self.channels_of_chunk(), 1 | 3);
+        self.bits == 8
+            && has_components
+            && self.color != Color::Cmyk
+            && !(self.planar && self.luma_and_chroma)
+    }
+
+    /// True where the file says that pixels are luma and chroma.
+    pub fn are_luma_and_chroma(&self) -> bool {
+        self.luma_and_chroma
     }
 
     pub fn bits_per_pixel(&self) -> u64 {

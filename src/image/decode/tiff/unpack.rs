@@ -1,5 +1,6 @@
 //! TIFF's compressions.
 
+use super::jpeg::JpegChunks;
 use crate::Result;
 use crate::image::decode::file::File;
 use fax::decoder::{DecodeStatus, Group4Decoder, decode_g3};
@@ -16,6 +17,7 @@ pub(super) enum Compression {
     /// CCITT's group 3 in one dimension, and group 4.
     Fax3,
     Fax4,
+    Jpeg,
 }
 
 impl Compression {
@@ -29,8 +31,9 @@ impl Compression {
             // The lowest bit of the options says that lines depend on those before.
             3 if options & 1 == 0 => return Ok(Self::Fax3),
             4 => return Ok(Self::Fax4),
+            7 => return Ok(Self::Jpeg),
             2 | 3 => "this fax compression (CCITT)",
-            6 | 7 => "JPEG compression",
+            6 => "JPEG compression of the old kind",
             34925 => "LZMA compression",
             50000 => "Zstandard compression",
             50001 => "WebP compression",
@@ -51,6 +54,8 @@ impl Compression {
             Self::Lzw => 4096,
             // A bit repeats a line of up to 65535 pixels.
             Self::Fax3 | Self::Fax4 => 1 << 16,
+            // Three blocks of 64 pixels that are like those before take a bit or two each.
+            Self::Jpeg => 4096,
         }
     }
 }
@@ -58,6 +63,8 @@ impl Compression {
 /// Unpacks chunk after chunk into the same memory.
 pub(super) struct Unpacker {
     pub compression: Compression,
+    /// For JPEG: what its chunks share.
+    pub jpeg: Option<JpegChunks>,
     /// True where the lowest bit of a byte comes first.
     pub backwards: bool,
     /// True where samples are stored as differences from those of the pixel before.
@@ -109,6 +116,10 @@ impl Unpacker {
             Compression::Deflate => deflate(file, &packed, out)?,
             Compression::Fax3 => fax3(&packed, self.row, out),
             Compression::Fax4 => fax4(file, &packed, self.row, out)?,
+            Compression::Jpeg => match &self.jpeg {
+                Some(jpeg) => jpeg.unpack(file, &packed, out)?,
+                None => 0,
+            },
         };
         if filled < count {
             return Err(file.ends_early());
