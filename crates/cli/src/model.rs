@@ -31,6 +31,16 @@ impl ModelOptions {
     /// # Errors
     /// [`Error::Input`] where there is no such model, and those of reading it.
     pub fn load(&self) -> Result<Clip, Error> {
+        let clip = self.open()?;
+        clip.info().warnings.iter().for_each(terminal::warning);
+        Ok(clip)
+    }
+
+    /// Loads the model as [`load`](Self::load) does, and leaves the report to the caller.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn open(&self) -> Result<Clip, Error> {
         let device = self.device.open()?;
         let path = self.model.as_deref().map(locate).transpose()?;
         let bar = progress::bytes("Loading");
@@ -44,9 +54,7 @@ impl ModelOptions {
             None => embedded(&options),
         };
         bar.finish_and_clear();
-        let clip = clip?;
-        clip.info().warnings.iter().for_each(terminal::warning);
-        Ok(clip)
+        clip
     }
 }
 

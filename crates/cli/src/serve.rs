@@ -68,7 +68,10 @@ impl Serve {
     pub fn run(&self) -> Outcome {
         let settings = self.settings()?;
         let log = Log::start(self.log);
-        let clip = Arc::new(self.model.load()?);
+        let clip = Arc::new(self.model.open()?);
+        for warning in &clip.info().warnings {
+            tracing::warn!("{warning}");
+        }
         let server = Server::new(clip, settings)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(Error::io("runtime"))?;

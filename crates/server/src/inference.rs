@@ -156,7 +156,7 @@ pub(super) async fn infer_version(
 
 impl App {
     fn metadata(&self) -> ModelMetadata {
-        ModelMetadata::new(&self.model_name, VERSION, self.service.clip().info().dimension)
+        ModelMetadata::new(&self.model_name, VERSION, self.service.clip().info())
     }
 
     fn check_model(&self, model: &str, version: &str) -> Result<(), ServiceError> {

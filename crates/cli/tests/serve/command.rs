@@ -212,6 +212,31 @@ async fn the_log_has_requests_by_their_id_and_no_images() {
 }
 
 #[tokio::test]
+async fn defaults_of_a_model_are_in_the_log_and_in_its_description() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/tiny");
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(tiny.join(file), folder.path().join(file)).unwrap();
+    }
+    let model = folder.path().to_str().unwrap();
+    let process = Process::start(&["--log", "json", "--model", model, "--model-name", "tiny"]);
+    let described = process.running.get("/v2/models/tiny").await.body;
+    let warning = described["warnings"][0].as_str().unwrap().to_string();
+    assert!(warning.contains("preprocessor_config.json"), "{warning}");
+    process.terminate();
+    let (_, log) = process.end();
+    let lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert!(
+        lines
+            .into_iter()
+            .any(|line| line["level"] == "WARN" && line.to_string().contains("preprocessor_config.json")),
+        "{log}"
+    );
+}
+
+#[tokio::test]
 async fn a_debug_log_has_no_images_and_no_labels_either() {
     let process = Process::start_as(serve_command(&[]).env("RUST_LOG", "debug"));
     let secret = "cHJpdmF0ZSBwaWN0dXJl";

@@ -1,5 +1,6 @@
 //! Descriptions of the server and its model, in the protocol's shapes.
 
+use cliplet::ModelInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,6 +32,9 @@ pub struct ModelMetadata {
     platform: &'static str,
     inputs: Vec<TensorMetadata>,
     outputs: Vec<TensorMetadata>,
+    /// Defaults that stand in for files that the model lacks, a sentence each; beyond the protocol.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// A tensor's name, type and shape; -1 is any length.
@@ -42,14 +46,14 @@ struct TensorMetadata {
 }
 
 impl ModelMetadata {
-    /// The description of a model by its name, version and embedding dimension.
-    pub fn new(name: &str, version: &'static str, dimension: usize) -> Self {
+    /// The description of a model by the name that clients know, its version and what is known of it.
+    pub fn new(name: &str, version: &'static str, info: &ModelInfo) -> Self {
         let tensor = |name, datatype, shape| TensorMetadata {
             name,
             datatype,
             shape,
         };
-        let features = vec![-1, dimension as i64];
+        let features = vec![-1, info.dimension as i64];
         Self {
             name: name.into(),
             versions: vec![version],
@@ -62,6 +66,7 @@ impl ModelMetadata {
                 tensor(TEXT_FEATURES, "FP32", features),
                 tensor(PROBS, "FP32", vec![-1, -1]),
             ],
+            warnings: info.warnings.clone(),
         }
     }
 }
