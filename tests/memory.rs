@@ -2,6 +2,9 @@
 //! A test binary of its own, since every allocation of the process counts.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "support/weights.rs"]
+mod weights;
+
 use std::fmt::Write;
 
 use cliplet::clip::SnapshotLoader;
@@ -51,9 +54,11 @@ fn quantizing_on_the_way_takes_at_most_1_3_times_the_packed_size() {
     for quant in [Quant::Q8, Quant::Q4] {
         let before = CountingAllocator::reset_peak();
         let texts = SnapshotMetadata::new("wide", CONFIG.into(), tokenizer.into(), None, None).unwrap();
+        let file = texts.file_bytes(quant) as usize;
         let total = (header.len() + 4 * values) as u64;
-        let mut loader = SnapshotLoader::new(texts, quant, Some(total));
-        loader.push(&header).unwrap();
+        let index = weights::index("wide.safetensors", &header, Some(total)).unwrap();
+        let mut loader = SnapshotLoader::new(texts, quant, &[index]).unwrap();
+        let mut position = header.len() as u64;
         let mut chunk = Vec::with_capacity(1 << 16);
         let mut state = 1u32;
         let mut packed = 0;
@@ -62,12 +67,12 @@ fn quantizing_on_the_way_takes_at_most_1_3_times_the_packed_size() {
             let weight = (state >> 8) as f32 / (1 << 24) as f32 - 0.5;
             chunk.extend(weight.to_le_bytes());
             if chunk.len() == chunk.capacity() || value + 1 == values {
-                loader.push(&chunk).unwrap();
+                loader.push(0, position, &chunk).unwrap();
+                position += chunk.len() as u64;
                 packed += loader.take_packed().len();
                 chunk.clear();
             }
         }
-        let file = loader.file_bytes() as usize;
         assert!(packed > file / 2, "{packed} of {file} bytes were handed out");
         let (_clip, header) = loader.finish().unwrap();
         assert_eq!(header.len() + packed, file);

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use cliplet::clip::SnapshotLoader;
 use cliplet::weights::{Quant, SnapshotMetadata, TensorSpec, weight_specs};
 use serde_json::{Value, json};
 
@@ -112,7 +111,7 @@ fn the_table_of_sizes_is_that_of_the_configurations() {
                 .into_iter()
                 .flat_map(|spec| spec.parts);
             let parameters: usize = parts.map(|part: TensorSpec| part.values()).sum();
-            let megabytes = |quant| SnapshotLoader::new(texts(), quant, None).file_bytes() as f64 / 1e6;
+            let megabytes = |quant| texts().file_bytes(quant) as f64 / 1e6;
             format!(
                 "| {name} | {:.0} M | {:.0} MB | {:.0} MB |\n",
                 parameters as f64 / 1e6,

@@ -1,11 +1,14 @@
-//! A `.safetensors` file that is quantized while it arrives: whatever the chunks, and wherever the
-//! connection was lost, it becomes the model and the file that converting the snapshot makes.
+//! Weights that are quantized while they arrive: whatever the container and the chunks, and wherever the
+//! connection was lost, they become the model and the file that converting the snapshot makes.
 #![cfg(not(target_family = "wasm"))]
 
 mod support;
+#[path = "support/weights.rs"]
+mod weights_in_memory;
 
+use std::collections::HashMap;
 use std::fs::read_to_string;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cliplet::Embedding;
 use cliplet::clip::{Clip, Loader, SnapshotLoader};
@@ -13,6 +16,7 @@ use cliplet::weights::{Quant, SnapshotMetadata, convert};
 use cliplet::{Error, Result};
 use proptest::prelude::*;
 use support::{CountingAllocator, tiny};
+use weights_in_memory::{feed, index};
 
 fn weights() -> Vec<u8> {
     std::fs::read(tiny().join("model.safetensors")).unwrap()
@@ -31,16 +35,25 @@ fn texts() -> SnapshotMetadata {
 }
 
 fn loader(quant: Quant) -> SnapshotLoader {
-    SnapshotLoader::new(texts(), quant, Some(weights().len() as u64))
+    loader_of(quant, &weights()).unwrap()
+}
+
+/// A loader of the tiny model from a file that is not its own.
+fn loader_of(quant: Quant, bytes: &[u8]) -> Result<SnapshotLoader> {
+    let index = index("tiny/model.safetensors", bytes, Some(bytes.len() as u64))?;
+    SnapshotLoader::new(texts(), quant, &[index])
 }
 
 /// Pushes chunks and gives the packed parts as they came, and what is left of the loader.
-fn parts(mut loader: SnapshotLoader, bytes: &[u8], chunk: usize) -> Result<(SnapshotLoader, Vec<Vec<u8>>)> {
+fn parts(
+    mut loader: SnapshotLoader,
+    files: &[&[u8]],
+    chunk: usize,
+) -> Result<(SnapshotLoader, Vec<Vec<u8>>)> {
     let mut parts = Vec::new();
-    for chunk in bytes.chunks(chunk) {
-        loader.push(chunk)?;
-        parts.push(loader.take_packed());
-    }
+    feed(&mut loader, files, chunk, |loader| {
+        parts.push(loader.take_packed())
+    })?;
     parts.retain(|part| !part.is_empty());
     Ok((loader, parts))
 }
@@ -70,65 +83,101 @@ fn opened(file: &[u8]) -> Clip {
 /// Fused projections come as parts of one tensor, and transposed ones whole.
 #[test]
 fn weights_of_open_clip_stream_too() {
-    let tokenizer = read_to_string(tiny().join("tokenizer.json")).unwrap();
-    streams_as_it_converts(
-        "open-clip-openai",
-        "open_clip_config.json",
-        "open_clip_model.safetensors",
-        &tokenizer,
-        0.9995,
-    );
+    streams_as_it_converts("open-clip-openai", &["open_clip_model.safetensors"], true, 0.9995);
 }
 
 /// Several tensors make one, and come in another order than those that they make.
 #[test]
 fn weights_of_a_mobileclip_stream_too() {
-    let tokenizer = read_to_string(tiny().join("tokenizer.json")).unwrap();
-    let (config, weights) = ("open_clip_config.json", "open_clip_model.safetensors");
+    let file = "open_clip_model.safetensors";
     for name in ["mobileclip-s1", "mobileclip2-s3", "mobileclip-b"] {
-        streams_as_it_converts(name, config, weights, &tokenizer, 0.998);
+        streams_as_it_converts(name, &[file], true, 0.998);
     }
-    let dir = parity().join("models/mobileclip-s1");
-    let (config, bytes) = (
-        read_to_string(dir.join(config)).unwrap(),
-        std::fs::read(dir.join(weights)).unwrap(),
-    );
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/mobileclip-s1");
+    let bytes = std::fs::read(dir.join(file)).unwrap();
+    let small = HashMap::from([
+        (
+            "open_clip_config.json".to_string(),
+            std::fs::read(dir.join("open_clip_config.json")).unwrap(),
+        ),
+        (
+            "tokenizer.json".to_string(),
+            std::fs::read(tiny().join("tokenizer.json")).unwrap(),
+        ),
+    ]);
     let loader = || {
-        let texts = SnapshotMetadata::new("m", config.clone(), tokenizer.clone(), None, None).unwrap();
-        SnapshotLoader::new(texts, Quant::Q8, Some(bytes.len() as u64))
+        let texts = SnapshotMetadata::read("m", &small, true).unwrap();
+        let index = index(file, &bytes, Some(bytes.len() as u64)).unwrap();
+        SnapshotLoader::new(texts, Quant::Q8, &[index]).unwrap()
     };
     goes_on_after_a_loss(loader, &bytes);
 }
 
 #[test]
 fn weights_of_a_siglip_stream_too() {
-    let model = parity().join("models/siglip2");
-    let tokenizer = read_to_string(model.join("tokenizer.json")).unwrap();
-    streams_as_it_converts("siglip2", "config.json", "model.safetensors", &tokenizer, 0.9995);
+    streams_as_it_converts("siglip2", &["model.safetensors"], false, 0.9995);
+    streams_as_it_converts("siglip", &["model.safetensors"], false, 0.9995);
 }
 
-fn parity() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity")
+/// The bytes that are wanted lie in the order of the list, not of the file.
+#[test]
+fn files_of_pytorch_stream_too() {
+    streams_as_it_converts("pytorch-bin", &["pytorch_model.bin"], false, 0.9995);
+    streams_as_it_converts("open-clip-custom", &["open_clip_pytorch_model.bin"], true, 0.9995);
 }
 
-/// Compares the model `name` that was streamed with the same model converted, whose norms are folded whatever the order of
-/// the file: embeddings have a cosine of at least `least`.
-fn streams_as_it_converts(name: &str, config: &str, weights: &str, tokenizer: &str, least: f32) {
-    let dir = parity().join("models").join(name);
+#[test]
+fn shards_stream_too() {
+    let shards = [1, 2, 3].map(|n| format!("model-0000{n}-of-00003.safetensors"));
+    streams_as_it_converts(
+        "fashion-clip",
+        &shards.each_ref().map(String::as_str),
+        false,
+        0.9995,
+    );
+}
+
+/// Compares the model `name` that was streamed from `files` with the same model converted, whose norms are folded
+/// whatever the order of the file: embeddings have a cosine of at least `least`.
+fn streams_as_it_converts(name: &str, files: &[&str], of_open_clip: bool, least: f32) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/parity/models")
+        .join(name);
     let folder = tempfile::tempdir().unwrap();
-    for file in [config, weights] {
-        std::fs::copy(dir.join(file), folder.path().join(file)).unwrap();
+    std::fs::copy(
+        tiny().join("tokenizer.json"),
+        folder.path().join("tokenizer.json"),
+    )
+    .unwrap();
+    let mut small = HashMap::new();
+    for entry in dir.read_dir().unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
     }
-    std::fs::write(folder.path().join("tokenizer.json"), tokenizer).unwrap();
-    let config = read_to_string(dir.join(config)).unwrap();
-    let bytes = std::fs::read(dir.join(weights)).unwrap();
+    for entry in folder.path().read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap().to_string();
+        small.insert(file, std::fs::read(&path).unwrap());
+    }
+    let bytes: Vec<_> = files
+        .iter()
+        .map(|file| std::fs::read(dir.join(file)).unwrap())
+        .collect();
+    let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
     let path = folder.path().join("converted.gguf");
     for (quant, chunk) in [(Quant::Q8, 100), (Quant::Q8, 7000), (Quant::F16, 1 << 20)] {
         convert(folder.path(), &path, quant, None).unwrap();
-        let texts = SnapshotMetadata::new(name, config.clone(), tokenizer.into(), None, None).unwrap();
-        let loader = SnapshotLoader::new(texts, quant, Some(bytes.len() as u64));
+        let texts = SnapshotMetadata::read(name, &small, of_open_clip).unwrap();
+        let promised = texts.file_bytes(quant);
+        let indexes: Vec<_> = files
+            .iter()
+            .zip(&bytes)
+            .map(|(file, bytes)| index(file, bytes, Some(bytes.len() as u64)).unwrap())
+            .collect();
+        let loader = SnapshotLoader::new(texts, quant, &indexes).unwrap();
         let (loader, parts) = parts(loader, &bytes, chunk).unwrap();
         let (streamed, file) = whole(loader, &parts);
+        assert_eq!(file.len() as u64, promised, "{name}");
         assert_eq!(embedded(&opened(&file)), embedded(&streamed));
         let (streamed, converted) = (embedded(&streamed), embedded(&Clip::open(&path).unwrap()));
         let unit = |one: &Embedding| one.clone().normalize();
@@ -146,22 +195,25 @@ fn streams_as_it_converts(name: &str, config: &str, weights: &str, tokenizer: &s
 
 /// The error of a file that is not good, known by its length or not.
 fn refusal(bytes: &[u8]) -> Error {
-    let run = |total| {
-        let loader = SnapshotLoader::new(texts(), Quant::Q8, total);
-        parts(loader, bytes, 4096).and_then(|(loader, _)| loader.finish().map(drop))
+    let run = |length| {
+        let index = index("tiny/model.safetensors", bytes, length)?;
+        let loader = SnapshotLoader::new(texts(), Quant::Q8, &[index])?;
+        parts(loader, &[bytes], 4096).and_then(|(loader, _)| loader.finish().map(drop))
     };
-    let error = run(None).expect_err("it loads as a stream");
-    for error in [
-        &error,
-        &run(Some(bytes.len() as u64)).expect_err("it loads as a whole"),
-    ] {
+    let known = run(Some(bytes.len() as u64)).expect_err("it loads");
+    // Of a file of unknown length, all but bytes behind its end is noticed.
+    let unknown = run(None).err();
+    for error in unknown.iter().chain([&known]) {
         assert!(
             matches!(error, Error::Model { .. } | Error::Unsupported { .. }),
             "{error:?}"
         );
-        assert!(error.to_string().starts_with("tiny: "), "{error}");
+        assert!(
+            error.to_string().starts_with("tiny/model.safetensors: "),
+            "{error}"
+        );
     }
-    error
+    unknown.unwrap_or(known)
 }
 
 #[test]
@@ -171,8 +223,8 @@ fn it_is_the_model_that_converting_makes() {
         let path = folder.path().join("tiny.gguf");
         convert(&tiny(), &path, quant, None).unwrap();
         let converted = Clip::open(&path).unwrap();
-        let (loader, parts) = parts(loader(quant), &weights(), 5000).unwrap();
-        let promised = loader.file_bytes();
+        let (loader, parts) = parts(loader(quant), &[&weights()], 5000).unwrap();
+        let promised = texts().file_bytes(quant);
         let (streamed, file) = whole(loader, &parts);
         assert_eq!(promised, file.len() as u64);
         let reopened = opened(&file);
@@ -193,7 +245,7 @@ fn it_is_the_model_that_converting_makes() {
 #[test]
 fn chunks_of_any_size_give_the_same_file() {
     let file = |chunk| {
-        let (loader, parts) = parts(loader(Quant::Q4), &weights(), chunk).unwrap();
+        let (loader, parts) = parts(loader(Quant::Q4), &[&weights()], chunk).unwrap();
         whole(loader, &parts).1
     };
     let at_once = file(usize::MAX);
@@ -209,19 +261,16 @@ fn what_was_packed_before_a_loss_need_not_come_again() {
 
 /// Restores every number of parts, and lets the rest of the file come again.
 fn goes_on_after_a_loss(loader: impl Fn() -> SnapshotLoader, bytes: &[u8]) {
-    let (first, kept) = parts(loader(), bytes, 3000).unwrap();
+    let (first, kept) = parts(loader(), &[bytes], 3000).unwrap();
     let (_, expected) = whole(first, &kept);
     assert!(kept.len() > 5);
     for good in 0..=kept.len() {
         let mut again = loader();
-        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        again.push(&bytes[..header]).unwrap();
         for part in &kept[..good] {
             again.restore(part).unwrap();
         }
-        let from = again.position() as usize;
-        assert!(good == 0 || from > header);
-        let (again, rest) = parts(again, &bytes[from..], 3000).unwrap();
+        assert_eq!(again.done() > 0, good > 0);
+        let (again, rest) = parts(again, &[bytes], 3000).unwrap();
         let all = [&kept[..good], &rest].concat();
         assert_eq!(whole(again, &all).1, expected, "after {good} parts");
     }
@@ -230,18 +279,21 @@ fn goes_on_after_a_loss(loader: impl Fn() -> SnapshotLoader, bytes: &[u8]) {
 #[test]
 fn kept_parts_that_do_not_fit_are_refused() {
     let bytes = weights();
-    let (_, kept) = parts(loader(Quant::Q8), &bytes, 3000).unwrap();
-    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let refused = |part: &[u8]| {
-        let mut loader = loader(Quant::Q8);
-        loader.push(&bytes[..header]).unwrap();
+    let (_, kept) = parts(loader(Quant::Q8), &[&bytes], 3000).unwrap();
+    let refused = |mut loader: SnapshotLoader, part: &[u8]| {
+        let (file, position) = loader.wanted().unwrap();
         let error = loader.restore(part).unwrap_err();
         assert!(error.to_string().contains("kept"), "{error}");
-        assert!(loader.push(&bytes[header..]).is_err());
+        assert!(loader.push(file, position, &bytes[position as usize..]).is_err());
     };
-    refused(&kept[0][..kept[0].len() - 1]);
-    refused(&[]);
-    assert!(loader(Quant::Q8).restore(&kept[0]).is_err(), "before the header");
+    refused(loader(Quant::Q8), &kept[0][..kept[0].len() - 1]);
+    refused(loader(Quant::Q8), &[]);
+    let mut within = loader(Quant::Q8);
+    let (file, position) = within.wanted().unwrap();
+    within
+        .push(file, position, &bytes[position as usize..][..1])
+        .unwrap();
+    refused(within, &kept[0]);
 }
 
 #[test]
@@ -293,7 +345,7 @@ proptest! {
         let mut bytes = weights();
         bytes[at] = byte;
         let run = || {
-            let (loader, _) = parts(loader(Quant::Q8), &bytes, 10_000)?;
+            let (loader, _) = parts(loader_of(Quant::Q8, &bytes)?, &[&bytes], 10_000)?;
             loader.finish()
         };
         if let Err(error) = run() {

@@ -2,7 +2,7 @@
 
 use super::{Clip, LoadOptions};
 use crate::error::{Error, Result};
-use crate::weights::{GgufStream, Quant, SafetensorsStream, SnapshotMetadata};
+use crate::weights::{GgufStream, Quant, SnapshotMetadata, SnapshotStream, WeightIndex};
 
 /// A [`Clip`] from one of our GGUF files that arrives in chunks.
 pub struct Loader {
@@ -73,36 +73,45 @@ impl Loader {
     }
 }
 
-/// A [`Clip`] from the `.safetensors` file of a Hugging Face snapshot that arrives in chunks: it is
-/// quantized on the way, and comes out as one of our files beside.
+/// A [`Clip`] from the weights of a Hugging Face snapshot that arrive in chunks: they are quantized on the way, and come
+/// out as one of our files beside.
 pub struct SnapshotLoader {
-    stream: SafetensorsStream,
+    stream: SnapshotStream,
     name: String,
 }
 
 impl SnapshotLoader {
-    /// A loader onto the CPU of weights of `total_bytes`, where that is known.
-    pub fn new(texts: SnapshotMetadata, quant: Quant, total_bytes: Option<u64>) -> Self {
+    /// A loader onto the CPU of weights in files with these lists of tensors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] and [`Error::Unsupported`] where a tensor of the model is missing or not as its configuration
+    /// has it.
+    pub fn new(texts: SnapshotMetadata, quant: Quant, files: &[WeightIndex]) -> Result<Self> {
         let placement = LoadOptions::default().placement();
-        Self {
+        Ok(Self {
             name: texts.about.name.clone(),
-            stream: SafetensorsStream::new(texts, quant, total_bytes, placement),
-        }
+            stream: SnapshotStream::new(texts, quant, files, placement)?,
+        })
     }
 
-    /// Size in bytes that our file will have, known from the beginning.
-    pub fn file_bytes(&self) -> u64 {
-        self.stream.file_bytes()
+    /// The byte that is wanted next: the place of its file among those given, and where it is in the file. `None` when
+    /// every tensor is in.
+    pub fn wanted(&self) -> Option<(usize, u64)> {
+        self.stream.wanted()
     }
 
-    /// Takes the next chunk, of any size. After an error the loader takes nothing more.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
-        self.stream.push(chunk).map_err(|e| e.in_file(&self.name))
+    /// Bytes of tensors that are in.
+    pub fn done(&self) -> u64 {
+        self.stream.done()
     }
 
-    /// The byte of the weights that is wanted next.
-    pub fn position(&self) -> u64 {
-        self.stream.position()
+    /// Takes bytes of a file that begin at `position`, as many of them as are [wanted](Self::wanted) one after the
+    /// other. After an error the loader takes nothing more.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for values that are no numbers, or not where the list of tensors has them.
+    pub fn push(&mut self, file: usize, position: u64, chunk: &[u8]) -> Result<()> {
+        self.stream.push(file, position, chunk)
     }
 
     /// Takes what has been packed since the last call: the next part of our file, after its header.
@@ -111,16 +120,20 @@ impl SnapshotLoader {
     }
 
     /// Takes a part that an earlier loader of the same weights gave, instead of what it was made of.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a part that does not fit what comes next.
     pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
-        self.stream.restore(packed).map_err(|e| e.in_file(&self.name))
+        self.stream.restore(packed)
     }
 
     /// The model, and the header that makes one of our files of the packed parts.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where tensors are missing, and errors of the tokenizer and the image settings.
     pub fn finish(self) -> Result<(Clip, Vec<u8>)> {
-        let finish = || {
-            let (file, header) = self.stream.finish()?;
-            Ok((Clip::new(file)?, header))
-        };
-        finish().map_err(|e: Error| e.in_file(&self.name))
+        let (file, header) = self.stream.finish()?;
+        let clip = Clip::new(file).map_err(|e: Error| e.in_file(&self.name))?;
+        Ok((clip, header))
     }
 }

@@ -9,16 +9,12 @@
 mod charsmap;
 mod file;
 mod model_tokenizer;
-#[cfg(not(target_family = "wasm"))]
 mod sentencepiece;
-#[cfg(not(target_family = "wasm"))]
 mod vocabulary;
 
 use file::{Direction, Padding};
 pub use model_tokenizer::ModelTokenizer;
-#[cfg(not(target_family = "wasm"))]
 pub(crate) use sentencepiece::json_of_sentencepiece;
-#[cfg(not(target_family = "wasm"))]
 pub(crate) use vocabulary::{json_of_vocabulary, json_of_words};
 
 use crate::{Error, Result};

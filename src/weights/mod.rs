@@ -11,16 +11,14 @@ mod floats;
 mod fold;
 mod gguf;
 mod image_settings;
+mod index;
 #[cfg(not(target_family = "wasm"))]
 mod join;
 mod layout;
 mod naming;
 mod open_clip;
-#[cfg(not(target_family = "wasm"))]
-mod pytorch;
 mod quantize;
 mod reparameterize;
-mod safetensors;
 #[cfg(not(target_family = "wasm"))]
 mod sentence_transformers;
 #[cfg(not(target_family = "wasm"))]
@@ -29,9 +27,11 @@ mod snapshot;
 mod snapshot_files;
 mod snapshot_metadata;
 mod store;
+mod stream;
 #[cfg(not(target_family = "wasm"))]
 mod tensor_file;
 mod text_tower;
+mod tokenizer_files;
 mod values;
 
 use std::ops::ControlFlow;
@@ -46,13 +46,14 @@ pub use config::{
 #[cfg(not(target_family = "wasm"))]
 pub use convert::{Converted, convert, convert_towers};
 pub use gguf::stream::GgufStream;
+pub use index::{IndexReader, WeightIndex};
 pub use layout::{Kind, TensorSpec, WeightSpec, weight_specs};
 pub use quantize::Quant;
-pub use safetensors::stream::SafetensorsStream;
 #[cfg(not(target_family = "wasm"))]
 pub use snapshot::Snapshot;
-pub use snapshot_metadata::SnapshotMetadata;
+pub use snapshot_metadata::{SnapshotFiles, SnapshotMetadata};
 pub use store::{Assembler, Placement, Rows, Stored, Weights};
+pub use stream::SnapshotStream;
 pub use values::Values;
 
 /// Progress of a long operation, in bytes.

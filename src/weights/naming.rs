@@ -114,7 +114,6 @@ impl TensorSource {
     }
 
     /// Takes the part that is meant out of the values of a fused tensor.
-    #[cfg(not(target_family = "wasm"))]
     pub fn extract_part(&self, values: &[f32]) -> Vec<f32> {
         let (part, parts) = self.part;
         let length = values.len() / parts;
@@ -267,7 +266,6 @@ mod tests {
         );
     }
 
-    #[cfg(not(target_family = "wasm"))]
     #[test]
     fn keys_are_the_second_third_of_a_fused_tensor() {
         let keys = source("text_model.encoder.layers.3.self_attn.k_proj.weight", &[2, 2], "");

@@ -8,12 +8,11 @@ use crate::error::{Error, Result};
 use crate::weights::join::join;
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
-use crate::weights::open_clip::{self, AppleNames};
+use crate::weights::open_clip::AppleNames;
 use crate::weights::reparameterize::{Recipe, TensorValues, recipes};
 use crate::weights::sentence_transformers::SentenceTransformer;
-use crate::weights::snapshot_files::{
-    directory_of_model, require_text, settings, text, tokenizer, weight_files,
-};
+use crate::weights::snapshot_files::{Directory, directory_of_model, weight_files};
+use crate::weights::snapshot_metadata::CONFIG;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::tensor_file::TensorFile;
 use crate::weights::values::Values;
@@ -189,7 +188,7 @@ impl Snapshot {
             return Err(Error::model(&self.name, format!("tensor {name} is missing")));
         };
         let file = &mut self.files[*index];
-        let shape = file.shape(name).unwrap_or_default();
+        let shape = file.shape(name)?;
         source
             .check_shape(shape)
             .map_err(|reason| Error::model(file.name(), reason))?;
@@ -200,32 +199,14 @@ impl Snapshot {
 /// The texts of the snapshot in `dir`, whose weights are named by `naming`; it may hold a text tower of
 /// sentence-transformers.
 fn texts(dir: &Path, naming: Naming, text_tower: Option<SentenceTransformer>) -> Result<SnapshotMetadata> {
-    let directory = dir.canonicalize().ok();
-    let directory = directory.as_deref().and_then(|d| d.file_name()?.to_str());
-    let theirs = match naming {
-        Naming::Transformers | Naming::Bert(_) => None,
-        Naming::OpenClip { .. } => text(&dir.join(open_clip::CONFIG))?,
-    };
-    let path = dir.join(if theirs.is_some() {
-        open_clip::CONFIG
-    } else {
-        "config.json"
-    });
-    let (config, tokenizer_dir) = match text_tower {
-        Some(tower) => (tower.config_json, tower.transformer),
-        None => (theirs.map_or_else(|| require_text(&path), Ok)?, dir.to_path_buf()),
-    };
-    let card = text(&dir.join("README.md"))?;
-    let mut texts = SnapshotMetadata::new(
-        directory.unwrap_or("clip"),
-        config,
-        String::new(),
-        settings(dir)?,
-        card.as_deref(),
-    )
-    .map_err(|e: Error| e.in_file(&path.display().to_string()))?;
-    if let Some(config) = &texts.config.text {
-        texts.tokenizer_json = tokenizer(&tokenizer_dir, config)?;
+    let name = dir.canonicalize().ok();
+    let name = name.and_then(|dir| Some(dir.file_name()?.to_str()?.to_string()));
+    let (name, files) = (name.unwrap_or_else(|| "clip".into()), Directory(dir));
+    match text_tower {
+        None => SnapshotMetadata::read(&name, &files, matches!(naming, Naming::OpenClip { .. })),
+        Some(tower) => {
+            let tokenizer = Directory(&tower.transformer);
+            SnapshotMetadata::with_config(&name, &files, (CONFIG, tower.config_json), &tokenizer)
+        }
     }
-    Ok(texts)
 }

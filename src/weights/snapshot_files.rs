@@ -4,18 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::tokenizer::{json_of_sentencepiece, json_of_vocabulary, json_of_words};
-use crate::weights::TextConfig;
-use crate::weights::image_settings::image_settings;
 use crate::weights::open_clip;
+use crate::weights::snapshot_metadata::SnapshotFiles;
 
 /// Longest JSON or model card read, in bytes; a tokenizer of 900,000 tokens, one a line, takes about 60 MB.
 const MAX_TEXT_FILE: u64 = 128 << 20;
-/// A longer tokenizer is written again without the spaces and line breaks that most of it may be.
-const COMPACT_FROM: usize = 8 << 20;
 /// Files of settings, one of which a snapshot has.
 const CONFIGS: [&str; 2] = ["config.json", open_clip::CONFIG];
 /// Files that hold all weights, or list those that do: the first that is there is taken.
@@ -75,176 +70,6 @@ fn revision(repository: &Path, snapshots: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The image processor's settings of the snapshot in `dir`, or `None` where no file has any.
-pub(super) fn settings(dir: &Path) -> Result<Option<String>> {
-    let processor = dir.join("processor_config.json");
-    image_settings(
-        text(&processor)?.as_deref(),
-        text(&dir.join("preprocessor_config.json"))?,
-    )
-    .map_err(|error| error.in_file(&processor.display().to_string()))
-}
-
-/// The tokenizer of a model of this configuration, as the text of a `tokenizer.json`: that file, or the same made of the
-/// files of slow tokenizers, which are `spiece.model`, `vocab.txt`, or `vocab.json` and `merges.txt`.
-pub(super) fn tokenizer(dir: &Path, config: &TextConfig) -> Result<String> {
-    if config.is_padded() {
-        return padded_tokenizer(dir);
-    }
-    let file = dir.join("tokenizer.json");
-    if let Some(json) = text(&file)? {
-        return match json.len() < COMPACT_FROM {
-            true => Ok(json),
-            false => compact(&json).map_err(|e| malformed(&file, &e.to_string())),
-        };
-    }
-    if config.bert.is_some() {
-        let words = dir.join("vocab.txt");
-        return match text(&words)? {
-            Some(list) => Ok(json_of_words(
-                &list,
-                tokenizer_config(dir)?.do_lower_case.unwrap_or(true),
-            )),
-            None => Err(malformed(
-                &file,
-                "file is missing, and so is vocab.txt, which would do in its place",
-            )),
-        };
-    }
-    let (vocab, merges) = (dir.join("vocab.json"), dir.join("merges.txt"));
-    match (text(&vocab)?, text(&merges)?) {
-        (Some(vocab), Some(merges)) => json_of_vocabulary(&vocab, &merges),
-        (None, None) => Err(malformed(
-            &file,
-            "file is missing, and so are vocab.json and merges.txt, which would do in its place; models with CLIP's \
-             vocabulary can take the tokenizer.json of openai/clip-vit-base-patch32",
-        )),
-        (None, _) => Err(malformed(&vocab, "file is missing beside merges.txt")),
-        (_, None) => Err(malformed(&merges, "file is missing beside vocab.json")),
-    }
-}
-
-fn compact(json: &str) -> serde_json::Result<String> {
-    serde_json::from_str::<Value>(json).map(|json| json.to_string())
-}
-
-/// The tokenizer of a SigLIP. `transformers` reads `spiece.model` where it is there, and takes the padding of others
-/// from `tokenizer_config.json`.
-fn padded_tokenizer(dir: &Path) -> Result<String> {
-    let config = tokenizer_config(dir)?;
-    let pieces = dir.join("spiece.model");
-    if let Some(bytes) = contents(&pieces)? {
-        let json = json_of_sentencepiece(&bytes, config.do_lower_case.unwrap_or(true));
-        return json.map_err(|e| e.in_file(&pieces.display().to_string()));
-    }
-    let file = dir.join("tokenizer.json");
-    let Some(json) = text(&file)? else {
-        return Err(malformed(
-            &file,
-            "file is missing, and so is spiece.model, which would do in its place",
-        ));
-    };
-    let mut parsed: Value = serde_json::from_str(&json).map_err(|e| malformed(&file, &e.to_string()))?;
-    let changes = [
-        ("padding", padding(&config, &parsed)),
-        ("post_processor", ends(&config, &parsed)),
-    ];
-    let Some(fields) = parsed.as_object_mut() else {
-        return Ok(json);
-    };
-    for (name, value) in changes {
-        if let Some(value) = value {
-            fields.insert(name.into(), value);
-        }
-    }
-    Ok(parsed.to_string())
-}
-
-/// The padding of a `tokenizer.json` whose settings name the token for it.
-fn padding(config: &TokenizerConfig, tokenizer: &Value) -> Option<Value> {
-    let pad = config.pad_token.as_ref()?.text();
-    let id = id_of(tokenizer, pad)?;
-    let direction = match config.padding_side.as_deref() {
-        Some("left") => "Left",
-        _ => "Right",
-    };
-    Some(
-        json!({"strategy": "BatchLongest", "direction": direction, "pad_to_multiple_of": null,
-                "pad_id": id, "pad_type_id": 0, "pad_token": pad}),
-    )
-}
-
-/// The step that puts tokens around a text, where the settings ask for an end token: they win over the step of the file.
-fn ends(config: &TokenizerConfig, tokenizer: &Value) -> Option<Value> {
-    let end = config
-        .eos_token
-        .as_ref()
-        .filter(|_| config.add_eos_token == Some(true))?;
-    let start = config
-        .bos_token
-        .as_ref()
-        .filter(|_| config.add_bos_token == Some(true));
-    let (mut single, mut special) = (Vec::new(), serde_json::Map::new());
-    let mut add = |token: &TokenName, single: &mut Vec<Value>| {
-        let (text, id) = (token.text(), id_of(tokenizer, token.text())?);
-        single.push(json!({"SpecialToken": {"id": text, "type_id": 0}}));
-        special.insert(text.into(), json!({"id": text, "ids": [id], "tokens": [text]}));
-        Some(())
-    };
-    if let Some(start) = start {
-        add(start, &mut single)?;
-    }
-    single.push(json!({"Sequence": {"id": "A", "type_id": 0}}));
-    add(end, &mut single)?;
-    Some(json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": special}))
-}
-
-/// Id of a token in a `tokenizer.json`.
-fn id_of(tokenizer: &Value, token: &str) -> Option<Value> {
-    let added = tokenizer.get("added_tokens").and_then(Value::as_array);
-    let mut added = added.into_iter().flatten();
-    let found = added.find(|added| added.get("content").and_then(Value::as_str) == Some(token));
-    let id = found.and_then(|added| added.get("id").cloned());
-    id.or_else(|| tokenizer.get("model")?.get("vocab")?.get(token).cloned())
-}
-
-/// The settings of the tokenizer in `dir`; none where there is no file of them.
-fn tokenizer_config(dir: &Path) -> Result<TokenizerConfig> {
-    let path = dir.join("tokenizer_config.json");
-    match text(&path)? {
-        Some(json) => serde_json::from_str(&json).map_err(|e| malformed(&path, &e.to_string())),
-        None => Ok(TokenizerConfig::default()),
-    }
-}
-
-/// The fields of `tokenizer_config.json` that matter here.
-#[derive(Default, Deserialize)]
-struct TokenizerConfig {
-    bos_token: Option<TokenName>,
-    eos_token: Option<TokenName>,
-    pad_token: Option<TokenName>,
-    add_bos_token: Option<bool>,
-    add_eos_token: Option<bool>,
-    padding_side: Option<String>,
-    do_lower_case: Option<bool>,
-}
-
-/// A token, by its text or as an object.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum TokenName {
-    Text(String),
-    Object { content: String },
-}
-
-impl TokenName {
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) | Self::Object { content: text } => text,
-        }
-    }
-}
-
 /// The single weights file, or the shards that the index names.
 pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
     #[derive(Deserialize)]
@@ -286,6 +111,19 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.iter().map(|name| dir.join(name)).collect())
 }
 
+/// The texts of a snapshot in a directory.
+pub(super) struct Directory<'a>(pub &'a Path);
+
+impl SnapshotFiles for Directory<'_> {
+    fn contents(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        contents(&self.0.join(name))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
 /// Contents of a text file that a snapshot cannot be without.
 pub(super) fn require_text(path: &Path) -> Result<String> {
     text(path)?.ok_or_else(|| malformed(path, "file is missing"))
@@ -299,18 +137,14 @@ pub(super) fn text(path: &Path) -> Result<Option<String>> {
 
 /// Contents of a small file, or `None` where there is no such file.
 fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
-    let io = |source| Error::Io {
-        file: path.display().to_string(),
-        source,
-    };
     match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(io(e)),
+        Err(e) => Err(Error::io(path)(e)),
         Ok(meta) if meta.len() > MAX_TEXT_FILE => Err(malformed(
             path,
             &format!("is {} bytes; at most {MAX_TEXT_FILE} are read", meta.len()),
         )),
-        Ok(_) => std::fs::read(path).map(Some).map_err(io),
+        Ok(_) => std::fs::read(path).map(Some).map_err(Error::io(path)),
     }
 }
 

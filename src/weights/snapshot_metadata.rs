@@ -1,15 +1,53 @@
 //! A snapshot without its weights: the texts that a model file carries beside them.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::weights::About;
 use crate::weights::config::{ClipConfig, Family};
+use crate::weights::gguf::compose::{self, TensorDecl};
+use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::gguf::{Metadata, MetadataValue, keys, score_rule_key};
 use crate::weights::image_settings::image_settings;
+use crate::weights::layout::weight_specs;
 use crate::weights::open_clip;
 use crate::weights::quantize::Quant;
 use crate::weights::text_tower::translate_m_clip;
+use crate::weights::tokenizer_files::tokenizer;
+
+/// The small files of a snapshot, wherever they are.
+pub trait SnapshotFiles {
+    /// Contents of the file `name`, or `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be read, and [`Error::Model`] where it is too long.
+    fn contents(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Path of the file `name`, as errors name it.
+    fn path(&self, name: &str) -> String;
+
+    /// Contents of the text file `name`, or `None` where there is no such file.
+    ///
+    /// # Errors
+    /// As [`contents`](Self::contents), and [`Error::Model`] for a file that is no text.
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        let bytes = self.contents(name)?.map(String::from_utf8).transpose();
+        bytes.map_err(|e| Error::model(self.path(name), format!("is no text: {e}")))
+    }
+}
+
+/// Files that were fetched, by their names.
+impl SnapshotFiles for HashMap<String, Vec<u8>> {
+    fn contents(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.get(name).cloned())
+    }
+
+    fn path(&self, name: &str) -> String {
+        name.into()
+    }
+}
 
 /// Texts of a Hugging Face snapshot, its configuration checked.
 #[derive(Clone, Debug)]
@@ -75,6 +113,70 @@ impl SnapshotMetadata {
         })
     }
 
+    /// Reads the texts of a snapshot. `name` is used where its configuration tells no hub id; the weights `of_open_clip`
+    /// go with the settings of that library, where they are there.
+    ///
+    /// # Errors
+    /// [`Error::Model`], [`Error::Tokenizer`] and [`Error::Unsupported`] for a file that is missing, malformed or of
+    /// another kind of model, by its path.
+    pub fn read(name: &str, files: &dyn SnapshotFiles, of_open_clip: bool) -> Result<Self> {
+        let theirs = match of_open_clip {
+            true => files.text(open_clip::CONFIG)?,
+            false => None,
+        };
+        let (file, config) = match theirs {
+            Some(theirs) => (open_clip::CONFIG, Some(theirs)),
+            None => (CONFIG, files.text(CONFIG)?),
+        };
+        let config = config.ok_or_else(|| Error::model(files.path(file), "file is missing"))?;
+        Self::with_config(name, files, (file, config), files)
+    }
+
+    /// Reads the texts of a snapshot but for its configuration, which is given with the name of the file that it is from;
+    /// the tokenizer may lie elsewhere.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn with_config(
+        name: &str,
+        files: &dyn SnapshotFiles,
+        (file, config): (&str, String),
+        tokenizer_files: &dyn SnapshotFiles,
+    ) -> Result<Self> {
+        let settings = image_settings(
+            files.text(PROCESSOR)?.as_deref(),
+            files.text("preprocessor_config.json")?,
+        )
+        .map_err(|error| error.in_file(&files.path(PROCESSOR)))?;
+        let card = files.text("README.md")?;
+        let mut texts = Self::new(name, config, String::new(), settings, card.as_deref())
+            .map_err(|error| error.in_file(&files.path(file)))?;
+        if let Some(config) = &texts.config.text {
+            texts.tokenizer_json = tokenizer(tokenizer_files, config)?;
+        }
+        Ok(texts)
+    }
+
+    /// Size in bytes that a model file of these weights at `quant` has.
+    pub fn file_bytes(&self, quant: Quant) -> u64 {
+        let mut tensors: Vec<TensorDecl> = Vec::new();
+        for spec in weight_specs(&self.config) {
+            let encoding = quant.encoding(&spec);
+            tensors.extend(
+                spec.parts
+                    .iter()
+                    .flat_map(|part| compose::declare(part, encoding)),
+            );
+        }
+        let blank = vec![0; tensors.len()];
+        let (header, _) = compose::header(&self.metadata(quant), &tensors, &blank);
+        let header = align(header.len() as u64, ALIGNMENT as u64);
+        header
+            + tensors
+                .iter()
+                .fold(0, |end, tensor| align(end, ALIGNMENT as u64) + tensor.bytes())
+    }
+
     /// Marks the texts as those of the hub's repository `id`.
     pub fn from_hub(mut self, id: &str) -> Self {
         self.about.name = id.into();
@@ -108,6 +210,10 @@ impl SnapshotMetadata {
         out
     }
 }
+
+/// Name of the file with the configuration.
+pub(super) const CONFIG: &str = "config.json";
+const PROCESSOR: &str = "processor_config.json";
 
 /// Warning where no file tells how images are prepared.
 const WITHOUT_SETTINGS: &str = "neither processor_config.json nor preprocessor_config.json is there";

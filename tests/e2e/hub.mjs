@@ -1,12 +1,25 @@
-// A stand-in for the Hugging Face Hub on loopback: serves the tiny snapshot with byte ranges, to any
-// origin, and loses connections as told.
+// A stand-in for the Hugging Face Hub on loopback: serves the tiny snapshot as `some/tiny`, and the small models of every
+// layout as `models/NAME`, with byte ranges, to any origin, and loses connections as told.
 
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 
-const SNAPSHOT = fileURLToPath(new URL("../parity/tiny/", import.meta.url));
+const PARITY = fileURLToPath(new URL("../parity/", import.meta.url));
 const FILES = ["README.md", "config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json"];
+
+/**
+ * The files of a small model of a layout, with the tokenizer that all CLIPs share where it has none.
+ * @param {string} name a folder of tests/parity/models
+ */
+export async function filesOfModel(name) {
+  const folder = `${PARITY}models/${name}/`;
+  const names = await readdir(folder);
+  const files = new Map(await Promise.all(names.map(async (file) => [file, await readFile(folder + file)])));
+  const own = names.some((file) => ["tokenizer.json", "spiece.model", "vocab.json", "vocab.txt"].includes(file));
+  if (!own) files.set("tokenizer.json", await readFile(`${PARITY}tiny/tokenizer.json`));
+  return files;
+}
 
 /**
  * Starts the stand-in. What is set on the answer counts for later requests:
@@ -16,10 +29,12 @@ const FILES = ["README.md", "config.json", "model.safetensors", "preprocessor_co
  * `etag`: the version of the weights. `served` counts their bytes; `requests` lists all of them.
  */
 export async function startHub({ port = 0 } = {}) {
-  const files = new Map(await Promise.all(FILES.map(async (name) => [name, await readFile(SNAPSHOT + name)])));
+  const files = new Map(await Promise.all(FILES.map(async (name) => [name, await readFile(`${PARITY}tiny/${name}`)])));
+  /** Files of further repositories by their ids. */
+  const repositories = new Map([["some/tiny", files]]);
   const hub = { lose: Infinity, dead: false, absent: [], etag: '"one"', served: 0, requests: [] };
   const server = createServer((request, response) => {
-    const [, id, revision, name] = /^\/([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/([\w.]+)$/.exec(request.url) ?? [];
+    const [, id, revision, name] = /^\/([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/([\w./-]+)$/.exec(request.url) ?? [];
     const range = request.headers.range;
     hub.requests.push({ method: request.method, id, revision, name, range, body: request.headers["content-length"] });
     const cors = {
@@ -28,7 +43,7 @@ export async function startHub({ port = 0 } = {}) {
       "Access-Control-Expose-Headers": "ETag, Content-Range",
     };
     if (request.method === "OPTIONS") return response.writeHead(204, cors).end();
-    const body = id === "some/tiny" && !hub.absent.includes(name) ? files.get(name) : undefined;
+    const body = hub.absent.includes(name) ? undefined : repositories.get(id)?.get(name);
     if (!body) return response.writeHead(404, cors).end();
     const weights = name === "model.safetensors";
     if (weights && hub.dead) return request.socket.destroy();
@@ -47,6 +62,7 @@ export async function startHub({ port = 0 } = {}) {
   });
   await new Promise((ready) => server.listen(port, "127.0.0.1", ready));
   hub.url = `http://127.0.0.1:${server.address().port}`;
+  hub.repositories = repositories;
   hub.size = files.get("model.safetensors").length;
   hub.close = () =>
     new Promise((done) => {

@@ -36,16 +36,30 @@ declare module "*/cliplet.js" {
     finish(): Engine;
   }
 
+  export class SnapshotFiles {
+    constructor();
+    free(): void;
+    add(name: string, bytes: Uint8Array): void;
+    texts(name: string, id: string | undefined, ofOpenClip: boolean): SnapshotTexts;
+  }
+
   export class SnapshotTexts {
-    constructor(config: string, tokenizer: string, preprocessor?: string, card?: string);
+    private constructor();
+    fileBytes(quant: string): number;
+  }
+
+  export class WeightIndex {
+    constructor(name: string, length?: number);
+    wanted(): [start: number, length: number] | undefined;
+    push(bytes: Uint8Array): void;
   }
 
   export class SnapshotLoader {
-    constructor(name: string, id: string | undefined, texts: SnapshotTexts, quant: string, total?: number);
+    constructor(texts: SnapshotTexts, quant: string, files: WeightIndex[]);
     free(): void;
-    readonly fileBytes: number;
-    readonly position: number;
-    push(chunk: Uint8Array): void;
+    readonly done: number;
+    wanted(): [file: number, position: number] | undefined;
+    push(file: number, position: number, chunk: Uint8Array): void;
     takePacked(): Uint8Array<ArrayBuffer>;
     restore(part: Uint8Array): void;
     finish(): Packed;

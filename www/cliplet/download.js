@@ -273,11 +273,11 @@ async function* withoutFirst(skip, chunks) {
 }
 
 /**
- * A small text file, or undefined where the server has none.
+ * A small file, or undefined where the server has none.
  * @param {string} address
  * @param {AbortSignal} [signal]
  */
-export async function text(address, signal) {
+export async function smallFile(address, signal) {
   /** @type {Uint8Array<ArrayBuffer>[]} */
   const pieces = [];
   try {
@@ -287,5 +287,5 @@ export async function text(address, signal) {
     if (/** @type {{ status?: number }} */ (error).status === 404) return undefined;
     throw error;
   }
-  return new Blob(pieces).text();
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { download, fileNameOf, sameVersion, serverVersion, text } from "./download.js";
+import { download, fileNameOf, sameVersion, serverVersion, smallFile } from "./download.js";
 import { ClipletError } from "./errors.js";
 import { body, withFetch } from "./test-support.js";
 
@@ -125,9 +125,9 @@ test("versions are the same as long as no mark that both have differs", () => {
 
 test("a text that the server does not have is undefined", async () => {
   withFetch(() => new Response("", { status: 404 }));
-  assert.equal(await text(ADDRESS), undefined);
+  assert.equal(await smallFile(ADDRESS), undefined);
   withFetch(() => new Response("words"));
-  assert.equal(await text(ADDRESS), "words");
+  assert.equal(new TextDecoder().decode(await smallFile(ADDRESS)), "words");
 });
 
 test("a file's name is the last part of its address", () => {

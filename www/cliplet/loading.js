@@ -1,7 +1,7 @@
 // Feeds an opened model to the engine while it arrives, and caches it on the way.
 
-import { CacheWriter, readParts, readPiece } from "./model-cache.js";
-import { START, startFirst } from "./safetensors.js";
+import { CacheWriter, readParts } from "./model-cache.js";
+import { requireSame, totalOf, versionOf } from "./weight-file.js";
 
 /** @typedef {import("./source.js").Opened} Opened */
 /** @typedef {import("./instantiate.js").Running} Running */
@@ -118,6 +118,37 @@ async function loadFile(start, opened, step, keep) {
 }
 
 /**
+ * The texts of a snapshot, as the engine takes them.
+ * @param {import("./modules.js").Wasm} wasm
+ * @param {Opened} opened
+ * @param {import("./source.js").Snapshot} snapshot
+ */
+export function textsOf(wasm, { id, name }, { files, openClip }) {
+  const held = new wasm.SnapshotFiles();
+  try {
+    for (const [file, bytes] of files) held.add(file, bytes);
+    return held.texts(name, id, openClip);
+  } finally {
+    held.free();
+  }
+}
+
+/**
+ * The lists of tensors of files of weights, for which few of their bytes are read.
+ * @param {import("./modules.js").Wasm} wasm
+ * @param {import("./weight-file.js").WeightFile[]} files
+ */
+async function indexesOf(wasm, files) {
+  const indexes = [];
+  for (const file of files) {
+    const index = new wasm.WeightIndex(file.name, file.total);
+    for (let wanted = index.wanted(); wanted; wanted = index.wanted()) index.push(await file.read(...wanted));
+    indexes.push(index);
+  }
+  return indexes;
+}
+
+/**
  * A snapshot: its weights are quantized and packed on the way, and cached packed.
  * @param {Start} start
  * @param {Opened} opened
@@ -125,53 +156,45 @@ async function loadFile(start, opened, step, keep) {
  * @param {Keep} keep
  */
 async function loadSnapshot(start, opened, step, keep) {
-  const { id, name, quant = "q8", resumed } = opened;
-  const read = /** @type {NonNullable<Opened["read"]>} */ (opened.read);
-  const { config, tokenizer, preprocessor, card } = /** @type {NonNullable<Opened["texts"]>} */ (opened.texts);
-  const create = async (total = 0) => {
-    const wasm = await withThreads(start, total * PACKED_AT_MOST);
-    const texts = new wasm.SnapshotTexts(config, tokenizer, preprocessor, card);
-    return new wasm.SnapshotLoader(name, id, texts, quant, total || undefined);
-  };
-  let loader = null;
-  let writer = null;
-  let version = resumed?.version ?? {};
-  let count = 0;
-  const head = resumed && (await readPiece(resumed.key, START));
-  if (resumed && head) {
-    loader = await create(version.total);
-    loader.push(head);
-    for await (const part of readParts(resumed.key)) {
-      loader.restore(part);
-      count += 1;
-      await step(loader.position, version.total);
+  const { name, quant = "q8", resumed } = opened;
+  const snapshot = await /** @type {NonNullable<Opened["snapshot"]>} */ (opened.snapshot)();
+  const { weights } = snapshot;
+  try {
+    for (const file of weights) await file.begin();
+    const [version, total] = [versionOf(weights), totalOf(weights)];
+    if (resumed) requireSame(resumed.version, version, name);
+    const wasm = await withThreads(start, (total ?? 0) * PACKED_AT_MOST);
+    const texts = textsOf(wasm, opened, snapshot);
+    const loader = new wasm.SnapshotLoader(texts, quant, await indexesOf(wasm, weights));
+    let count = 0;
+    if (resumed) {
+      for await (const part of readParts(resumed.key)) {
+        loader.restore(part);
+        count += 1;
+        await step(loader.done, total);
+      }
     }
-    writer = await keep(opened.cacheable ? CacheWriter.open({ ...opened, version }, resumed, count) : null);
-    if (count === 0) await writer?.piece(START, head);
-  }
-  if (!loader || loader.position !== version.total) {
-    const stream = await read(loader?.position ?? 0, resumed && version);
-    ({ version } = stream);
-    let begun = Boolean(loader);
-    const chunks = begun ? stream.chunks : startFirst(stream.chunks);
-    loader ??= await create(stream.total);
-    writer ??= await keep(fresh(opened, version));
-    for await (const chunk of chunks) {
-      if (!begun) await writer?.piece(START, chunk);
-      begun = true;
-      loader.push(chunk);
+    const continued = resumed && opened.cacheable ? CacheWriter.open({ ...opened, version }, resumed, count) : null;
+    const writer = await keep(resumed ? continued : fresh(opened, version));
+    for (let wanted = loader.wanted(); wanted; wanted = loader.wanted()) {
+      const [file, position] = wanted;
+      const chunk = await weights[file].chunkAt(position);
+      if (!chunk) break;
+      loader.push(file, position, chunk);
       await writer?.add(loader.takePacked());
-      await step(loader.position, stream.total);
+      await step(loader.done, total);
     }
+    const { done } = loader;
+    const packed = loader.finish();
+    const { header } = packed;
+    const engine = packed.engine();
+    await writer?.piece("header", header);
+    await writer?.finish(known(engine, version));
+    await step(total ?? done, total ?? done);
+    return engine;
+  } finally {
+    for (const file of weights) file.close();
   }
-  const { position } = loader;
-  const packed = loader.finish();
-  const { header } = packed;
-  const engine = packed.engine();
-  await writer?.piece("header", header);
-  await writer?.finish(known(engine, version));
-  await step(position, position);
-  return engine;
 }
 
 /** Errors after which nothing that came is any good. */
@@ -199,7 +222,7 @@ export async function loadOpened(start, opened, step) {
   /** @type {CacheWriter | null} */
   let writer = null;
   try {
-    const load = opened.texts ? loadSnapshot : loadFile;
+    const load = opened.snapshot ? loadSnapshot : loadFile;
     const engine = await load(start, opened, step, async (opening) => (writer = await opening));
     return { engine, writer };
   } catch (error) {

@@ -5,6 +5,7 @@ import { CACHED } from "./cache-keys.js";
 import { fileNameOf } from "./download.js";
 import { ClipletError } from "./errors.js";
 import { documentBase } from "./host.js";
+import { CONFIG, OPEN_CLIP_CONFIG, WEIGHTS } from "./snapshot-files.js";
 
 export const HUB = "https://huggingface.co";
 
@@ -15,6 +16,11 @@ const MODEL_FILE = /\.(gguf|safetensors|bin|onnx|pt|pth)$/i;
 /** The Hub's other name, and either name as people copy it without the scheme. */
 const HUB_ALIAS = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\//i;
 const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$/;
+
+/** Whether a file of a repository stands for the model that it is part of. @param {string} path */
+const isSnapshotFile = (path) =>
+  [...WEIGHTS, CONFIG, OPEN_CLIP_CONFIG, "README.md"].includes(path) ||
+  /^(model|pytorch_model)-\d+-of-\d+\.(safetensors|bin)$/.test(path);
 
 /**
  * The repository or file that an address of the Hub's web pages means.
@@ -27,7 +33,8 @@ function fromHubPage(address) {
   if (kind === undefined || kind === "tree") return `hf:${owner}/${name}${at}`;
   if (kind !== "resolve" && kind !== "blob") return address.href;
   // A snapshot's files stand for the snapshot; any other is a file of its own.
-  if (/^(model\.safetensors|config\.json|README\.md)$/.test(file.join("/"))) return `hf:${owner}/${name}${at}`;
+  const path = file.join("/");
+  if (isSnapshotFile(path)) return `hf:${owner}/${name}${at}`;
   return new URL(
     `/${owner}/${name}/resolve/${encodeURIComponent(revision)}/${file.map(encodeURIComponent).join("/")}`,
     address,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sourceName, toSentSource } from "./model-source.js";
-import { imageSettings, parseHubId } from "./repository.js";
+import { parseHubId } from "./repository.js";
 
 globalThis.location = { href: "http://localhost/page/", origin: "http://localhost" };
 
@@ -19,6 +19,9 @@ for (const [given, sent] of [
   ["https://huggingface.co/openai/clip-vit-base-patch32/tree/main", "hf:openai/clip-vit-base-patch32"],
   ["https://huggingface.co/openai/clip-vit-base-patch32/tree/abc123", "hf:openai/clip-vit-base-patch32@abc123"],
   ["https://huggingface.co/a/b/blob/main/model.safetensors", "hf:a/b"],
+  ["https://huggingface.co/a/b/blob/main/pytorch_model.bin", "hf:a/b"],
+  ["https://huggingface.co/a/b/blob/main/model-00001-of-00003.safetensors", "hf:a/b"],
+  ["https://huggingface.co/a/b/blob/main/open_clip_config.json", "hf:a/b"],
   ["https://huggingface.co/a/b/blob/v2/sub/one.gguf", "https://huggingface.co/a/b/resolve/v2/sub/one.gguf"],
   ["https://huggingface.co/a/b/resolve/main/one.gguf", "https://huggingface.co/a/b/resolve/main/one.gguf"],
   ["cached:http://localhost/clip.gguf", "cached:http://localhost/clip.gguf"],
@@ -47,14 +50,4 @@ test("a source's name in messages is short", () => {
   assert.equal(sourceName("http://localhost/models/clip.gguf"), "clip.gguf");
   assert.equal(sourceName("hf:a/b"), "hf:a/b");
   assert.equal(sourceName(new File([], "own.gguf")), "own.gguf");
-});
-
-test("settings in processor_config.json win over the older file, which else is used", () => {
-  const nested = JSON.stringify({ image_processor: { size: 9 } });
-  assert.equal(imageSettings(nested, "older"), `{"size":9}`);
-  assert.equal(imageSettings(nested, undefined), `{"size":9}`);
-  assert.equal(imageSettings(JSON.stringify({ processor_class: "CLIPProcessor" }), "older"), "older");
-  assert.equal(imageSettings(undefined, "older"), "older");
-  assert.equal(imageSettings(undefined, undefined), undefined);
-  assert.throws(() => imageSettings("{", "older"), /processor_config.json is not JSON/);
 });

@@ -5,10 +5,11 @@ import { toSent } from "./errors.js";
 import { instantiate, instantiateEarly } from "./instantiate.js";
 import { LabelCache } from "./label-cache.js";
 import { announce, loadModel } from "./load-model.js";
-import { loadOpened } from "./loading.js";
+import { loadOpened, textsOf } from "./loading.js";
 import { joinParts } from "./model-cache.js";
 import { setAlarm } from "./pool.js";
 import { openSource } from "./source.js";
+import { totalOf } from "./weight-file.js";
 import { preprocessed } from "./worker-images.js";
 
 /** @typedef {import("./worker.js").Call} Call */
@@ -120,19 +121,25 @@ export const operations = {
     const open = { quant, hub, baseUrl, signal };
     let opened = await openSource(source, open);
     if (await opened.changed) opened = await openSource(source, { ...open, anew: true });
-    const { name, cached, texts } = opened;
+    const { name, cached, snapshot } = opened;
     const about = { name, source: opened.source, cached: Boolean(cached) };
     if (cached) return { ...about, download: 0, bytes: cached.bytes, quantization: cached.quantization };
-    const stream = await /** @type {NonNullable<typeof opened.read>} */ (opened.read)(0);
-    const total = stream.total ?? null;
-    await stream.chunks.return?.(undefined);
-    if (!texts) return { ...about, download: total, bytes: total, quantization: null };
+    if (!snapshot) {
+      const stream = await /** @type {NonNullable<typeof opened.read>} */ (opened.read)(0);
+      const total = stream.total ?? null;
+      await stream.chunks.return?.(undefined);
+      return { ...about, download: total, bytes: total, quantization: null };
+    }
+    const files = await snapshot();
+    const { weights } = files;
+    for (const file of weights) {
+      await file.begin();
+      file.close();
+    }
     const { wasm } = await instantiate({ threads: 1, bytes: 0 });
-    const { config, tokenizer, preprocessor, card } = texts;
-    const read = new wasm.SnapshotTexts(config, tokenizer, preprocessor, card);
-    const loader = new wasm.SnapshotLoader(name, opened.id, read, quant, undefined);
-    const bytes = loader.fileBytes;
-    loader.free();
+    const texts = textsOf(wasm, opened, files);
+    const bytes = texts.fileBytes(quant);
+    const total = totalOf(weights) ?? null;
     return { ...about, download: total, bytes, quantization: quant };
   },
 

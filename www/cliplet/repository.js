@@ -4,10 +4,18 @@ import { failure } from "./download.js";
 import { fromSent } from "./errors.js";
 import { startHubWorker } from "./host.js";
 import { HUB } from "./model-source.js";
+import {
+  CONFIG,
+  isOpenClip,
+  OPEN_CLIP_CONFIG,
+  SENTENCE_TRANSFORMERS,
+  SETTINGS,
+  shardsOf,
+  tokenizerFiles,
+  WEIGHTS,
+} from "./snapshot-files.js";
+import { WeightFile } from "./weight-file.js";
 
-export const WEIGHTS = "model.safetensors";
-/** Settings and weights as open_clip publishes them, which the engine translates. */
-const OPEN_CLIP = { settings: "open_clip_config.json", weights: "open_clip_model.safetensors" };
 /** Revisions with the Hub's own conversion to safetensors, for repositories whose main branch has none. @type {Record<string, string>} */
 const CONVERTED = { "openai/clip-vit-base-patch32": "refs/pr/15" };
 
@@ -40,15 +48,17 @@ const answer = (port) =>
   });
 
 /**
- * A text file of the Hub, or undefined where it has none.
+ * A small file of the Hub, or undefined where it has none.
  * @param {string} address
  * @param {HubOptions} options
  */
-async function text(address, { baseUrl }) {
-  const port = ask({ op: "text", address }, baseUrl);
+async function smallFile(address, { baseUrl, signal }) {
+  signal?.throwIfAborted();
+  const port = ask({ op: "file", address }, baseUrl);
   const { value } = await answer(port);
   port.close();
-  return /** @type {string | undefined} */ (value);
+  signal?.throwIfAborted();
+  return /** @type {Uint8Array<ArrayBuffer> | undefined} */ (value);
 }
 
 /**
@@ -89,79 +99,117 @@ export function parseHubId(source) {
 }
 
 /**
- * Texts of a snapshot, as the engine takes them.
- * @typedef {{ config: string, tokenizer: string, preprocessor?: string, card?: string }} Texts
+ * A repository at a revision: its small files, and the addresses of all.
+ * @typedef {object} Repository
+ * @property {string} id
+ * @property {(file: string, branch?: string) => string} at address of a file
+ * @property {(file: string) => Promise<Uint8Array<ArrayBuffer> | undefined>} fetched a small file
  */
 
 /**
- * The image processor's settings in the form of `preprocessor_config.json`. Since version 5 transformers writes them
- * as the field `image_processor` of `processor_config.json`, which wins where there are both.
- * @param {string | undefined} processor text of `processor_config.json`
- * @param {string | undefined} preprocessor text of `preprocessor_config.json`
+ * The small files of a model that go with its weights.
+ * @param {Repository} repository
+ * @param {string} config name of its configuration
+ * @param {Uint8Array<ArrayBuffer>} configBytes
  */
-export function imageSettings(processor, preprocessor) {
-  if (processor === undefined) return preprocessor;
-  try {
-    const nested = JSON.parse(processor)?.image_processor;
-    return nested ? JSON.stringify(nested) : preprocessor;
-  } catch (cause) {
-    throw failure("model", "processor_config.json is not JSON", { cause });
-  }
+async function smallFiles({ fetched }, config, configBytes) {
+  /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
+  const files = new Map([[config, configBytes]]);
+  const add = (/** @type {string[]} */ names) =>
+    Promise.all(
+      names.map(async (name) => {
+        const bytes = await fetched(name);
+        if (bytes) files.set(name, bytes);
+        return Boolean(bytes);
+      }),
+    );
+  const wanted = tokenizerFiles(new TextDecoder().decode(configBytes));
+  const [first] = await Promise.all([add(wanted[0]), add(["tokenizer_config.json", ...SETTINGS])]);
+  const later = wanted.slice(1);
+  for (let found = first; !found.every(Boolean) && later.length > 0; )
+    found = await add(/** @type {string[]} */ (later.shift()));
+  return files;
 }
 
 /**
- * Opens a repository: its texts, and its weights to be downloaded.
+ * Opens a repository: its configuration at once, its weights and all else when they are asked for.
  * @param {string} source `hf:owner/name[@revision]`
- * @param {HubOptions} options
+ * @param {HubOptions & { stallTimeout?: number }} options
+ * @returns {Promise<{ id: string, snapshot: () => Promise<import("./source.js").Snapshot> }>}
  */
 export async function openRepository(source, options) {
-  const { hub = HUB, signal } = options;
+  const { hub = HUB } = options;
   const { id, revision = "main" } = parseHubId(source);
-  /** @param {string} branch @param {string} file */
-  const at = (branch, file) => `${hub}/${id}/resolve/${encodeURIComponent(branch)}/${file}`;
-  const converted = revision === "main" ? CONVERTED[id] : undefined;
-  const branches = converted ? [converted, revision] : [revision];
-  const plain = await text(at(revision, "config.json"), options);
-  signal?.throwIfAborted();
-  const config = plain ?? (await text(at(revision, OPEN_CLIP.settings), options));
-  signal?.throwIfAborted();
-  const [tokenizer, processor, older, card] = await Promise.all(
-    ["tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map((file) =>
-      text(at(revision, file), options),
-    ),
-  );
-  const preprocessor = imageSettings(processor, older);
-  signal?.throwIfAborted();
-  if (config === undefined || tokenizer === undefined) {
-    const missing = config === undefined ? "config.json" : "tokenizer.json";
-    throw failure("model", `${id}: the repository has no ${missing}, which a CLIP in Hugging Face's layout has`);
+  const rootAt = (/** @type {string} */ file, branch = revision) =>
+    `${hub}/${id}/resolve/${encodeURIComponent(branch)}/${file}`;
+  let folder = "";
+  /** @type {Repository} */
+  const repository = {
+    id,
+    at: (file, branch) => rootAt(folder + file, branch),
+    fetched: (file) => smallFile(rootAt(folder + file), options),
+  };
+  /** @type {Uint8Array<ArrayBuffer> | undefined} */
+  let plain;
+  /** @type {Uint8Array<ArrayBuffer> | undefined} */
+  let ofOpenClip;
+  for (folder of ["", `${SENTENCE_TRANSFORMERS}/`]) {
+    plain = await repository.fetched(CONFIG);
+    ofOpenClip = plain ? undefined : await repository.fetched(OPEN_CLIP_CONFIG);
+    if (plain || ofOpenClip) break;
   }
-  const addresses = branches.map((branch) => at(branch, plain === undefined ? OPEN_CLIP.weights : WEIGHTS));
-  /** @param {import("./download.js").DownloadOptions} from */
-  const weights = (from) => firstOf(addresses, id, { ...options, ...from });
-  return { id, texts: /** @type {Texts} */ ({ config, tokenizer, preprocessor, card }), weights };
+  if (!plain && !ofOpenClip)
+    throw failure("model", `${id}: the repository has no ${CONFIG}, which a CLIP in Hugging Face's layout has`);
+  const snapshot = async () => {
+    const { name, weights } = await findWeights(repository, Boolean(plain), revision, options);
+    // Weights that open_clip wrote are read by its own settings.
+    if (isOpenClip(name)) ofOpenClip ??= await repository.fetched(OPEN_CLIP_CONFIG);
+    const openClip = !plain || (isOpenClip(name) && Boolean(ofOpenClip));
+    const [config, bytes] = openClip ? [OPEN_CLIP_CONFIG, ofOpenClip] : [CONFIG, plain];
+    const files = await smallFiles(repository, config, /** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+    return { files, openClip, weights };
+  };
+  return { id, snapshot };
 }
 
 /**
- * Downloads the weights from the first address that has them.
- * @param {string[]} addresses
- * @param {string} id
- * @param {import("./download.js").DownloadOptions & HubOptions} options
+ * The files of weights of a repository: the first in the order of `WEIGHTS` that are there.
+ * @param {Repository} repository
+ * @param {boolean} hasConfig whether it has a `config.json`; without it, only weights of open_clip can be read
+ * @param {string} revision
+ * @param {HubOptions & { stallTimeout?: number }} options
  */
-async function* firstOf(addresses, id, options) {
-  for (const [tried, address] of addresses.entries()) {
-    try {
-      yield* downloadFromHub(address, options);
-      return;
-    } catch (error) {
-      if (/** @type {{ status?: number }} */ (error).status !== 404) throw error;
-      if (tried + 1 === addresses.length) {
-        throw failure(
-          "network",
-          `${id}: no ${WEIGHTS} on the Hub there; name a revision that has it as hf:${id}@revision`,
-          { cause: error },
-        );
+async function findWeights(repository, hasConfig, revision, options) {
+  const { id, at, fetched } = repository;
+  /** @param {string} file @param {string} [branch] */
+  const opened = (file, branch) =>
+    new WeightFile(`${id}/${file}`, async (from, version) => {
+      const chunks = downloadFromHub(at(file, branch), { ...options, from, version });
+      const { value } = await chunks.next();
+      return { ...value, chunks };
+    });
+  const readable = WEIGHTS.filter((name) => hasConfig || isOpenClip(name));
+  const converted = revision === "main" ? CONVERTED[id] : undefined;
+  for (const name of readable) {
+    if (name.endsWith(".json")) {
+      const index = await fetched(name);
+      const shards = index && shardsOf(new TextDecoder().decode(index), `${id}/${name}`);
+      if (shards) return { name, weights: shards.map((shard) => opened(shard)) };
+      continue;
+    }
+    const branches = converted && name === WEIGHTS[0] ? [converted, undefined] : [undefined];
+    for (const branch of branches) {
+      const file = opened(name, branch);
+      try {
+        await file.begin();
+        return { name, weights: [file] };
+      } catch (error) {
+        if (/** @type {{ status?: number }} */ (error).status !== 404) throw error;
       }
     }
   }
+  throw failure(
+    "network",
+    `${id}: the repository has none of ${readable.join(", ")}; name a revision that has one as hf:${id}@revision`,
+  );
 }

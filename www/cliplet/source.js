@@ -5,7 +5,18 @@ import { CACHED, keyOf } from "./cache-keys.js";
 import { chunksOf, download, failure, fileNameOf, sameVersion, serverVersion } from "./download.js";
 import { findModel, openModelFile, readBytes } from "./model-cache.js";
 import { HUB } from "./model-source.js";
-import { downloadFromHub, imageSettings, openRepository } from "./repository.js";
+import { downloadFromHub, openRepository } from "./repository.js";
+import {
+  CONFIG,
+  isOpenClip,
+  isWeights,
+  OPEN_CLIP_CONFIG,
+  SETTINGS,
+  shardsOf,
+  tokenizerFiles,
+  WEIGHTS,
+} from "./snapshot-files.js";
+import { WeightFile } from "./weight-file.js";
 
 /** @typedef {import("./cache-keys.js").CacheRecord} CacheRecord */
 /** @typedef {import("./download.js").FileVersion} FileVersion */
@@ -15,6 +26,14 @@ import { downloadFromHub, imageSettings, openRepository } from "./repository.js"
  * @property {FileVersion} version
  * @property {number} [total]
  * @property {AsyncGenerator<Uint8Array<ArrayBuffer>>} chunks
+ */
+
+/**
+ * A model as transformers and open_clip save it.
+ * @typedef {object} Snapshot
+ * @property {Map<string, Uint8Array<ArrayBuffer>>} files its small files
+ * @property {boolean} openClip whether open_clip's settings go with its weights
+ * @property {WeightFile[]} weights
  */
 
 /**
@@ -28,7 +47,7 @@ import { downloadFromHub, imageSettings, openRepository } from "./repository.js"
  * @property {CacheRecord} [resumed] its record, where a part of it is cached that can be continued
  * @property {string} [id] the Hub's
  * @property {string} [quant]
- * @property {import("./repository.js").Texts} [texts] of a snapshot
+ * @property {() => Promise<Snapshot>} [snapshot] opens it, where it is one
  * @property {(from: number, version?: FileVersion) => Promise<Stream>} [read]
  * @property {() => Promise<FileSystemSyncAccessHandle>} [file] opens what is cached as a file
  */
@@ -67,19 +86,15 @@ async function* readBlob(blob, name) {
   }
 }
 
-/** @param {Blob & { name?: string }} file */
-const isWeights = ({ name }) => /\.safetensors$/i.test(name ?? "");
-
 /**
  * A local file; another of the same name, size and date is taken for the same.
  * @param {Blob & { name?: string, lastModified?: number }} file
- * @param {string} [quant]
  * @returns {Opened}
  */
-function fromFile(file, quant) {
+function fromFile(file) {
   const name = file.name ?? "model";
   const version = { total: file.size, modified: file.lastModified };
-  const key = ["file", name, file.size, file.lastModified, quant].filter((part) => part !== undefined).join(":");
+  const key = ["file", name, file.size, file.lastModified].filter((part) => part !== undefined).join(":");
   /** @param {number} from */
   const read = async (from) => ({
     version,
@@ -144,35 +159,75 @@ async function fromAddress(address, options) {
 }
 
 /**
+ * The files of weights among those chosen: the first in the order of `WEIGHTS` that are there, else any.
+ * @param {Map<string, Blob>} files
+ */
+async function chosenWeights(files) {
+  const known = WEIGHTS.find((name) => files.has(name) && (!isOpenClip(name) || files.has(OPEN_CLIP_CONFIG)));
+  if (known?.endsWith(".json")) {
+    const shards = shardsOf(await /** @type {Blob} */ (files.get(known)).text(), known);
+    const missing = shards.filter((shard) => !files.has(shard));
+    if (missing.length > 0) throw failure("input", `${known}: choose ${missing.join(", ")} too, which it lists`);
+    return shards;
+  }
+  if (known) return [known];
+  const others = [...files.keys()].filter(isWeights);
+  if (others.length > 1)
+    throw failure("input", `${others[0]}: choose the .index.json of its folder too, which says what is in each part`);
+  return others;
+}
+
+/**
  * The files of a snapshot, chosen together.
- * @param {(Blob & { name?: string })[]} files
+ * @param {(Blob & { name?: string, lastModified?: number })[]} chosen
  * @param {string} [quant]
  * @returns {Promise<Opened>}
  */
-async function fromFiles(files, quant) {
-  const weights = files.filter(isWeights);
-  const [file] = weights;
-  /** @param {string} name */
-  const named = (name) => files.find((candidate) => candidate.name === name);
-  const isOpenClip = /^open_clip/.test(file?.name ?? "") && named("open_clip_config.json");
-  const settings = isOpenClip ? "open_clip_config.json" : "config.json";
-  const missing = [settings, "tokenizer.json"].filter((name) => !named(name));
-  let problem = null;
-  if (!file)
-    problem = `${files[0]?.name ?? "nothing"}: choose a .gguf, or a .safetensors with the .json files beside it`;
-  else if (weights.length > 1)
-    problem = `${file.name}: weights in ${weights.length} files are read by "cliplet convert" only`;
-  else if (missing.length > 0)
-    problem = `${file.name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`;
-  if (problem) throw failure("input", problem);
-  const [config, tokenizer, processor, older, card] = await Promise.all(
-    [settings, "tokenizer.json", "processor_config.json", "preprocessor_config.json", "README.md"].map(async (name) =>
-      named(name)?.text(),
-    ),
+async function fromFiles(chosen, quant) {
+  const byName = new Map(chosen.map((file) => [file.name ?? "", file]));
+  const names = await chosenWeights(byName);
+  const [name] = names;
+  if (!name) {
+    const first = chosen[0]?.name ?? "nothing";
+    throw failure(
+      "input",
+      `${first}: choose a .gguf, or weights (.safetensors, .bin) with the small files beside them`,
+    );
+  }
+  const openClip = byName.has(OPEN_CLIP_CONFIG) && (isOpenClip(name) || !byName.has(CONFIG));
+  const settings = openClip ? OPEN_CLIP_CONFIG : CONFIG;
+  const config = (await byName.get(settings)?.text()) ?? "";
+  const tokenizers = tokenizerFiles(config);
+  const missing = byName.has(settings) ? [] : [settings];
+  if (!tokenizers.some((files) => files.every((file) => byName.has(file)))) missing.push(...tokenizers[0]);
+  // A vision tower alone has no texts, which its configuration tells the engine.
+  const onlyImages = /"CLIPVisionModel/.test(config) || /"clip_vision_model"/.test(config);
+  if (missing.length > 0 && !(onlyImages && byName.has(settings)))
+    throw failure(
+      "input",
+      `${name} holds weights only: choose it together with ${missing.join(" and ")} of its folder`,
+    );
+  /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
+  const files = new Map();
+  for (const small of [settings, "tokenizer_config.json", ...tokenizers.flat(), ...SETTINGS]) {
+    const bytes = await byName.get(small)?.arrayBuffer();
+    if (bytes) files.set(small, new Uint8Array(bytes));
+  }
+  const parts = names.map((part) => fromFile(/** @type {Blob} */ (byName.get(part))));
+  const weights = parts.map(
+    (part) => new WeightFile(part.name, /** @type {NonNullable<Opened["read"]>} */ (part.read)),
   );
-  const preprocessor = imageSettings(processor, older);
-  const texts = /** @type {import("./repository.js").Texts} */ ({ config, tokenizer, preprocessor, card });
-  return { ...fromFile(file, quant), name: file.name ?? "model", texts, quant };
+  const sizes = names.map((part) => byName.get(part)?.size ?? 0);
+  const [first] = parts;
+  const key = [first.key, names.length > 1 ? sizes.join("+") : undefined, quant].filter((part) => part !== undefined);
+  return {
+    ...first,
+    key: key.join(":"),
+    source: CACHED + key.join(":"),
+    read: undefined,
+    quant,
+    snapshot: async () => ({ files, openClip, weights }),
+  };
 }
 
 /**
@@ -181,15 +236,13 @@ async function fromFiles(files, quant) {
  * @returns {Promise<Opened>}
  */
 async function fromHub(source, options) {
-  const { quant, signal } = options;
+  const { quant } = options;
   const key = keyOf(source, quant);
   const { whole, handle, parts } = await cachedOf(key, options);
   // A complete cached copy is used without asking the server, so that it works without a network.
   if (whole) return fromCache(key, whole, handle);
-  const { id, texts, weights } = await openRepository(source, options);
-  /** @param {number} from @param {FileVersion} [version] */
-  const read = (from, version) => begun(weights({ from, version, signal }));
-  return { key, source, name: id, id, cacheable: true, resumed: resumable(parts), texts, quant, read };
+  const { id, snapshot } = await openRepository(source, options);
+  return { key, source, name: id, id, cacheable: true, resumed: resumable(parts), quant, snapshot };
 }
 
 /**
@@ -232,7 +285,8 @@ async function packed(opened, options) {
 export async function openSource(source, options) {
   const files = Array.isArray(source) ? source : source instanceof Blob ? [source] : null;
   if (files) {
-    if (files.length === 1 && !isWeights(files[0])) return fromFile(files[0]);
+    const [first] = /** @type {File[]} */ (files);
+    if (files.length === 1 && !isWeights(first.name ?? "")) return fromFile(first);
     return packed(await fromFiles(files, options.quant), options);
   }
   const named = /** @type {string} */ (source);

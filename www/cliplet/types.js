@@ -48,8 +48,8 @@
 /**
  * A model's source: the address of a model file (GGUF, made by `cliplet convert`), relative to the page; a repository of
  * the Hugging Face Hub as `hf:owner/name`, `hf:owner/name@revision`, `owner/name` or its full address; the `id` of a
- * {@link CachedModel}; a local model file; or the files of a snapshot chosen together (`.safetensors`, `config.json`,
- * `tokenizer.json`, `preprocessor_config.json`).
+ * {@link CachedModel}; a local model file; or the files of a snapshot chosen together (weights as `.safetensors` or `.bin`,
+ * whole or in shards, `config.json`, the files of the tokenizer, `preprocessor_config.json`).
  * @typedef {string | URL | Blob | FileList | readonly Blob[]} ModelSource
  */
 

@@ -2,6 +2,7 @@
 //!
 //! `www/cliplet/worker.js` is its only caller; what web developers use is the package around that.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use js_sys::{Error as JsError, Reflect};
@@ -81,6 +82,31 @@ impl Loader {
     }
 }
 
+/// Reads the list of tensors of a file of weights from the bytes that it asks for.
+#[wasm_bindgen]
+pub struct WeightIndex(weights::IndexReader);
+
+#[wasm_bindgen]
+impl WeightIndex {
+    /// A reader of the file `name`, whose ending tells the container, of `length` bytes where that is known.
+    #[wasm_bindgen(constructor)]
+    pub fn new(name: &str, length: Option<f64>) -> JsResult<Self> {
+        let length = length.map(|length| length as u64);
+        weights::IndexReader::new(name, length).map(Self).map_err(thrown)
+    }
+
+    /// Start and length of the bytes that are wanted next; undefined when the list is complete.
+    pub fn wanted(&self) -> Option<Vec<f64>> {
+        let (start, length) = self.0.wanted()?;
+        Some(vec![start as f64, length as f64])
+    }
+
+    /// Takes those bytes, or fewer where the file ends before.
+    pub fn push(&mut self, bytes: Vec<u8>) -> JsResult<()> {
+        self.0.push(bytes).map_err(thrown)
+    }
+}
+
 /// Takes the weights of a Hugging Face snapshot in chunks as they arrive, quantizes them on the way
 /// and gives parts of a model file to cache.
 #[wasm_bindgen]
@@ -88,37 +114,31 @@ pub struct SnapshotLoader(clip::SnapshotLoader);
 
 #[wasm_bindgen]
 impl SnapshotLoader {
-    /// A loader of `total` bytes of weights, where that is known. `quant` is `q8`, `q4` or `f16`; `id`
-    /// is the hub's, where they come from there.
+    /// A loader of weights in the files with these lists of tensors.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        name: &str,
-        id: Option<String>,
-        texts: SnapshotTexts,
-        quant: &str,
-        total: Option<f64>,
-    ) -> JsResult<Self> {
-        let texts = texts.checked(name, id.as_deref())?;
+    pub fn new(texts: SnapshotTexts, quant: &str, files: Vec<WeightIndex>) -> JsResult<Self> {
         let quant = Quant::from_name(quant).map_err(thrown)?;
-        let total = total.map(|total| total as u64);
-        Ok(Self(clip::SnapshotLoader::new(texts, quant, total)))
+        let files: cliplet::Result<Vec<_>> = files.into_iter().map(|file| file.0.finish()).collect();
+        let loader = clip::SnapshotLoader::new(texts.0, quant, &files.map_err(thrown)?);
+        loader.map(Self).map_err(thrown)
     }
 
-    /// Size in bytes that the model file will have.
-    #[wasm_bindgen(getter, js_name = fileBytes)]
-    pub fn file_bytes(&self) -> f64 {
-        self.0.file_bytes() as f64
+    /// The place of the file whose bytes are wanted next among those given, and where in the file they are; undefined
+    /// when all are in.
+    pub fn wanted(&self) -> Option<Vec<f64>> {
+        let (file, position) = self.0.wanted()?;
+        Some(vec![file as f64, position as f64])
     }
 
-    /// The byte of the weights that is wanted next.
+    /// Bytes of tensors that are in.
     #[wasm_bindgen(getter)]
-    pub fn position(&self) -> f64 {
-        self.0.position() as f64
+    pub fn done(&self) -> f64 {
+        self.0.done() as f64
     }
 
-    /// Takes the next bytes.
-    pub fn push(&mut self, chunk: &[u8]) -> JsResult<()> {
-        self.0.push(chunk).map_err(thrown)
+    /// Takes bytes of a file that begin at `position`, as many as are wanted one after the other.
+    pub fn push(&mut self, file: usize, position: f64, chunk: &[u8]) -> JsResult<()> {
+        self.0.push(file, position as u64, chunk).map_err(thrown)
     }
 
     /// The next part of the model file after its header, perhaps empty.
@@ -139,43 +159,46 @@ impl SnapshotLoader {
     }
 }
 
-/// Texts of a snapshot as they were fetched.
+/// The small files of a snapshot as they were fetched.
 #[wasm_bindgen]
-pub struct SnapshotTexts {
-    config: String,
-    tokenizer: String,
-    preprocessor: Option<String>,
-    card: Option<String>,
+#[derive(Default)]
+pub struct SnapshotFiles(HashMap<String, Vec<u8>>);
+
+#[wasm_bindgen]
+impl SnapshotFiles {
+    /// No files yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the file `name`.
+    pub fn add(&mut self, name: String, bytes: Vec<u8>) {
+        self.0.insert(name, bytes);
+    }
+
+    /// The checked texts of the snapshot `name`, which is the hub's `id` where it comes from there; weights of
+    /// open_clip go with the settings of that library.
+    pub fn texts(&self, name: &str, id: Option<String>, of_open_clip: bool) -> JsResult<SnapshotTexts> {
+        let texts = weights::SnapshotMetadata::read(name, &self.0, of_open_clip).map_err(thrown)?;
+        Ok(SnapshotTexts(match id {
+            Some(id) => texts.from_hub(&id),
+            None => texts,
+        }))
+    }
 }
+
+/// The texts that a model file carries beside the weights.
+#[wasm_bindgen]
+pub struct SnapshotTexts(weights::SnapshotMetadata);
 
 #[wasm_bindgen]
 impl SnapshotTexts {
-    /// `config.json`, `tokenizer.json`, and where there are any, `preprocessor_config.json` and the
-    /// model card.
-    #[wasm_bindgen(constructor)]
-    pub fn new(
-        config: String,
-        tokenizer: String,
-        preprocessor: Option<String>,
-        card: Option<String>,
-    ) -> Self {
-        Self {
-            config,
-            tokenizer,
-            preprocessor,
-            card,
-        }
-    }
-
-    fn checked(self, name: &str, id: Option<&str>) -> JsResult<weights::SnapshotMetadata> {
-        let card = self.card.as_deref();
-        let texts =
-            weights::SnapshotMetadata::new(name, self.config, self.tokenizer, self.preprocessor, card)
-                .map_err(thrown)?;
-        Ok(match id {
-            Some(id) => texts.from_hub(id),
-            None => texts,
-        })
+    /// Size in bytes that the model file will have.
+    #[wasm_bindgen(js_name = fileBytes)]
+    pub fn file_bytes(&self, quant: &str) -> JsResult<f64> {
+        let quant = Quant::from_name(quant).map_err(thrown)?;
+        Ok(self.0.file_bytes(quant) as f64)
     }
 }
 

@@ -6,7 +6,7 @@
 mod reference;
 
 use cliplet::clip;
-use cliplet_wasm::{Engine, Loader, SnapshotLoader, SnapshotTexts};
+use cliplet_wasm::{Engine, Loader, SnapshotFiles, SnapshotLoader, SnapshotTexts, WeightIndex};
 use reference::{Reference, least_cosine};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
@@ -72,27 +72,48 @@ fn chunks_of_any_size_give_the_same_model() {
     }
 }
 
+/// The texts of the tiny snapshot.
+fn snapshot_texts() -> SnapshotTexts {
+    let mut files = SnapshotFiles::new();
+    for (name, text) in [
+        (
+            "config.json",
+            include_str!("../../../tests/parity/tiny/config.json"),
+        ),
+        (
+            "tokenizer.json",
+            include_str!("../../../tests/parity/tiny/tokenizer.json"),
+        ),
+        (
+            "preprocessor_config.json",
+            include_str!("../../../tests/parity/tiny/preprocessor_config.json"),
+        ),
+    ] {
+        files.add(name.into(), text.into());
+    }
+    files.texts("tiny", Some("some/tiny".into()), false).unwrap()
+}
+
 /// A loader of the tiny snapshot's weights.
 fn snapshot_loader(quant: &str) -> Result<SnapshotLoader, JsValue> {
-    let texts = SnapshotTexts::new(
-        include_str!("../../../tests/parity/tiny/config.json").into(),
-        include_str!("../../../tests/parity/tiny/tokenizer.json").into(),
-        Some(include_str!("../../../tests/parity/tiny/preprocessor_config.json").into()),
-        None,
-    );
-    let total = WEIGHTS.len() as f64;
-    SnapshotLoader::new("tiny", Some("some/tiny".into()), texts, quant, Some(total))
+    let mut index = WeightIndex::new("tiny/model.safetensors", Some(WEIGHTS.len() as f64))?;
+    while let Some(wanted) = index.wanted() {
+        let [start, length] = wanted.try_into().unwrap();
+        index.push(WEIGHTS[start as usize..][..length as usize].to_vec())?;
+    }
+    SnapshotLoader::new(snapshot_texts(), quant, vec![index])
 }
 
 #[wasm_bindgen_test]
 fn weights_are_packed_as_they_arrive_and_the_file_opens() {
     let mut loader = snapshot_loader("q8").unwrap();
     let mut parts = Vec::new();
-    for chunk in WEIGHTS.chunks(9000) {
-        loader.push(chunk).unwrap();
+    while let Some(wanted) = loader.wanted() {
+        let rest = &WEIGHTS[wanted[1] as usize..];
+        loader.push(0, wanted[1], &rest[..rest.len().min(9000)]).unwrap();
         parts.extend(loader.take_packed());
     }
-    let promised = loader.file_bytes();
+    let promised = snapshot_texts().file_bytes("q8").unwrap();
     let packed = loader.finish().unwrap();
     let file = [packed.header(), parts].concat();
     assert_eq!(promised, file.len() as f64);

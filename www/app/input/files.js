@@ -5,10 +5,13 @@ const IMAGE = /^image\//;
 const NAMED = /\.(jpe?g|jfif|png|webp|gif|bmp|avif|hei[cf]|svgz?|jxl|tiff?)$/i;
 const VIDEO = /^video\//;
 const LABELS = /\.(txt|csv|tsv|json)$/i;
-const MODEL = /\.(gguf|safetensors)$/i;
-/** Files of a model's snapshot. */
-const OF_MODEL = /\.(gguf|safetensors|json)$/i;
-const SNAPSHOT = /\.safetensors$/i;
+const MODEL = /\.(gguf|safetensors|bin|pth?)$/i;
+/** Weights that further files go with. */
+const SNAPSHOT = /\.(safetensors|bin|pth?)$/i;
+/** Those files: settings, tokenizers and the model card. */
+const BESIDE_WEIGHTS = /(\.json|\.model|^vocab\.txt|^merges\.txt|^README\.md)$/i;
+/** @param {string} name */
+const isOfModel = (name) => MODEL.test(name) || BESIDE_WEIGHTS.test(name);
 /** Images of a large folder are handed on in such steps, so that the first ones show at once. */
 const AT_ONCE = 64;
 
@@ -53,8 +56,10 @@ function sort(found, inFolder) {
   }
   // The texts beside weights are part of the model, not lists of labels.
   if (kinds.models.some(({ name }) => SNAPSHOT.test(name))) {
-    kinds.models.push(...kinds.labels.filter(({ name }) => /\.json$/i.test(name)));
-    kinds.labels = kinds.labels.filter(({ name }) => !/\.json$/i.test(name));
+    for (const kind of ["labels", "others"]) {
+      kinds.models.push(...kinds[kind].filter(({ name }) => BESIDE_WEIGHTS.test(name)));
+      kinds[kind] = kinds[kind].filter(({ name }) => !BESIDE_WEIGHTS.test(name));
+    }
   }
   return kinds;
 }
@@ -89,7 +94,7 @@ export class FileInput {
     input.value = "";
     const images = this.#take(found, input.webkitdirectory);
     if (!input.webkitdirectory || found.length === 0) return;
-    if (images === 0) this.#folderWithoutImages(found.filter(({ file }) => OF_MODEL.test(file.name)));
+    if (images === 0) this.#folderWithoutImages(found.filter(({ file }) => isOfModel(file.name)));
     else this.#tellUnused();
   }
 
@@ -120,7 +125,7 @@ export class FileInput {
     for (const entry of entries) {
       for await (const found of walk(entry)) {
         if (!found.file) unread.push(found.path);
-        else if (OF_MODEL.test(found.file.name)) model.push(found);
+        else if (isOfModel(found.file.name)) model.push(found);
         else waiting.push(found);
         if (waiting.length < AT_ONCE) continue;
         images += this.#take(waiting, true);

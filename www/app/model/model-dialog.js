@@ -109,7 +109,7 @@ export class ModelDialog extends View {
       </form>
       <div class="field">
         <div class="choices"><button type="button" id="model-file-button" aria-describedby="model-file-help" @click=${() => this.part("#model-file").click()}>${text.modelFile}</button></div>
-        <input id="model-file" type="file" accept=".gguf,.safetensors,.json" multiple hidden aria-hidden="true" tabindex="-1" @change=${({ target }) => this.#files(target)} />
+        <input id="model-file" type="file" accept=".gguf,.safetensors,.bin,.json,.model,.txt,.md" multiple hidden aria-hidden="true" tabindex="-1" @change=${({ target }) => this.#files(target)} />
         <p id="model-file-help" class="quiet">${text.modelFileHelp}</p>
       </div>
       <form id="model-url-form" class="field" method="dialog" @submit=${submit(() => this.part("#model-url").value.trim())}>

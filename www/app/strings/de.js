@@ -360,7 +360,8 @@ export const text = {
   modelLookUp: "Suchen",
   modelLookingUp: (name) => `${name} wird gesucht…`,
   modelFile: "Modelldatei öffnen",
-  modelFileHelp: "Eine .gguf, oder eine .safetensors zusammen mit config.json und tokenizer.json aus ihrem Ordner.",
+  modelFileHelp:
+    "Eine .gguf, oder alle Dateien aus dem Ordner eines Modells: .safetensors oder .bin, config.json und Tokenizer.",
   modelDefault: "Zurück zum mitgelieferten Modell",
   modelUrl: "Von einer URL dieser Website",
   offer: (name, bytes, stored) =>

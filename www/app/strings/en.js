@@ -374,7 +374,7 @@ export const text = {
   modelLookUp: "Look up",
   modelLookingUp: (name) => `Looking up ${name}…`,
   modelFile: "Open a model file",
-  modelFileHelp: "A .gguf, or a .safetensors together with config.json and tokenizer.json from its folder.",
+  modelFileHelp: "A .gguf, or all files of a model's folder: .safetensors or .bin, config.json and the tokenizer.",
   modelDefault: "Back to the included model",
   modelUrl: "From a URL on this site",
   offer: (name, bytes, stored) =>

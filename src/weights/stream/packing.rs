@@ -1,20 +1,20 @@
-//! Quantizes and packs the tensors of a `.safetensors` file in the order in which they arrive.
+//! Quantizes and packs the tensors of a snapshot in the order in which they arrive.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use safetensors::tensor::{Metadata, TensorInfo};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::float_type;
 use super::folds::fold_of_each;
 use super::mixtures::{self, Mixture, Output};
-use super::stream::{FILE, fault};
+use super::order;
+use super::step::Step;
 use crate::error::{Error, Result};
 use crate::weights::config::ClipConfig;
 use crate::weights::floats::FloatType;
 use crate::weights::fold::{ChannelScales, Role};
 use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
+use crate::weights::index::{RECORD_BYTES, Start, WeightIndex, data_start};
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
 use crate::weights::quantize::{Encoding, Quant};
@@ -27,15 +27,21 @@ const VALUES_AT_ONCE: usize = 1 << 16;
 /// Room for a tensor is made at once up to this many values and grows as they come beyond.
 const RESERVE: usize = 64 << 20;
 
-/// The tensors of a file that are still to come, and those that have been packed.
+/// The tensors that are still to come, and those that have been packed.
 pub struct Tensors {
     pub assembler: Assembler,
-    pub steps: VecDeque<Step>,
-    /// Where the file's tensors end.
-    end: u64,
+    steps: VecDeque<Step>,
+    /// Names of the files, as errors name them.
+    files: Vec<String>,
     pub declared: Vec<TensorDecl>,
     pub checksums: Vec<u64>,
-    /// Bytes of the current tensor that do not make enough rows yet.
+    /// First byte of the data of each member of a zip archive that is known, by its file and record.
+    data_starts: HashMap<(usize, u64), u64>,
+    /// Bytes of the current tensor, or of the record before it, that have come.
+    taken: u64,
+    /// Bytes of the tensors before it.
+    completed: u64,
+    /// Those of the current tensor that do not make enough rows yet.
     bytes: Vec<u8>,
     /// Rows of the current tensor quantized so far.
     rows: Option<Values<'static>>,
@@ -53,50 +59,17 @@ pub struct Tensors {
     ingredients: TensorValues,
 }
 
-/// A tensor that the model wants.
-pub struct Step {
-    /// The norm whose fold the tensor takes part in.
-    fold: Option<(String, Role)>,
-    pub part: TensorSpec,
-    cols: usize,
-    encoding: Encoding,
-    float: FloatType,
-    /// The file's tensor that holds it.
-    source: TensorSource,
-    /// The mixture that the tensor is an ingredient of, and if it is the last of them in the file.
-    mixture: Option<(usize, bool)>,
-    start: u64,
-    end: u64,
-}
-
-impl Step {
-    /// The tensors of the layout that are complete with this one.
-    fn outputs(&self, mixtures: &[Mixture]) -> Vec<Output> {
-        match self.mixture {
-            None => vec![Output {
-                part: self.part.clone(),
-                cols: self.cols,
-                encoding: self.encoding,
-            }],
-            Some((mixture, true)) => mixtures[mixture].outputs.clone(),
-            Some((_, false)) => Vec::new(),
-        }
-    }
-}
-
 impl Tensors {
-    /// Checks a header, behind which the file goes on at the byte `data`, against the configuration: every tensor of the
-    /// model must be there.
+    /// Checks lists of tensors against the configuration: every tensor of the model must be there.
     pub fn new(
-        metadata: &Metadata,
+        files: &[WeightIndex],
         config: &ClipConfig,
         quant: Quant,
         placement: Placement,
-        data: u64,
     ) -> Result<Self> {
-        let names = metadata.tensors();
-        let naming = Naming::of_names(names.keys().map(String::as_str));
-        let recipes = recipes(config, &|name| metadata.info(name).is_some());
+        let has = |name: &str| files.iter().any(|index| index.has(name));
+        let naming = Naming::of_names(files.iter().flat_map(WeightIndex::tensor_names));
+        let recipes = recipes(config, &has);
         let mixed: HashSet<String> = recipes.iter().flat_map(Recipe::names).collect();
         let (mut steps, mut outputs) = (Vec::new(), HashMap::new());
         for spec in weight_specs(config) {
@@ -108,7 +81,7 @@ impl Tensors {
                     continue;
                 }
                 let source = naming.source(&part);
-                steps.push(step(metadata, part, source, (cols, encoding), data)?);
+                steps.push(Step::new(files, part, source, (cols, encoding))?);
             }
         }
         let mut mixtures = Vec::new();
@@ -116,14 +89,14 @@ impl Tensors {
             for part in &recipe.sources {
                 let whole = TensorSource::whole(part.name.clone(), part);
                 let form = (part.values(), Encoding::F32);
-                let mut step = step(metadata, part.clone(), whole, form, data)?;
+                let mut step = Step::new(files, part.clone(), whole, form)?;
                 step.mixture = Some((mixtures.len(), false));
                 steps.push(step);
             }
             let outputs = recipe.names().filter_map(|name| outputs.remove(&name)).collect();
             mixtures.push(Mixture { recipe, outputs });
         }
-        steps.sort_by_key(|step| step.start);
+        order::sort(&mut steps, |step| (&step.part.name, step.file, &step.place));
         mixtures::mark_last(
             steps.iter_mut().filter_map(|step| step.mixture.as_mut()),
             mixtures.len(),
@@ -142,7 +115,10 @@ impl Tensors {
                 .flat_map(|output| compose::declare(&output.part, output.encoding))
                 .collect(),
             steps: steps.into(),
-            end: data + metadata.data_len() as u64,
+            files: files.iter().map(|index| index.file().into()).collect(),
+            data_starts: HashMap::new(),
+            taken: 0,
+            completed: 0,
             checksums: Vec::new(),
             bytes: Vec::new(),
             rows: None,
@@ -156,42 +132,101 @@ impl Tensors {
         })
     }
 
-    /// Takes bytes of the file from `position` on.
-    pub fn take(&mut self, mut position: u64, mut bytes: &[u8]) -> Result<()> {
-        while let Some(step) = self.steps.front() {
-            if position < step.start {
-                // A tensor that the model has no use for, such as position ids.
-                let skipped = bytes.len().min((step.start - position) as usize);
-                bytes = &bytes[skipped..];
-                position += skipped as u64;
-            }
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            let row = step.cols * step.float.size();
-            let at_once = match step.source.transposed {
-                // Its rows are there with its last byte.
-                true => (step.end - step.start) as usize,
-                false => row * (VALUES_AT_ONCE / step.cols).max(1),
-            };
-            let missing = (step.end - position) as usize;
-            let wanted = (at_once - self.bytes.len()).min(missing);
-            let (component, rest) = bytes.split_at(bytes.len().min(wanted));
-            self.bytes.extend_from_slice(component);
-            position += component.len() as u64;
-            bytes = rest;
-            if component.len() == wanted {
-                self.quantize()?;
-            }
-            if component.len() == missing {
-                self.complete()?;
+    /// The byte that is wanted next, with the place of its file.
+    pub fn wanted(&self) -> Option<(usize, u64)> {
+        let step = self.steps.front()?;
+        let start = match (self.start_of(step), step.place.start) {
+            (Some(start), _) => start,
+            (None, Start::InRecord { record, .. }) => record,
+            (None, Start::Byte(start)) => start,
+        };
+        Some((step.file, start + self.taken))
+    }
+
+    /// Bytes of tensors that are in.
+    pub fn done(&self) -> u64 {
+        let current = self.steps.front().and_then(|step| self.start_of(step));
+        self.completed + current.map_or(0, |_| self.taken)
+    }
+
+    /// Name of the tensor that is wanted next.
+    pub fn next_name(&self) -> Option<&str> {
+        self.steps.front().map(|step| step.part.name.as_str())
+    }
+
+    /// First byte of a tensor, where that is known.
+    fn start_of(&self, step: &Step) -> Option<u64> {
+        match step.place.start {
+            Start::Byte(start) => Some(start),
+            Start::InRecord { record, offset } => {
+                let data = self.data_starts.get(&(step.file, record))?;
+                Some(data + offset)
             }
         }
-        if position + bytes.len() as u64 > self.end {
-            return Err(fault(format!(
-                "goes on after its last tensor, which ends at {}",
-                self.end
-            )));
+    }
+
+    /// Takes bytes of a file from `position` on, as far as they are wanted one after the other.
+    pub fn take(&mut self, file: usize, position: u64, bytes: &[u8]) -> Result<()> {
+        while let Some((wanted_file, wanted)) = self.wanted() {
+            let skipped = wanted
+                .checked_sub(position)
+                .and_then(|skipped| usize::try_from(skipped).ok());
+            let rest = skipped
+                .and_then(|skipped| bytes.get(skipped..))
+                .unwrap_or_default();
+            if wanted_file != file || rest.is_empty() {
+                break;
+            }
+            match self.steps.front() {
+                Some(step) if self.start_of(step).is_none() => self.take_record(rest)?,
+                _ => self.take_values(rest)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes bytes of the record before the member that holds the current tensor.
+    fn take_record(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some(step) = self.steps.front() else {
+            return Ok(());
+        };
+        let Start::InRecord { record, .. } = step.place.start else {
+            return Ok(());
+        };
+        let missing = (RECORD_BYTES - self.taken) as usize;
+        let taken = &bytes[..bytes.len().min(missing)];
+        self.bytes.extend_from_slice(taken);
+        self.taken += taken.len() as u64;
+        if taken.len() == missing {
+            let reason = format!("tensor {} is not where it should be", step.source.name);
+            let start = data_start(record, &self.bytes);
+            let start = start.ok_or_else(|| Error::model(&self.files[step.file], reason))?;
+            self.data_starts.insert((step.file, record), start);
+            self.bytes.clear();
+            self.taken = 0;
+        }
+        Ok(())
+    }
+
+    /// Takes bytes of the current tensor.
+    fn take_values(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some(step) = self.steps.front() else {
+            return Ok(());
+        };
+        let at_once = match step.is_whole() {
+            true => step.place.bytes as usize,
+            false => step.cols * step.place.float.size() * (VALUES_AT_ONCE / step.cols).max(1),
+        };
+        let missing = (step.place.bytes - self.taken) as usize;
+        let wanted = (at_once - self.bytes.len()).min(missing);
+        let taken = &bytes[..bytes.len().min(wanted)];
+        self.bytes.extend_from_slice(taken);
+        self.taken += taken.len() as u64;
+        if taken.len() == wanted {
+            self.quantize()?;
+        }
+        if taken.len() == missing {
+            self.complete()?;
         }
         Ok(())
     }
@@ -201,10 +236,14 @@ impl Tensors {
         let Some(step) = self.steps.front() else {
             return Ok(());
         };
-        let mut values = step.source.in_order(step.float.to_f32(&self.bytes));
+        let file = &self.files[step.file];
+        let mut values = step.in_order(step.place.float.to_f32(&self.bytes));
         self.bytes.clear();
         if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
-            return Err(fault(format!("tensor {} holds {bad}", step.part.name)));
+            return Err(Error::model(
+                file,
+                format!("tensor {} holds {bad}", step.part.name),
+            ));
         }
         if let Some((norm, Role::Matrix)) = &step.fold
             && let Some(scales) = self.scales.get(norm)
@@ -219,7 +258,7 @@ impl Tensors {
                 first
                     .reserve(step.part.values().min(RESERVE))
                     .map_err(|_| Error::Io {
-                        file: FILE.into(),
+                        file: file.into(),
                         source: std::io::ErrorKind::OutOfMemory.into(),
                     })?;
             }
@@ -233,6 +272,7 @@ impl Tensors {
         let (Some(step), Some(values)) = (self.steps.pop_front(), self.rows.take()) else {
             return Ok(());
         };
+        self.completed += std::mem::take(&mut self.taken);
         if let Some((mixture, is_last)) = step.mixture {
             let values = values.into_dense(step.cols);
             self.ingredients.insert(step.part.name, values);
@@ -286,10 +326,9 @@ impl Tensors {
         }
         for (Output { part, cols, encoding }, mut values) in outputs.clone().into_iter().zip(made) {
             if values.iter().any(|value| !value.is_finite()) {
-                return Err(fault(format!(
-                    "makes {} of values that are not finite",
-                    part.name
-                )));
+                let file = self.files.first().cloned().unwrap_or_default();
+                let reason = format!("makes {} of values that are not finite", part.name);
+                return Err(Error::model(file, reason));
             }
             if encoding == Encoding::F16 {
                 // What was computed is no half, unlike what other tensors hold: the file is this model exactly.
@@ -336,17 +375,17 @@ impl Tensors {
         self.assembler.accept(&part.name, values)
     }
 
-    /// Takes tensors as they were packed and gives where in the file the last of them ends.
-    pub fn restore(&mut self, mut packed: &[u8]) -> Result<u64> {
-        let unfit = || fault("what was kept of it does not fit it".into());
+    /// Takes tensors as they were packed.
+    pub fn restore(&mut self, mut packed: &[u8]) -> Result<()> {
+        let file = self.files.first().cloned().unwrap_or_default();
+        let unfit = || Error::model(&file, "what was kept of it does not fit it");
         let busy = self.first_vector.is_some()
             || !self.ingredients.is_empty()
             || !self.staged.is_empty()
             || !self.packed.is_empty();
-        if !self.bytes.is_empty() || self.rows.is_some() || busy {
+        if self.taken > 0 || self.rows.is_some() || busy || packed.is_empty() {
             return Err(unfit());
         }
-        let mut position = None;
         while !packed.is_empty() {
             let step = self.steps.pop_front().ok_or_else(unfit)?;
             for output in step.outputs(&self.mixtures) {
@@ -364,12 +403,12 @@ impl Tensors {
                 let values = compose::from_components(&components, output.encoding).ok_or_else(unfit)?;
                 self.assembler.accept(&output.part.name, values)?;
             }
-            position = Some(step.end);
+            self.completed += step.place.bytes;
         }
-        self.is_restorable()
-            .then_some(position)
-            .flatten()
-            .ok_or_else(unfit)
+        match self.is_restorable() {
+            true => Ok(()),
+            false => Err(unfit()),
+        }
     }
 
     /// True if what is still to come needs nothing of what has been restored.
@@ -388,37 +427,4 @@ impl Tensors {
         };
         norms(|role| role == Role::Matrix).is_subset(&norms(|role| role == Role::Gain))
     }
-}
-
-fn step(
-    metadata: &Metadata,
-    part: TensorSpec,
-    source: TensorSource,
-    (cols, encoding): (usize, Encoding),
-    data: u64,
-) -> Result<Step> {
-    let name = &source.name;
-    let Some(TensorInfo {
-        dtype,
-        shape,
-        data_offsets: (start, _),
-    }) = metadata.info(name)
-    else {
-        return Err(fault(format!("tensor {name} is missing")));
-    };
-    source.check_shape(shape).map_err(fault)?;
-    let float = float_type(FILE, name, *dtype)?;
-    let bytes = part.values() * float.size();
-    let start = data + (start + source.part.0 * bytes) as u64;
-    Ok(Step {
-        fold: None,
-        mixture: None,
-        cols: cols.min(part.values()),
-        encoding,
-        float,
-        start,
-        end: start + bytes as u64,
-        part,
-        source,
-    })
 }

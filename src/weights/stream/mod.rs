@@ -1,0 +1,139 @@
+//! Turns the weights of a snapshot into a model and one of our files while they arrive.
+//!
+//! Rows are quantized as soon as their last byte is there, and a tensor is packed as soon as its last row is. It is
+//! handed out, as our file stores it, as soon as no tensor that comes is [folded](crate::weights::fold) together with
+//! it: after each block of a tower. So the memory needed is that of the packed model and one quantized block, whatever
+//! the size of the files; and what was handed out can be given back later, to go on at the next tensor after a
+//! connection, or the page, was lost.
+
+mod folds;
+mod mixtures;
+mod order;
+mod packing;
+mod step;
+
+use crate::error::{Error, Result};
+use crate::weights::ModelFile;
+use crate::weights::gguf::ALIGNMENT;
+use crate::weights::gguf::compose;
+use crate::weights::index::WeightIndex;
+use crate::weights::quantize::Quant;
+use crate::weights::snapshot_metadata::SnapshotMetadata;
+use crate::weights::store::Placement;
+use packing::Tensors;
+
+/// Weights being read, quantized and packed.
+pub struct SnapshotStream {
+    texts: SnapshotMetadata,
+    quant: Quant,
+    /// Path or name of the first file, for errors about all of them.
+    file: String,
+    /// `None` after an error: nothing more is understood.
+    tensors: Option<Box<Tensors>>,
+}
+
+impl SnapshotStream {
+    /// A reader of the weights of the snapshot with these texts, in files with these lists of tensors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] and [`Error::Unsupported`] where a tensor of the model is missing or not as its configuration
+    /// has it.
+    pub fn new(
+        texts: SnapshotMetadata,
+        quant: Quant,
+        files: &[WeightIndex],
+        placement: Placement,
+    ) -> Result<Self> {
+        let tensors = Tensors::new(files, &texts.config, quant, placement)?;
+        Ok(Self {
+            texts,
+            quant,
+            file: files.first().map_or("weights", WeightIndex::file).into(),
+            tensors: Some(Box::new(tensors)),
+        })
+    }
+
+    /// The byte that is wanted next: the place of its file among those given, and where it is in the file. `None` when
+    /// every tensor is in.
+    pub fn wanted(&self) -> Option<(usize, u64)> {
+        self.tensors.as_ref()?.wanted()
+    }
+
+    /// Bytes of tensors that are in.
+    pub fn done(&self) -> u64 {
+        self.tensors.as_ref().map_or(0, |tensors| tensors.done())
+    }
+
+    /// Takes bytes of a file that begin at `position`, among them the one that is [wanted](Self::wanted); of those
+    /// behind it, as many as are wanted next. After an error the reader takes nothing more.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for values that are not finite, or are not where the list of tensors has them.
+    pub fn push(&mut self, file: usize, position: u64, bytes: &[u8]) -> Result<()> {
+        self.change(|tensors| tensors.take(file, position, bytes))
+    }
+
+    /// Takes what has been packed since the last call: whole tensors as our file stores them, to follow
+    /// the header in the order given.
+    pub fn take_packed(&mut self) -> Vec<u8> {
+        let tensors = self.tensors.as_mut();
+        tensors.map_or_else(Vec::new, |tensors| std::mem::take(&mut tensors.packed))
+    }
+
+    /// Takes what an earlier reader of the same files gave for the next tensors, instead of their bytes. Possible
+    /// between two tensors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for what does not fit the tensors that come next.
+    pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
+        self.change(|tensors| tensors.restore(packed))
+    }
+
+    fn change(&mut self, work: impl FnOnce(&mut Tensors) -> Result<()>) -> Result<()> {
+        let failed = || Error::model(&self.file, "reading it has already failed");
+        let tensors = self.tensors.as_mut().ok_or_else(failed)?;
+        let result = work(tensors);
+        if result.is_err() {
+            self.tensors = None;
+        }
+        result
+    }
+
+    /// The model, and the header of our file, once every tensor has come.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where one has not.
+    pub fn finish(self) -> Result<(ModelFile, Vec<u8>)> {
+        let incomplete = |reason: String| Error::model(&self.file, reason);
+        let tensors = self
+            .tensors
+            .ok_or_else(|| incomplete("reading it has failed".into()))?;
+        if let Some(name) = tensors.next_name() {
+            let done = tensors.done();
+            return Err(incomplete(format!(
+                "ends after {done} bytes of tensors, within {name}"
+            )));
+        }
+        let metadata = self.texts.metadata(self.quant);
+        let (mut header, checksum) = compose::header(&metadata, &tensors.declared, &tensors.checksums);
+        header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
+        let SnapshotMetadata {
+            tokenizer_json,
+            preprocessor_json,
+            about,
+            warnings,
+            ..
+        } = self.texts;
+        let model = ModelFile {
+            weights: tensors.assembler.finish()?,
+            tokenizer_json,
+            preprocessor_json,
+            about,
+            warnings,
+            quantization: self.quant.name().into(),
+            bytes: header.len() as u64 + tensors.packed_bytes,
+            checksum: Some(checksum),
+        };
+        Ok((model, header))
+    }
+}
