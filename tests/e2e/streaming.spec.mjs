@@ -246,10 +246,8 @@ test("a download that a visit broke off is resumed in the next", async ({ page, 
   test.setTimeout(120_000);
   expect(await brokenOff(page, site)).toContain("network: ");
   const { embedding, info } = await run(page, site, LOAD);
-  expect(hub.requests.at(-1)).toMatchObject({
-    name: "model.safetensors",
-    range: expect.stringMatching(/^bytes=\d{5,}-$/),
-  });
+  const requests = hub.requests.filter(({ name }) => name === "model.safetensors");
+  expect(requests.at(-1)).toMatchObject({ range: expect.stringMatching(/^bytes=\d{5,}-$/) });
   expect(info.cached).toBe(true);
   expect(embedding).toEqual(await converted(page, site));
 });

@@ -7,7 +7,7 @@ import { failure, sameVersion } from "./download.js";
 /** @typedef {import("./source.js").Stream} Stream */
 
 /** Bytes that are passed over rather than asked for again. */
-const SKIP = 16 << 10;
+const SKIP = 1 << 12;
 
 export class WeightFile {
   /** Of the file on the server, or of the local one; known after the first byte. @type {FileVersion | undefined} */
