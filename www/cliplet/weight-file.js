@@ -20,6 +20,8 @@ export class WeightFile {
   #at = 0;
   /** @type {Uint8Array<ArrayBuffer> | null} */
   #rest = null;
+  /** The byte behind the last one that was given out. */
+  #end = 0;
 
   /**
    * @param {string} name in messages
@@ -43,6 +45,7 @@ export class WeightFile {
     this.total ??= total;
     this.#chunks = chunks;
     this.#at = position;
+    this.#end = position;
   }
 
   /**
@@ -51,8 +54,7 @@ export class WeightFile {
    * @returns {Promise<Uint8Array<ArrayBuffer> | null>}
    */
   async chunkAt(position) {
-    const come = this.#at + (this.#rest?.length ?? 0);
-    const follows = this.#chunks && this.#at <= position && position <= come + SKIP;
+    const follows = this.#chunks && this.#at <= position && position <= this.#end + SKIP;
     if (!follows) await this.#openAt(position);
     for (;;) {
       const next = this.#rest ? { value: this.#rest, done: false } : await this.#chunks?.next();
@@ -62,6 +64,7 @@ export class WeightFile {
       if (position < this.#at + chunk.length) {
         this.#rest = chunk.subarray(position - this.#at);
         this.#at = position;
+        this.#end = position + this.#rest.length;
         return this.#rest;
       }
       this.#at += chunk.length;
@@ -81,6 +84,7 @@ export class WeightFile {
       if (!chunk) break;
       pieces.push(chunk.subarray(0, missing));
       missing -= pieces[pieces.length - 1].length;
+      this.#end = start + length - missing;
     }
     return new Uint8Array(await new Blob(pieces).arrayBuffer());
   }
