@@ -12,16 +12,8 @@ from pathlib import Path
 import litert_torch
 import torch
 from ai_edge_quantizer import quantizer, recipe
+from peer import Vision
 from transformers import CLIPModel
-
-
-class Vision(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixel_values):
-        return self.model.visual_projection(self.model.vision_model(pixel_values).pooler_output)
 
 
 class Text(torch.nn.Module):

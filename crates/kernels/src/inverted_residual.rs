@@ -187,14 +187,17 @@ impl WideRows {
     /// Moves on to the rows `wanted`, none of them before the present ones. Gives those that are new, and room for
     /// their values.
     fn advance(&mut self, wanted: &Range<usize>, length: usize) -> (Range<usize>, &mut [f32]) {
-        let kept = wanted.start..self.rows.end.max(wanted.start);
-        if !kept.is_empty() {
-            let start = (kept.start - self.rows.start) * length;
-            self.values.copy_within(start..start + kept.len() * length, 0);
+        let carried = wanted.start..self.rows.end.max(wanted.start);
+        if !carried.is_empty() {
+            let start = (carried.start - self.rows.start) * length;
+            self.values.copy_within(start..start + carried.len() * length, 0);
         }
         self.values.resize(wanted.len() * length, 0.0);
         self.rows = wanted.clone();
-        (kept.end..wanted.end, &mut self.values[kept.len() * length..])
+        (
+            carried.end..wanted.end,
+            &mut self.values[carried.len() * length..],
+        )
     }
 }
 
