@@ -24,7 +24,7 @@ test("what follows is read on, what lies elsewhere is asked for", async () => {
   assert.deepEqual(await weights.read(0, 8), BYTES.slice(0, 8));
   assert.deepEqual(await weights.read(8, 250_000), BYTES.slice(8, 250_008));
   // A little further on is passed over.
-  assert.deepEqual(await weights.read(310_000, 5), BYTES.slice(310_000, 310_005));
+  assert.deepEqual(await weights.read(252_000, 5), BYTES.slice(252_000, 252_005));
   assert.deepEqual(opened, [0]);
   assert.deepEqual(await weights.read(1_900_000, 10), BYTES.slice(1_900_000, 1_900_010));
   assert.deepEqual(await weights.read(10, 10), BYTES.slice(10, 20));
