@@ -83,7 +83,7 @@ fn opened(file: &[u8]) -> Clip {
 /// Fused projections come as parts of one tensor, and transposed ones whole.
 #[test]
 fn weights_of_open_clip_stream_too() {
-    streams_as_it_converts("open-clip-openai", &["open_clip_model.safetensors"], true, 0.9995);
+    streams_as_it_converts("open-clip-openai", &["open_clip_model.safetensors"], true);
 }
 
 /// Several tensors make one, and come in another order than those that they make.
@@ -91,7 +91,7 @@ fn weights_of_open_clip_stream_too() {
 fn weights_of_a_mobileclip_stream_too() {
     let file = "open_clip_model.safetensors";
     for name in ["mobileclip-s1", "mobileclip2-s3", "mobileclip-b"] {
-        streams_as_it_converts(name, &[file], true, 0.998);
+        streams_as_it_converts(name, &[file], true);
     }
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/mobileclip-s1");
     let bytes = std::fs::read(dir.join(file)).unwrap();
@@ -115,31 +115,25 @@ fn weights_of_a_mobileclip_stream_too() {
 
 #[test]
 fn weights_of_a_siglip_stream_too() {
-    streams_as_it_converts("siglip2", &["model.safetensors"], false, 0.9995);
-    streams_as_it_converts("siglip", &["model.safetensors"], false, 0.9995);
+    streams_as_it_converts("siglip2", &["model.safetensors"], false);
+    streams_as_it_converts("siglip", &["model.safetensors"], false);
 }
 
 /// The bytes that are wanted lie in the order of the list, not of the file.
 #[test]
 fn files_of_pytorch_stream_too() {
-    streams_as_it_converts("pytorch-bin", &["pytorch_model.bin"], false, 0.9995);
-    streams_as_it_converts("open-clip-custom", &["open_clip_pytorch_model.bin"], true, 0.9995);
+    streams_as_it_converts("pytorch-bin", &["pytorch_model.bin"], false);
+    streams_as_it_converts("open-clip-custom", &["open_clip_pytorch_model.bin"], true);
 }
 
 #[test]
 fn shards_stream_too() {
     let shards = [1, 2, 3].map(|n| format!("model-0000{n}-of-00003.safetensors"));
-    streams_as_it_converts(
-        "fashion-clip",
-        &shards.each_ref().map(String::as_str),
-        false,
-        0.9995,
-    );
+    streams_as_it_converts("fashion-clip", &shards.each_ref().map(String::as_str), false);
 }
 
-/// Compares the model `name` that was streamed from `files` with the same model converted, whose norms are folded
-/// whatever the order of the file: embeddings have a cosine of at least `least`.
-fn streams_as_it_converts(name: &str, files: &[&str], of_open_clip: bool, least: f32) {
+/// Compares the model `name` that was streamed from `files` with the same model converted.
+fn streams_as_it_converts(name: &str, files: &[&str], of_open_clip: bool) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/parity/models")
         .join(name);
@@ -188,7 +182,7 @@ fn streams_as_it_converts(name: &str, files: &[&str], of_open_clip: bool, least:
             .chain(streamed.1.iter().zip(&converted.1));
         for (a, b) in pairs {
             let cosine = unit(a).cosine(&unit(b));
-            assert!(cosine > least, "{name}, {quant:?}: {cosine}");
+            assert!(cosine > 0.99999, "{name}, {quant:?}: {cosine}");
         }
     }
 }

@@ -15,7 +15,7 @@
 const MIN_SCALE: f32 = 1e-3;
 
 /// Part of a published tensor in a fold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Gain of the norm.
     Gain,

@@ -10,6 +10,7 @@ mod folds;
 mod mixtures;
 mod order;
 mod packing;
+mod plan;
 mod step;
 
 use crate::error::{Error, Result};

@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::folds::fold_of_each;
 use super::mixtures::{self, Mixture, Output};
-use super::order;
+use super::plan::plan;
 use super::step::Step;
 use crate::error::{Error, Result};
 use crate::weights::config::ClipConfig;
@@ -15,10 +14,9 @@ use crate::weights::fold::{ChannelScales, Role};
 use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::index::{RECORD_BYTES, Start, WeightIndex, data_start};
-use crate::weights::layout::{TensorSpec, weight_specs};
-use crate::weights::naming::{Naming, TensorSource};
+use crate::weights::layout::TensorSpec;
 use crate::weights::quantize::{Encoding, Quant};
-use crate::weights::reparameterize::{Recipe, TensorValues, recipes};
+use crate::weights::reparameterize::TensorValues;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
 
@@ -67,46 +65,7 @@ impl Tensors {
         quant: Quant,
         placement: Placement,
     ) -> Result<Self> {
-        let has = |name: &str| files.iter().any(|index| index.has(name));
-        let naming = Naming::of_names(files.iter().flat_map(WeightIndex::tensor_names));
-        let recipes = recipes(config, &has);
-        let mixed: HashSet<String> = recipes.iter().flat_map(Recipe::names).collect();
-        let (mut steps, mut outputs) = (Vec::new(), HashMap::new());
-        for spec in weight_specs(config) {
-            let (cols, encoding) = (spec.cols, quant.encoding(&spec));
-            for part in spec.parts {
-                if mixed.contains(&part.name) {
-                    let output = Output { part, cols, encoding };
-                    outputs.insert(output.part.name.clone(), output);
-                    continue;
-                }
-                let source = naming.source(&part);
-                steps.push(Step::new(files, part, source, (cols, encoding))?);
-            }
-        }
-        let mut mixtures = Vec::new();
-        for recipe in recipes {
-            for part in &recipe.sources {
-                let whole = TensorSource::whole(part.name.clone(), part);
-                let form = (part.values(), Encoding::F32);
-                let mut step = Step::new(files, part.clone(), whole, form)?;
-                step.mixture = Some((mixtures.len(), false));
-                steps.push(step);
-            }
-            let outputs = recipe.names().filter_map(|name| outputs.remove(&name)).collect();
-            mixtures.push(Mixture { recipe, outputs });
-        }
-        order::sort(&mut steps, |step| (&step.part.name, step.file, &step.place));
-        mixtures::mark_last(
-            steps.iter_mut().filter_map(|step| step.mixture.as_mut()),
-            mixtures.len(),
-        );
-        if quant.folds() {
-            let names: Vec<&str> = steps.iter().map(|step| step.part.name.as_str()).collect();
-            for (step, fold) in fold_of_each(&names).into_iter().enumerate() {
-                steps[step].fold = fold;
-            }
-        }
+        let (steps, mixtures) = plan(files, config, quant)?;
         Ok(Tensors {
             assembler: Assembler::new(config, placement),
             declared: steps
@@ -319,11 +278,8 @@ impl Tensors {
 
     /// Makes and packs the weights of a mixture, all of whose ingredients are there.
     fn mix(&mut self, mixture: usize) -> Result<()> {
-        let Mixture { recipe, outputs } = &self.mixtures[mixture];
-        let made = recipe.make(&self.ingredients);
-        for source in &recipe.sources {
-            self.ingredients.remove(&source.name);
-        }
+        let Mixture { making, outputs } = &self.mixtures[mixture];
+        let made = making.make(&mut self.ingredients);
         for (Output { part, cols, encoding }, mut values) in outputs.clone().into_iter().zip(made) {
             if values.iter().any(|value| !value.is_finite()) {
                 let file = self.files.first().cloned().unwrap_or_default();

@@ -84,14 +84,19 @@ impl Step {
         }
     }
 
+    /// The tensor of the layout that it is, where it is one by itself.
+    pub fn output(&self) -> Output {
+        Output {
+            part: self.part.clone(),
+            cols: self.cols,
+            encoding: self.encoding,
+        }
+    }
+
     /// The tensors of the layout that are complete with this one.
     pub fn outputs(&self, mixtures: &[Mixture]) -> Vec<Output> {
         match self.mixture {
-            None => vec![Output {
-                part: self.part.clone(),
-                cols: self.cols,
-                encoding: self.encoding,
-            }],
+            None => vec![self.output()],
             Some((mixture, true)) => mixtures[mixture].outputs.clone(),
             Some((_, false)) => Vec::new(),
         }

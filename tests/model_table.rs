@@ -1,0 +1,355 @@
+//! The table of models in docs/models.md: sizes, computed from published configurations; parity, as the random models
+//! of the same layouts have it; and speeds, which `benches/native/models.py` measures and this only copies.
+//!
+//! With `CLIPLET_UPDATE_TABLE=1` the test writes the table into the page instead of comparing it.
+#![cfg(not(target_family = "wasm"))]
+
+#[path = "parity/layouts.rs"]
+mod layouts;
+#[path = "parity/reference.rs"]
+mod reference;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use cliplet::weights::{Quant, SnapshotMetadata, TensorSpec, weight_specs};
+use layouts::{Figures, measure};
+use serde_json::{Value, json};
+
+/// Width, width of the perceptrons, layers and heads of a tower.
+type Sizes = (u64, u64, u64, u64);
+
+const BASE: Sizes = (768, 3072, 12, 12);
+const LARGE: Sizes = (1024, 4096, 24, 16);
+const HUGE: Sizes = (1280, 5120, 32, 16);
+
+fn tower((width, mlp, layers, heads): Sizes, more: Value) -> Value {
+    let mut fields = json!({
+        "hidden_size": width, "intermediate_size": mlp, "num_hidden_layers": layers, "num_attention_heads": heads,
+    });
+    fields
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    fields
+}
+
+/// A CLIP by the sizes of its towers and its embeddings.
+fn clip(text: Sizes, vision: Sizes, (image, patch, dimension): (u64, u64, u64)) -> Value {
+    json!({
+        "model_type": "clip", "projection_dim": dimension,
+        "text_config": tower(text, json!({})),
+        "vision_config": tower(vision, json!({ "image_size": image, "patch_size": patch })),
+    })
+}
+
+fn siglip(tower_sizes: Sizes, (image, patch): (u64, u64), vocabulary: u64) -> Value {
+    json!({
+        "model_type": "siglip",
+        "text_config": tower(tower_sizes, json!({ "vocab_size": vocabulary })),
+        "vision_config": tower(tower_sizes, json!({ "image_size": image, "patch_size": patch })),
+    })
+}
+
+/// A MobileCLIP by the name of its image tower, its side of an image and the width of its embeddings and its text tower.
+fn mobileclip(tower: &str, image: u64, width: u64) -> Value {
+    let pool = if tower.starts_with("fastvit") {
+        "avg"
+    } else {
+        "token"
+    };
+    json!({ "model_cfg": {
+        "embed_dim": width, "custom_text": true,
+        "vision_cfg": { "timm_model_name": tower, "timm_proj": null, "timm_pool": pool, "image_size": image },
+        "text_cfg": { "width": width, "heads": width / 64, "layers": 12, "no_causal_mask": pool == "avg" },
+    } })
+}
+
+/// A text tower of another kind, with fields of its own, beside the image tower of a base-size CLIP.
+fn beside_clip(text: Sizes, fields: Value, patch: u64) -> Value {
+    json!({
+        "model_type": "clip", "projection_dim": 512,
+        "text_config": tower(text, fields),
+        "vision_config": tower(BASE, json!({ "image_size": 224, "patch_size": patch })),
+    })
+}
+
+/// A row of the table.
+struct Model {
+    family: &'static str,
+    name: &'static str,
+    /// Its `config.json`, or its `open_clip_config.json`.
+    config: Value,
+    /// The random models of `tests/parity/models` that have its layout.
+    stand_ins: &'static [&'static str],
+}
+
+/// Published models, family by family.
+fn models() -> Vec<Model> {
+    let (small_text, base_text) = ((512, 2048, 12, 8), (768, 3072, 12, 12));
+    let distilbert = json!({
+        "model_type": "distilbert", "vocab_size": 119_547, "max_position_embeddings": 512, "pooling": "mean",
+    });
+    let xlm_roberta = json!({
+        "model_type": "xlm-roberta", "vocab_size": 250_002, "max_position_embeddings": 514, "pooling": "mean",
+        "projection_bias": true, "type_vocab_size": 1,
+    });
+    let bert = json!({ "model_type": "bert", "vocab_size": 21_128, "max_position_embeddings": 512 });
+    let mut metaclip2 = clip(LARGE, HUGE, (224, 14, 1024));
+    metaclip2["model_type"] = "metaclip_2".into();
+    metaclip2["text_config"]["vocab_size"] = 901_629.into();
+    let openai = &["fashion-clip", "open-clip-openai"][..];
+    let rows = [
+        (
+            "clip",
+            "TinyCLIP ViT-8M/16",
+            clip((256, 1024, 3, 4), (256, 1024, 10, 4), (224, 16, 512)),
+            &["tinyclip"][..],
+        ),
+        ("clip", "ViT-B/32", clip(small_text, BASE, (224, 32, 512)), openai),
+        ("clip", "ViT-B/16", clip(small_text, BASE, (224, 16, 512)), openai),
+        ("clip", "ViT-L/14", clip(base_text, LARGE, (224, 14, 768)), openai),
+        ("clip", "ViT-H/14", clip(LARGE, HUGE, (224, 14, 1024)), &["vit-h"]),
+        (
+            "clip",
+            "ViT-bigG/14",
+            clip((1280, 5120, 32, 20), (1664, 8192, 48, 16), (224, 14, 1280)),
+            &["open-clip-bigg"],
+        ),
+        (
+            "clip",
+            "MetaCLIP B/16",
+            clip(small_text, BASE, (224, 16, 512)),
+            &["metaclip"],
+        ),
+        ("clip", "MetaCLIP 2 H/14", metaclip2, &["metaclip2"]),
+        (
+            "clip",
+            "MobileCLIP 2 S0",
+            mobileclip("fastvit_mci0", 256, 512),
+            &["mobileclip-s1"],
+        ),
+        (
+            "clip",
+            "MobileCLIP S1",
+            mobileclip("fastvit_mci1", 256, 512),
+            &["mobileclip-s1"],
+        ),
+        (
+            "clip",
+            "MobileCLIP S2, 2 S2",
+            mobileclip("fastvit_mci2", 256, 512),
+            &["mobileclip-s2"],
+        ),
+        (
+            "clip",
+            "MobileCLIP B, 2 B",
+            mobileclip("vit_base_mci_224", 224, 512),
+            &["mobileclip-b"],
+        ),
+        (
+            "clip",
+            "MobileCLIP 2 S3",
+            mobileclip("fastvit_mci3", 256, 768),
+            &["mobileclip2-s3"],
+        ),
+        (
+            "clip",
+            "MobileCLIP 2 S4",
+            mobileclip("fastvit_mci4", 256, 768),
+            &["mobileclip2-s3"],
+        ),
+        (
+            "clip",
+            "MobileCLIP 2 L",
+            mobileclip("vit_large_patch14_clip_224", 224, 768),
+            &["mobileclip2-l"],
+        ),
+        (
+            "clip",
+            "Chinese-CLIP B/16",
+            beside_clip(BASE, bert, 16),
+            &["chinese-clip"],
+        ),
+        (
+            "clip",
+            "clip-ViT-B-32-multilingual-v1",
+            beside_clip((768, 3072, 6, 12), distilbert, 32),
+            &["multilingual-distilbert"],
+        ),
+        (
+            "clip",
+            "M-CLIP XLM-R Large, ViT-B/32",
+            beside_clip(LARGE, xlm_roberta, 32),
+            &["m-clip"],
+        ),
+        (
+            "siglip",
+            "SigLIP B/16",
+            siglip(BASE, (224, 16), 32_000),
+            &["siglip"],
+        ),
+        (
+            "siglip",
+            "SigLIP So400m/14",
+            siglip((1152, 4304, 27, 16), (384, 14), 32_000),
+            &["siglip"],
+        ),
+        (
+            "siglip",
+            "SigLIP 2 B/16",
+            siglip(BASE, (224, 16), 256_000),
+            &["siglip2", "siglip2-left"],
+        ),
+        (
+            "siglip",
+            "SigLIP 2 L/16",
+            siglip(LARGE, (256, 16), 256_000),
+            &["siglip2", "siglip2-left"],
+        ),
+    ];
+    let row = |(family, name, config, stand_ins)| Model {
+        family,
+        name,
+        config,
+        stand_ins,
+    };
+    rows.into_iter().map(row).collect()
+}
+
+const HEADER: &str = "\
+| family | model | parameters | q8 | q4 | float32 error | q8 cosine | image, text | ONNX Runtime |
+|---|---|---|---|---|---|---|---|---|
+";
+/// Columns of the parity figures, which differ a little between instruction sets.
+const PARITY: [usize; 2] = [5, 6];
+
+/// The page, and where the table is in it.
+fn page() -> (std::path::PathBuf, String, std::ops::Range<usize>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let start = text
+        .find(HEADER)
+        .expect("docs/models.md has a table with this header");
+    let length = text[start..].find("\n\n").expect("text follows the table") + 1;
+    (path, text, start..start + length)
+}
+
+/// Milliseconds of an image and of a text by the name of the model: of cliplet and of ONNX Runtime.
+fn speeds() -> HashMap<String, [String; 2]> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/models.csv");
+    let csv = std::fs::read_to_string(path).unwrap();
+    let row = |line: &str| {
+        let (name, figures) = line.split_once(';').expect("a name and figures");
+        let figures: Vec<&str> = figures.split(';').collect();
+        let pair = |image: &str, text: &str| match (image, text) {
+            ("", "") => "".into(),
+            _ => format!("{image}, {text} ms"),
+        };
+        let both = [pair(figures[0], figures[1]), pair(figures[2], figures[3])];
+        (name.to_string(), both)
+    };
+    csv.lines().skip(1).map(row).collect()
+}
+
+/// The cells of a row.
+fn cells(
+    model: &Model,
+    measured: &HashMap<&str, Figures>,
+    speeds: &HashMap<String, [String; 2]>,
+) -> Vec<String> {
+    let texts =
+        || SnapshotMetadata::new(model.name, model.config.to_string(), String::new(), None, None).unwrap();
+    let parts = weight_specs(&texts().config)
+        .into_iter()
+        .flat_map(|spec| spec.parts);
+    let parameters: usize = parts.map(|part: TensorSpec| part.values()).sum();
+    let megabytes = |quant| format!("{:.0} MB", texts().file_bytes(quant) as f64 / 1e6);
+    let figures = model.stand_ins.iter().map(|name| &measured[name]);
+    let error = figures
+        .clone()
+        .fold(0.0, |most: f32, figures| most.max(figures.error));
+    let cosine = figures.fold(1.0, |least: f32, figures| least.min(figures.cosine));
+    let [ours, theirs] = speeds.get(model.name).cloned().unwrap_or_default();
+    vec![
+        model.family.into(),
+        model.name.into(),
+        format!("{:.0} M", parameters as f64 / 1e6),
+        megabytes(Quant::Q8),
+        megabytes(Quant::Q4),
+        format!("{error:.0e}"),
+        format!("{cosine:.4}"),
+        ours,
+        theirs,
+    ]
+}
+
+/// Returns true for a parity figure that the page has as another machine may have measured it: an error within a
+/// factor of four, or a cosine as far from one within a factor of two.
+fn is_near(column: usize, page: &str, now: &str) -> bool {
+    let (Ok(page), Ok(now)) = (page.parse::<f64>(), now.parse::<f64>()) else {
+        return false;
+    };
+    match column == PARITY[0] {
+        true => page <= 4.0 * now && now <= 4.0 * page,
+        false => (1.0 - page) <= 2.0 * (1.0 - now) + 1e-4 && (1.0 - now) <= 2.0 * (1.0 - page) + 1e-4,
+    }
+}
+
+#[test]
+fn the_table_of_models_is_current() {
+    let (models, speeds) = (models(), speeds());
+    if let Some(name) = speeds
+        .keys()
+        .find(|name| !models.iter().any(|model| model.name == **name))
+    {
+        panic!("benches/results/models.csv has {name}, which is no row of the table");
+    }
+    let stand_ins = models.iter().flat_map(|model| model.stand_ins);
+    let mut measured = HashMap::new();
+    for name in stand_ins {
+        measured.entry(*name).or_insert_with(|| measure(name).2);
+    }
+    let rows: Vec<Vec<String>> = models
+        .iter()
+        .map(|model| cells(model, &measured, &speeds))
+        .collect();
+    let table: String = rows
+        .iter()
+        .map(|cells| format!("| {} |\n", cells.join(" | ").replace("|  |", "| |")))
+        .collect();
+    let (path, text, place) = page();
+    if std::env::var_os("CLIPLET_UPDATE_TABLE").is_some() {
+        let updated = format!("{}{HEADER}{table}{}", &text[..place.start], &text[place.end..]);
+        return std::fs::write(path, updated).unwrap();
+    }
+    let there: Vec<Vec<&str>> = text[place]
+        .lines()
+        .skip(HEADER.lines().count())
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let is_current = |(page, now): (&Vec<&str>, &Vec<String>)| {
+        let mut pairs = page.iter().zip(now).enumerate();
+        page.len() == now.len()
+            && pairs.all(|(column, (page, now))| {
+                page == now || (PARITY.contains(&column) && is_near(column, page, now))
+            })
+    };
+    let stale: Vec<_> = there
+        .iter()
+        .zip(&rows)
+        .filter(|pair| !is_current(*pair))
+        .collect();
+    assert!(
+        there.len() == rows.len() && stale.is_empty(),
+        "docs/models.md is not current, as {stale:?} show; CLIPLET_UPDATE_TABLE=1 cargo test --test model_table writes:\n{table}"
+    );
+}
+
+#[test]
+fn parity_figures_may_differ_a_little_and_no_more() {
+    assert!(is_near(PARITY[0], "2e-7", "6e-7") && !is_near(PARITY[0], "2e-7", "9e-7"));
+    assert!(!is_near(PARITY[0], "9e-7", "2e-7") && !is_near(PARITY[0], "", "2e-7"));
+    assert!(is_near(PARITY[1], "0.9998", "0.9996") && !is_near(PARITY[1], "0.9998", "0.9990"));
+    assert!(!is_near(PARITY[1], "0.9990", "0.9998"));
+}
