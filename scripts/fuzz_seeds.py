@@ -77,7 +77,7 @@ def seeds(target: str) -> dict[str, bytes]:
     small = {"tiny.gguf": (ROOT / "tests/parity/tiny-q8.gguf").read_bytes()}
     weights = (TINY / "model.safetensors").read_bytes()
     pickle = (ROOT / "tests/parity/models/pytorch-bin/pytorch_model.bin").read_bytes()
-    if target in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "ico", "pnm", "tga", "qoi", "image_any"):
+    if target in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "ico", "pnm", "tga", "qoi", "avif", "image_any"):
         return of_image_target(target)
     return {
         "gguf_stream": small, "gguf_file": small,

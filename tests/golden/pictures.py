@@ -335,16 +335,117 @@ def avifs():
     photo = Image.fromarray(scene(90, 66))
     other = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for chroma in ["4:2:0", "4:2:2", "4:4:4", "4:0:0"]:
-        yield f"{chroma.replace(':', '')}.avif", "24", "lossy", saved(photo, "AVIF", quality=80, subsampling=chroma)
-    yield "limited-range.avif", "24", "lossy", saved(photo, "AVIF", quality=80, range="limited")
+        name = chroma.replace(":", "")
+        yield f"{name}.avif", "24", "lossless", saved(photo, "AVIF", quality=80, subsampling=chroma)
+    yield "limited-range.avif", "24", "lossless", saved(photo, "AVIF", quality=80, range="limited")
+    full = saved(photo, "AVIF", quality=80, subsampling="4:4:4")
+    # BT.709, BT.2020, that of SMPTE 240M, YCgCo and none, by the numbers of ITU-T H.273.
+    for matrix, is_full in [(1, False), (1, True), (9, False), (9, True), (7, False), (8, True), (0, True)]:
+        name = f"matrix-{matrix}-{'full' if is_full else 'limited'}.avif"
+        yield name, "24", "lossless", with_color(full, matrix, is_full)
     rgba = photo.convert("RGBA")
     rgba.putalpha(Image.fromarray(ramp(90, 66)[..., 0]))
     for name, premultiplied in [("alpha.avif", False), ("premultiplied.avif", True)]:
-        yield name, "24", "lossy", saved(rgba, "AVIF", quality=80, alpha_premultiplied=premultiplied)
+        yield name, "24", "lossless", saved(rgba, "AVIF", quality=80, alpha_premultiplied=premultiplied)
+    odd = rgba.resize((45, 33))
+    yield "odd.avif", "24", "lossless", saved(odd.convert("RGB"), "AVIF", quality=80)
+    yield "odd-alpha.avif", "24", "lossless", saved(odd, "AVIF", quality=80, subsampling="4:2:2")
     for orientation in range(2, 9):
-        yield f"orientation-{orientation}.avif", "24", "lossy", turned(photo, orientation, "AVIF", quality=80)
-    yield "animated.avif", "24", "lossy", saved(photo, "AVIF", quality=80, save_all=True, append_images=[other])
-    yield "10-bit.avif", "24", "lossy", ten_bit_avif(np.asarray(photo))
+        yield f"orientation-{orientation}.avif", "24", "lossless", turned(photo, orientation, "AVIF", quality=80)
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    yield "orientation-xmp.avif", "24", "lossless", saved(photo, "AVIF", quality=80, xmp=xmp)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    only_exif = saved(photo, "AVIF", quality=80, exif=exif, xmp=xmp).replace(b"irot\2", b"irot\0")
+    yield "orientation-exif.avif", "24", "lossless", only_exif
+    yield "animated.avif", "24", "lossless", saved(photo, "AVIF", quality=80, save_all=True, append_images=[other])
+    for bits in (10, 12):
+        for chroma in ("420", "444"):
+            yield f"{bits}-bit-{chroma}.avif", "24", "lossless", deep_avif(np.asarray(photo), bits, chroma)
+        yield f"{bits}-bit-alpha.avif", "24", "lossless", deep_avif(np.asarray(rgba), bits, "420")
+    yield "10-bit.avif", "24", "lossless", ten_bit_avif(np.asarray(photo))
+    large = Image.fromarray(scene(150, 100)).convert("RGBA")
+    large.putalpha(Image.fromarray(ramp(150, 100)[..., 1]))
+    yield "grid.avif", "24", "lossless", grid_avif(large, 80, 64)
+
+
+def with_color(data, matrix, is_full):
+    """An AVIF whose container gives this matrix and range."""
+    at = data.index(b"colrnclx") + 8
+    return data[: at + 4] + struct.pack(">HB", matrix, is_full << 7) + data[at + 7 :]
+
+
+def deep_avif(array, bits, chroma):
+    """An AVIF of 10 or 12 bits, which Pillow does not write: by libavif, from `pip install imagecodecs`."""
+    import imagecodecs
+
+    deep = array.astype(np.uint16) << (bits - 8) | array >> (16 - bits)
+    return bytes(imagecodecs.avif_encode(deep, level=80, bitspersample=bits, pixelformat=chroma))
+
+
+def box(kind, *parts, version=None, flags=0):
+    head = b"" if version is None else struct.pack(">I", version << 24 | flags)
+    body = head + b"".join(parts)
+    return struct.pack(">I4s", 8 + len(body), kind) + body
+
+
+def grid_avif(picture, width, height):
+    """An AVIF with an alpha channel, both put together of tiles of this size, which Pillow does not write."""
+    columns, rows = -(-picture.width // width), -(-picture.height // height)
+    whole = Image.new("RGBA", (columns * width, rows * height))
+    whole.paste(picture)
+    tiles = []
+    for y in range(rows):
+        for x in range(columns):
+            tile = whole.crop((x * width, y * height, (x + 1) * width, (y + 1) * height))
+            color = saved(tile.convert("RGB"), "AVIF", quality=80)
+            alpha = saved(tile.getchannel("A"), "AVIF", quality=80)
+            tiles.append((coded(color), coded(alpha)))
+    grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *picture.size)
+    count = rows * columns
+    # The grid of colors and of alpha, then the tiles of either.
+    datas = [grid, grid, *(color for (_, color), _ in tiles), *(alpha for _, (_, alpha) in tiles)]
+    size = lambda w, h: box(b"ispe", struct.pack(">II", w, h), version=0)
+    properties = [
+        size(*picture.size), size(width, height), tiles[0][0][0], tiles[0][1][0],
+        box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, 6, 0x80)),
+        box(b"auxC", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", version=0),
+        box(b"pixi", bytes([3, 8, 8, 8]), version=0), box(b"pixi", bytes([1, 8]), version=0),
+    ]
+    of_items = [[1, 5, 7], [1, 6, 8], *[[2, 3, 5, 7]] * count, *[[2, 4, 6, 8]] * count]
+    kinds = [b"grid", b"grid", *[b"av01"] * (2 * count)]
+    numbers = lambda *values: struct.pack(f">{len(values)}H", *values)
+    infos = [box(b"infe", numbers(i + 1, 0), kind, b"\0", version=2, flags=int(i > 1)) for i, kind in enumerate(kinds)]
+    references = [
+        box(b"dimg", numbers(1, count, *range(3, 3 + count))),
+        box(b"dimg", numbers(2, count, *range(3 + count, 3 + 2 * count))),
+        box(b"auxl", numbers(2, 1, 1)),
+    ]
+    associations = [numbers(i + 1) + bytes([len(of), *of]) for i, of in enumerate(of_items)]
+
+    def meta(first):
+        starts = np.cumsum([first, *(len(data) for data in datas)])
+        places = [struct.pack(">HHHII", i + 1, 0, 1, starts[i], len(data)) for i, data in enumerate(datas)]
+        return box(
+            b"meta",
+            box(b"hdlr", bytes(4), b"pict", bytes(13), version=0),
+            box(b"pitm", numbers(1), version=0),
+            box(b"iloc", b"\x44\0", numbers(len(places)), *places, version=0),
+            box(b"iinf", numbers(len(infos)), *infos, version=0),
+            box(b"iref", *references, version=0),
+            box(b"iprp", box(b"ipco", *properties), box(b"ipma", struct.pack(">I", len(kinds)), *associations, version=0)),
+            version=0,
+        )
+
+    head = box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf")
+    first = len(head) + len(meta(0)) + 8
+    return head + meta(first) + box(b"mdat", *datas)
+
+
+def coded(data):
+    """The `av1C` box of an AVIF of one image, and its AV1 data, which are last."""
+    at = data.index(b"av1C") - 4
+    return data[at : at + int.from_bytes(data[at : at + 4])], data[data.index(b"mdat") + 4 :]
 
 
 def ten_bit_avif(array):

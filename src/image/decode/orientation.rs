@@ -14,7 +14,7 @@ pub(super) fn find(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {
 }
 
 /// The first value of the tag, whichever type and count it has. Bytes and texts mean nothing, as in Pillow.
-fn from_exif(exif: &[u8]) -> Option<u32> {
+pub(super) fn from_exif(exif: &[u8]) -> Option<u32> {
     let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let ifd = Ifd::first(exif)?;
     let value = ifd.first_number(ORIENTATION)?;

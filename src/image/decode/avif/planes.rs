@@ -1,267 +1,154 @@
-//! Planes of luma and chroma to RGB of 8 bits, with the matrices of ITU-T H.273, as libavif does it.
+//! Planes of luma and chroma of a whole image, put together from its tiles.
 
-use re_rav1d::{Picture, PixelLayout, PlanarImageComponent, Plane};
+use re_rav1d::{Picture, PixelLayout, PlanarImageComponent};
 
-use super::boxes::Color;
+use super::container::{Color, Image};
 use crate::Result;
 use crate::image::decode::file::File;
 
-/// The share of red and blue in luma, by the number of the matrix; none for those that are no such weights.
-fn weights(matrix: u16) -> Option<(f32, f32)> {
-    Some(match matrix {
-        1 => (0.2126, 0.0722),
-        4 => (0.30, 0.11),
-        // Unspecified is taken for BT.601.
-        2 | 5 | 6 => (0.299, 0.114),
-        7 => (0.212, 0.087),
-        9 => (0.2627, 0.0593),
-        _ => return None,
-    })
+const COMPONENTS: [PlanarImageComponent; 3] = [
+    PlanarImageComponent::Y,
+    PlanarImageComponent::U,
+    PlanarImageComponent::V,
+];
+
+/// One plane of samples, row by row.
+pub(super) struct Plane {
+    pub width: usize,
+    pub height: usize,
+    samples: Vec<u16>,
 }
 
-/// Red, green and blue are stored as they are.
-const IDENTITY: u16 = 0;
-const YCGCO: u16 = 8;
+impl Plane {
+    fn new(file: &File, width: usize, height: usize) -> Result<Self> {
+        let mut samples = Vec::new();
+        if samples.try_reserve_exact(width * height).is_err() {
+            return Err(file.damaged(format_args!("there is no memory for {width}x{height} samples")));
+        }
+        samples.resize(width * height, 0);
+        Ok(Self {
+            width,
+            height,
+            samples,
+        })
+    }
 
-/// How chroma becomes color.
-#[derive(Clone, Copy)]
-enum Matrix {
-    Identity,
-    YCgCo,
-    /// Shares of red and blue in luma.
-    Weights(f32, f32),
+    pub fn row(&self, y: usize) -> &[u16] {
+        &self.samples[y * self.width..][..self.width]
+    }
+
+    /// Replaces each sample.
+    pub fn map(&mut self, replace: impl Fn(u16) -> u16) {
+        for sample in &mut self.samples {
+            *sample = replace(*sample);
+        }
+    }
+
+    /// Copies a plane of a tile of this width to column `left` and row `top`; the rest of it is cut off.
+    fn write(&mut self, tile: &Picture, component: PlanarImageComponent, at: (usize, usize), width: usize) {
+        let (plane, stride) = (tile.plane(component), tile.stride(component) as usize);
+        let bytes = if tile.bit_depth() > 8 { 2 } else { 1 };
+        let (left, top) = at;
+        let width = width.min(self.width - left);
+        for (y, row) in plane.chunks(stride).take(self.height - top).enumerate() {
+            let Some(row) = row.get(..width * bytes) else {
+                return;
+            };
+            let out = &mut self.samples[(top + y) * self.width + left..][..width];
+            if bytes == 1 {
+                for (sample, byte) in out.iter_mut().zip(row) {
+                    *sample = u16::from(*byte);
+                }
+            } else {
+                for (sample, bytes) in out.iter_mut().zip(row.as_chunks().0) {
+                    *sample = u16::from_le_bytes(*bytes);
+                }
+            }
+        }
+    }
 }
 
-/// One plane of samples, and their range.
-struct Samples {
-    plane: Plane,
-    stride: usize,
-    width: usize,
-    height: usize,
-    /// Bytes of a sample.
-    bytes: usize,
+/// All planes of an image.
+pub(super) struct Planes {
+    pub layout: PixelLayout,
+    pub bits: usize,
+    pub color: Color,
+    pub luma: Plane,
+    pub chroma: Option<[Plane; 2]>,
 }
 
-impl Samples {
-    fn new(
-        file: &File,
-        picture: &Picture,
-        component: PlanarImageComponent,
-        size: (usize, usize),
-    ) -> Result<Self> {
-        let bytes = if picture.bit_depth() > 8 { 2 } else { 1 };
-        let samples = Self {
-            plane: picture.plane(component),
-            stride: picture.stride(component) as usize,
-            width: size.0,
-            height: size.1,
-            bytes,
+impl Planes {
+    /// Decodes each tile by `decode`, which gets its index and the most pixels that it may have.
+    pub fn read(file: &File, image: &Image, decode: impl Fn(usize, u64) -> Result<Picture>) -> Result<Self> {
+        // A tile may be larger than the image that it is cut to.
+        let padded = |side: u32| u64::from(side.next_multiple_of(64));
+        let first = decode(0, padded(image.width) * padded(image.height))?;
+        let (wide, tall) = (first.width() as usize, first.height() as usize);
+        let (width, height) = (image.width as usize, image.height as usize);
+        let rows = image.tiles.len() / image.columns;
+        let covers = |tile: usize, tiles: usize, whole: usize| match tiles {
+            1 => tile == whole,
+            // The last one may be cut.
+            _ => tile * tiles >= whole && tile * (tiles - 1) < whole,
         };
-        let needed = (samples.height - 1) * samples.stride + samples.width * bytes;
-        match samples.plane.len() >= needed {
-            true => Ok(samples),
-            false => Err(file.ends_early()),
+        if !covers(wide, image.columns, width) || !covers(tall, rows, height) {
+            return Err(file.damaged(format_args!(
+                "tiles of {wide}x{tall} pixels do not make an image of {width}x{height}"
+            )));
         }
-    }
-
-    fn at(&self, x: usize, y: usize) -> u16 {
-        let at = y * self.stride + x * self.bytes;
-        match self.bytes {
-            1 => u16::from(self.plane[at]),
-            _ => u16::from_le_bytes([self.plane[at], self.plane[at + 1]]),
+        let mut planes = Self::new(file, &first, width, height)?;
+        planes.write(&first, (0, 0));
+        for index in 1..image.tiles.len() {
+            let tile = decode(index, (wide * tall) as u64)?;
+            let is_alike = (tile.width(), tile.height()) == (first.width(), first.height())
+                && tile.pixel_layout() == first.pixel_layout()
+                && tile.bit_depth() == first.bit_depth();
+            if !is_alike {
+                return Err(file.damaged("its tiles are not alike"));
+            }
+            planes.write(
+                &tile,
+                (index % image.columns * wide, index / image.columns * tall),
+            );
         }
-    }
-}
-
-/// The range of samples of luma, or of chroma around its middle.
-#[derive(Clone, Copy)]
-struct Range {
-    black: f32,
-    scale: f32,
-}
-
-impl Range {
-    fn luma(bits: usize, full: bool) -> Self {
-        let largest = ((1u32 << bits) - 1) as f32;
-        let step = (1u32 << (bits - 8)) as f32;
-        match full {
-            true => Self {
-                black: 0.0,
-                scale: 1.0 / largest,
-            },
-            false => Self {
-                black: 16.0 * step,
-                scale: 1.0 / (219.0 * step),
-            },
-        }
+        Ok(planes)
     }
 
-    fn chroma(bits: usize, full: bool) -> Self {
-        let luma = Self::luma(bits, full);
-        let step = (1u32 << (bits - 8)) as f32;
-        Self {
-            black: 128.0 * step,
-            scale: if full { luma.scale } else { 1.0 / (224.0 * step) },
-        }
-    }
-
-    fn of(self, sample: f32) -> f32 {
-        (sample - self.black) * self.scale
-    }
-}
-
-/// Colors of a picture.
-pub(super) struct Rgb {
-    luma: Samples,
-    chroma: Option<[Samples; 2]>,
-    layout: PixelLayout,
-    matrix: Matrix,
-    luma_range: Range,
-    chroma_range: Range,
-    /// Difference of samples that makes one of eight bits.
-    step: f32,
-}
-
-impl Rgb {
-    /// The colors of `picture`, described by `color` where the container tells them.
-    pub fn new(file: &File, picture: &Picture, color: Option<Color>) -> Result<Self> {
-        let (width, height) = (picture.width() as usize, picture.height() as usize);
-        let layout = picture.pixel_layout();
-        let full = match color {
-            Some(color) => color.full_range,
-            None => is_full_range(picture),
-        };
-        let number = color.map_or_else(|| matrix_of(picture), |color| color.matrix);
-        let matrix = match (number, weights(number)) {
-            (_, Some((red, blue))) => Matrix::Weights(red, blue),
-            (IDENTITY, _) => Matrix::Identity,
-            (YCGCO, _) => Matrix::YCgCo,
-            _ => return Err(file.unsupported(format_args!("color matrix {number}"))),
-        };
+    fn new(file: &File, tile: &Picture, width: usize, height: usize) -> Result<Self> {
+        let layout = tile.pixel_layout();
         let chroma_size = match layout {
             PixelLayout::I400 | PixelLayout::I444 => (width, height),
             PixelLayout::I422 => (width.div_ceil(2), height),
             PixelLayout::I420 => (width.div_ceil(2), height.div_ceil(2)),
         };
-        let chroma = |component| Samples::new(file, picture, component, chroma_size);
-        let chroma = match layout {
-            PixelLayout::I400 => None,
-            _ => Some([chroma(PlanarImageComponent::U)?, chroma(PlanarImageComponent::V)?]),
-        };
-        let bits = picture.bit_depth();
+        let chroma = || Plane::new(file, chroma_size.0, chroma_size.1);
         Ok(Self {
-            luma: Samples::new(file, picture, PlanarImageComponent::Y, (width, height))?,
-            chroma,
             layout,
-            matrix,
-            luma_range: Range::luma(bits, full),
-            step: (1u32 << (bits - 8)) as f32,
-            // Green, blue and red have the range of luma.
-            chroma_range: match matrix {
-                Matrix::Identity => Range::luma(bits, full),
-                _ => Range::chroma(bits, full),
+            bits: tile.bit_depth(),
+            color: Color {
+                primaries: tile.color_primaries() as u16,
+                matrix: tile.matrix_coefficients() as u16,
+                full_range: tile.color_range() == re_rav1d::pixel::YUVRange::Full,
+            },
+            luma: Plane::new(file, width, height)?,
+            chroma: match layout {
+                PixelLayout::I400 => None,
+                _ => Some([chroma()?, chroma()?]),
             },
         })
     }
 
-    /// Width and height in pixels.
-    pub fn size(&self) -> (usize, usize) {
-        (self.luma.width, self.luma.height)
-    }
-
-    /// The pixels of a row.
-    pub fn row(&self, y: usize, out: &mut [[u8; 3]]) {
-        for (x, pixel) in out.iter_mut().enumerate() {
-            let luma = self.luma_range.of(f32::from(self.luma.at(x, y)));
-            let rgb = match &self.chroma {
-                None => [luma; 3],
-                Some(planes) => {
-                    let [u, v] = planes.each_ref().map(|plane| self.chroma_at(plane, x, y));
-                    rgb(self.matrix, luma, u, v)
-                }
-            };
-            *pixel = rgb.map(to_byte);
+    /// Copies a tile whose first pixel lies at this column and row.
+    fn write(&mut self, tile: &Picture, (left, top): (usize, usize)) {
+        let width = tile.width() as usize;
+        self.luma.write(tile, COMPONENTS[0], (left, top), width);
+        let halve = |side: usize, halved| if halved { side.div_ceil(2) } else { side };
+        let across = matches!(self.layout, PixelLayout::I420 | PixelLayout::I422);
+        let down = self.layout == PixelLayout::I420;
+        let at = (halve(left, across), halve(top, down));
+        let planes = self.chroma.iter_mut().flatten();
+        for (plane, component) in planes.zip(&COMPONENTS[1..]) {
+            plane.write(tile, *component, at, halve(width, across));
         }
     }
-
-    /// Chroma at a pixel: between the centers of samples that stand for several pixels, three quarters of the nearest.
-    fn chroma_at(&self, plane: &Samples, x: usize, y: usize) -> f32 {
-        let (across, down) = match self.layout {
-            PixelLayout::I420 => (true, true),
-            PixelLayout::I422 => (true, false),
-            PixelLayout::I400 | PixelLayout::I444 => (false, false),
-        };
-        let (near_x, far_x) = if across { neighbors(x, plane.width) } else { (x, x) };
-        let (near_y, far_y) = if down { neighbors(y, plane.height) } else { (y, y) };
-        let at = |x, y| f32::from(plane.at(x, y));
-        let mix = |near: f32, far: f32| 0.75 * near + 0.25 * far;
-        let row = |y| mix(at(near_x, y), at(far_x, y));
-        let sample = mix(row(near_y), row(far_y));
-        self.chroma_range.of(match self.luma.bytes {
-            1 => sample,
-            // Of deeper chroma, libyuv looks at the eight highest bits.
-            _ => (sample.round() / self.step).floor() * self.step,
-        })
-    }
-}
-
-/// The samples, of `count` each for two pixels, that are nearest and second nearest to a pixel.
-fn neighbors(pixel: usize, count: usize) -> (usize, usize) {
-    let near = pixel / 2;
-    let far = match pixel % 2 {
-        0 => near.saturating_sub(1),
-        _ => (near + 1).min(count - 1),
-    };
-    (near, far)
-}
-
-fn rgb(matrix: Matrix, luma: f32, u: f32, v: f32) -> [f32; 3] {
-    match matrix {
-        Matrix::Identity => [v, luma, u],
-        Matrix::YCgCo => [luma - u + v, luma + u, luma - u - v],
-        Matrix::Weights(red, blue) => {
-            let (r, b) = (luma + 2.0 * (1.0 - red) * v, luma + 2.0 * (1.0 - blue) * u);
-            let green = 1.0 - red - blue;
-            [r, (luma - red * r - blue * b) / green, b]
-        }
-    }
-}
-
-fn to_byte(value: f32) -> u8 {
-    (value * 255.0 + 0.5).clamp(0.0, 255.0) as u8
-}
-
-/// An alpha channel.
-pub(super) struct Gray {
-    samples: Samples,
-    range: Range,
-}
-
-impl Gray {
-    pub fn new(file: &File, picture: &Picture) -> Result<Self> {
-        let size = (picture.width() as usize, picture.height() as usize);
-        Ok(Self {
-            samples: Samples::new(file, picture, PlanarImageComponent::Y, size)?,
-            range: Range::luma(picture.bit_depth(), is_full_range(picture)),
-        })
-    }
-
-    pub fn size(&self) -> (usize, usize) {
-        (self.samples.width, self.samples.height)
-    }
-
-    pub fn row(&self, y: usize, out: &mut [u8]) {
-        for (x, value) in out.iter_mut().enumerate() {
-            *value = to_byte(self.range.of(f32::from(self.samples.at(x, y))));
-        }
-    }
-}
-
-fn is_full_range(picture: &Picture) -> bool {
-    picture.color_range() == re_rav1d::pixel::YUVRange::Full
-}
-
-/// Number of the matrix in the AV1 data.
-fn matrix_of(picture: &Picture) -> u16 {
-    picture.matrix_coefficients() as u16
 }
