@@ -156,7 +156,7 @@ export class Cliplet {
   /**
    * Ranks labels for several images, in slices with flat memory. Each has its own answer or error, in the images' order.
    * @overload
-   * @param {readonly (ImageSource | Float32Array)[] | FileList} images
+   * @param {Iterable<ImageSource | Float32Array> | FileList} images
    * @param {string | readonly string[]} labels
    * @param {PromptOptions & RankOptions & OperationOptions & ProgressOptions} [options]
    * @returns {Promise<(Ranked[] | ClipletError)[]>}
@@ -191,7 +191,7 @@ export class Cliplet {
   /**
    * Embeddings of several images, in slices with flat memory. Each has its own embedding or error, in the images' order.
    * @overload
-   * @param {readonly ImageSource[] | FileList} images
+   * @param {Iterable<ImageSource> | FileList} images
    * @param {EmbedOptions & OperationOptions & ProgressOptions} [options]
    * @returns {Promise<(Float32Array | ClipletError)[]>}
    */

@@ -72,12 +72,14 @@ function recipeOf(source, options) {
 /**
  * Starts a worker and loads a model into it.
  * @param {Recipe} recipe
+ * @param {Set<WorkerClient>} loading holds the worker's client until the model is loaded
  * @param {{ signal?: AbortSignal, onProgress?: LoadOptions["onProgress"] }} [options]
  * @returns {Promise<Started>}
  */
-async function start({ source, host, settings }, { signal, onProgress } = {}) {
+async function start({ source, host, settings }, loading, { signal, onProgress } = {}) {
   if (signal?.aborted) throw cancelled(signal);
   const client = new WorkerClient(host);
+  loading.add(client);
   try {
     // While the worker starts.
     const found = typeof source === "string" ? await lookUp(source, settings.quant) : undefined;
@@ -94,6 +96,8 @@ async function start({ source, host, settings }, { signal, onProgress } = {}) {
   } catch (error) {
     client.close(error);
     throw asClipletError(error, { item: sourceName(source) });
+  } finally {
+    loading.delete(client);
   }
 }
 
@@ -116,6 +120,12 @@ export class Engine {
   #recovering = null;
   #restarts = 0;
   #disposed = false;
+  /** Clients of workers that load a model. @type {Set<WorkerClient>} */
+  #loading = new Set();
+  /** Counts loads; the last one asked for stays, whichever ends last. */
+  #loads = 0;
+  /** Number of the load that is in use. */
+  #inUse = 0;
   /** Stops the download of a new version. @type {AbortController | null} */
   #fetching = null;
 
@@ -126,7 +136,7 @@ export class Engine {
 
   /**
    * Loads a model into a worker of its own: its memory is sized to the model, and that of the model before is given back
-   * whole. On failure that one stays.
+   * whole. On failure that one stays. Of several loads at once the one that was asked for last stays.
    * @param {unknown} source
    * @param {LoadOptions} options
    */
@@ -134,12 +144,18 @@ export class Engine {
     if (this.#disposed) throw disposed();
     const recipe = recipeOf(source, options);
     const begun = performance.now();
-    const cached = await start(recipe, options);
+    const load = ++this.#loads;
+    const cached = await start(recipe, this.#loading, options);
     const { client, info } = cached.info.outdated ? await this.#newest(recipe, cached, begun) : cached;
     if (this.#disposed) {
       client.close(disposed());
       throw disposed();
     }
+    if (load < this.#inUse) {
+      client.close(disposed());
+      throw new ClipletError("cancelled", "another model was loaded meanwhile");
+    }
+    this.#inUse = load;
     const previous = this.#client;
     [this.#client, this.#recipe, this.#restarts] = [client, recipe, 0];
     this.#info = described(info, 0);
@@ -158,7 +174,9 @@ export class Engine {
     this.#fetching?.abort();
     const stop = new AbortController();
     this.#fetching = stop;
-    const fetching = start({ ...recipe, settings: { ...recipe.settings, refresh: true } }, { signal: stop.signal });
+    const fetching = start({ ...recipe, settings: { ...recipe.settings, refresh: true } }, this.#loading, {
+      signal: stop.signal,
+    });
     const timeIsUp = new Promise((resolve) => setTimeout(resolve, WAIT_FOR_NEWEST - (performance.now() - begun)));
     const newest = await Promise.race([fetching.catch(() => undefined), timeIsUp]);
     if (newest) {
@@ -190,7 +208,7 @@ export class Engine {
 
   async #recover() {
     try {
-      const { client, info } = await start(/** @type {Recipe} */ (this.#recipe));
+      const { client, info } = await start(/** @type {Recipe} */ (this.#recipe), this.#loading);
       if (this.#disposed) {
         client.close(disposed());
         throw disposed();
@@ -236,6 +254,7 @@ export class Engine {
   dispose() {
     this.#disposed = true;
     this.#fetching?.abort();
+    for (const client of this.#loading) client.close(disposed());
     this.#client?.close(disposed());
   }
 }

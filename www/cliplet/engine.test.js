@@ -212,3 +212,58 @@ test("misuse is a ClipletError that says what is right", async () => {
   const some = await clip.embedImage([image(1), 5]);
   assert.deepEqual([some[0][0], some[1].code, some[1].item], [1, "input", "image 2"]);
 });
+
+test("disposing of an engine ends a load under way, and its worker", async () => {
+  const clip = await Cliplet.load("m.gguf");
+  respond = () => {};
+  const replacing = clip.replace("other.gguf");
+  while (workers.length < 2 || workers[1].requests.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  clip.dispose();
+  await assert.rejects(replacing, { name: "ClipletError", code: "disposed" });
+  assert.ok(workers.every(({ terminated }) => terminated));
+  clip.dispose();
+  await assert.rejects(clip.replace("other.gguf"), { code: "disposed" });
+  await assert.rejects(clip.classify(image(1), ["a"]), { code: "disposed" });
+});
+
+test("of two loads at once the one that was asked for last stays, whichever ends last", async () => {
+  const clip = await Cliplet.load("m.gguf");
+  const asked = [];
+  respond = (worker, { id, op, source }) => op === "load" && asked.push({ worker, id, source });
+  const [slow, quick] = [clip.replace("slow.gguf"), clip.replace("quick.gguf")];
+  const refused = assert.rejects(slow, { name: "ClipletError", code: "cancelled" });
+  while (asked.length < 2) await new Promise((resolve) => setTimeout(resolve));
+  for (const name of ["quick", "slow"]) {
+    const { worker, id } = asked.find(({ source }) => source.endsWith(`${name}.gguf`));
+    worker.say({ id, value: { ...INFO, name } });
+    await (name === "quick" ? quick : refused);
+  }
+  assert.equal(clip.info.name, "quick");
+  assert.deepEqual(
+    workers.map(({ terminated }) => terminated),
+    workers.map((worker) => worker !== asked.find(({ source }) => source.endsWith("quick.gguf")).worker),
+  );
+});
+
+test("several images may be any list: a frozen array, a Set, a generator; strings and bytes are one", async () => {
+  const clip = await Cliplet.load("m.gguf");
+  const images = [1, 2, 3].map(image);
+  const generated = function* () {
+    yield* images;
+  };
+  for (const several of [
+    Object.freeze([...images]),
+    new Set(images),
+    generated(),
+    new Map(images.entries()).values(),
+  ]) {
+    const found = await clip.embedImage(several);
+    assert.deepEqual(
+      found.map(([first]) => first),
+      [1, 2, 3],
+    );
+  }
+  assert.deepEqual(await clip.embedImage([]), []);
+  assert.deepEqual(await clip.classify(new Set(), ["a"]), []);
+  await assert.rejects(clip.classify("not there", ["a"]), { name: "ClipletError" });
+});

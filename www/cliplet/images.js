@@ -19,11 +19,13 @@ const isA = (value, name) => {
 };
 
 /**
- * True if a caller gave several images.
- * @param {unknown} images
- * @returns {images is readonly ImageSource[] | FileList}
+ * True if a caller gave several images: an array, a `FileList`, or anything else whose items can be listed, such as the
+ * `NodeList` of `querySelectorAll`. Strings, and views of bytes, are one image.
+ * @param {any} images
+ * @returns {images is Iterable<ImageSource>}
  */
-export const areMany = (images) => Array.isArray(images) || isA(images, "FileList");
+export const areMany = (images) =>
+  typeof images === "object" && typeof images?.[Symbol.iterator] === "function" && !ArrayBuffer.isView(images);
 
 /**
  * The name of an image in messages, or null.

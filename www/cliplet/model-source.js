@@ -5,6 +5,7 @@ import { CACHED } from "./cache-keys.js";
 import { fileNameOf } from "./download.js";
 import { ClipletError } from "./errors.js";
 import { documentBase } from "./host.js";
+import { hubIdOf } from "./model-names.js";
 import { CONFIG, OPEN_CLIP_CONFIG, WEIGHTS } from "./snapshot-files.js";
 
 export const HUB = "https://huggingface.co";
@@ -14,8 +15,15 @@ export const HUB = "https://huggingface.co";
 /** Names of model files, which `owner/name` is not taken for. */
 const MODEL_FILE = /\.(gguf|safetensors|bin|onnx|pt|pth)$/i;
 /** The Hub's other name, and either name as people copy it without the scheme. */
-const HUB_ALIAS = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\//i;
+const HUB_ALIAS = /^(?:https?:)?(?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)(?=[/?#]|$)/i;
 const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$/;
+/** A page of a repository, named without the Hub's address. */
+const REPOSITORY_PAGE = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*\/(tree|blob|resolve|raw)\/./;
+/** A word that is neither an address nor a file's name. */
+const BARE_NAME = /^[^/\\:.?#]+$/;
+/** Parts of the Hub's site that hold no models. */
+const NO_OWNERS = ["models", "datasets", "spaces", "docs", "api", "papers", "collections", "blog"];
+const EXAMPLE = "openai/clip-vit-base-patch32";
 
 /** Whether a file of a repository stands for the model that it is part of. @param {string} path */
 const isSnapshotFile = (path) =>
@@ -27,32 +35,70 @@ const isSnapshotFile = (path) =>
  * @param {URL} address
  */
 function fromHubPage(address) {
-  const [owner, name, kind, revision, ...file] = address.pathname.split("/").filter(Boolean).map(decodeURIComponent);
-  if (!name || ["models", "datasets", "spaces", "docs", "api"].includes(owner)) return address.href;
+  const [owner, repository, kind, revision, ...file] = pathOf(address);
+  if (!repository || NO_OWNERS.includes(owner))
+    throw new ClipletError(
+      "input",
+      `${address.href} is no page of a model: write its owner and name, as in ${EXAMPLE}`,
+    );
+  const name = repository.replace(/\.git$/, "");
   const at = revision && revision !== "main" ? `@${revision}` : "";
   if (kind === undefined || kind === "tree") return `hf:${owner}/${name}${at}`;
-  if (kind !== "resolve" && kind !== "blob") return address.href;
+  // A page about the model, such as its discussions.
+  if (!["resolve", "blob", "raw"].includes(kind)) return `hf:${owner}/${name}`;
   // A snapshot's files stand for the snapshot; any other is a file of its own.
   const path = file.join("/");
-  if (isSnapshotFile(path)) return `hf:${owner}/${name}${at}`;
+  if (path === "" || isSnapshotFile(path)) return `hf:${owner}/${name}${at}`;
   return new URL(
     `/${owner}/${name}/resolve/${encodeURIComponent(revision)}/${file.map(encodeURIComponent).join("/")}`,
     address,
   ).href;
 }
 
+/** @param {URL} address */
+function pathOf({ pathname, href }) {
+  try {
+    return pathname.split("/").filter(Boolean).map(decodeURIComponent);
+  } catch (cause) {
+    throw new ClipletError("input", `${href} is no address: a % in it has no two digits after it`, { cause });
+  }
+}
+
+/**
+ * `owner/name[@revision]`, and other ways to write it, as `hf:owner/name[@revision]`; undefined of other texts.
+ * @param {string} text
+ * @param {string} hub
+ * @returns {string | undefined}
+ */
+function fromHubName(text, hub) {
+  const known = hubIdOf(text);
+  if (known) return `hf:${known}`;
+  const bare = text.replace(/\/+$/, "");
+  if (REPOSITORY_PAGE.test(text)) return fromHubPage(new URL(text, `${hub}/`));
+  return REPOSITORY.test(bare) && !MODEL_FILE.test(bare) ? `hf:${bare}` : undefined;
+}
+
 /**
  * @param {string} text
  * @param {string} hub
+ * @returns {string}
  */
 function fromText(text, hub) {
-  const trimmed = text.trim();
+  const trimmed = text.trim().replace(/^(["'`])(.*)\1$/, "$2");
   if (trimmed === "")
     throw new ClipletError("input", "the model's source is empty: name an address, hf:owner/name, or a file");
-  if (/^hf:/.test(trimmed)) return trimmed;
   if (/^(cached|kept):/.test(trimmed)) return CACHED + trimmed.slice(trimmed.indexOf(":") + 1);
-  if (HUB_ALIAS.test(trimmed)) return fromAddress(trimmed.replace(HUB_ALIAS, `${HUB}/`), hub);
-  if (REPOSITORY.test(trimmed) && !MODEL_FILE.test(trimmed)) return `hf:${trimmed}`;
+  const named = trimmed.replace(/^hf:\/*/i, "");
+  if (HUB_ALIAS.test(named)) return fromAddress(named.replace(HUB_ALIAS, HUB), hub);
+  const ofHub = fromHubName(named, hub);
+  if (ofHub) return ofHub;
+  // The worker says which form an id has.
+  if (named !== trimmed) return `hf:${named}`;
+  if (BARE_NAME.test(trimmed))
+    throw new ClipletError(
+      "input",
+      `${trimmed} names no model: write owner/name of the Hugging Face Hub, as in ${EXAMPLE}, or ./${encodeURIComponent(trimmed)} for a file beside the page`,
+    );
   return fromAddress(trimmed, hub);
 }
 

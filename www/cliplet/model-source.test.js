@@ -24,6 +24,36 @@ for (const [given, sent] of [
   ["https://huggingface.co/a/b/blob/main/open_clip_config.json", "hf:a/b"],
   ["https://huggingface.co/a/b/blob/v2/sub/one.gguf", "https://huggingface.co/a/b/resolve/v2/sub/one.gguf"],
   ["https://huggingface.co/a/b/resolve/main/one.gguf", "https://huggingface.co/a/b/resolve/main/one.gguf"],
+  ["https://huggingface.co/a/b/raw/main/config.json", "hf:a/b"],
+  ["https://huggingface.co/a/b/resolve/main/model.safetensors?download=true", "hf:a/b"],
+  ["https://huggingface.co/a/b/tree/refs%2Fpr%2F15", "hf:a/b@refs/pr/15"],
+  ["https://huggingface.co/a/b/discussions/3", "hf:a/b"],
+  ["https://huggingface.co/a/b.git", "hf:a/b"],
+  ["http://huggingface.co/a/b", "hf:a/b"],
+  ["//huggingface.co/a/b", "hf:a/b"],
+  ["HF:openai/clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  ["hf://openai/clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  ["hf:https://huggingface.co/openai/clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  ["hf:openai/clip-vit-base-patch32/", "hf:openai/clip-vit-base-patch32"],
+  ["openai/clip-vit-base-patch32/", "hf:openai/clip-vit-base-patch32"],
+  ["\topenai/clip-vit-base-patch32\n", "hf:openai/clip-vit-base-patch32"],
+  ['"openai/clip-vit-base-patch32"', "hf:openai/clip-vit-base-patch32"],
+  ["openai/clip-vit-base-patch32/tree/main", "hf:openai/clip-vit-base-patch32"],
+  ["openai/clip-vit-base-patch32/blob/main/model.safetensors", "hf:openai/clip-vit-base-patch32"],
+  ["clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  ["hf:clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
+  ["CLIP-ViT-Base-Patch32", "hf:openai/clip-vit-base-patch32"],
+  ["clip-vit-large-patch14-336", "hf:openai/clip-vit-large-patch14-336"],
+  ["CLIP ViT-B/32", "hf:openai/clip-vit-base-patch32"],
+  ["OpenAI CLIP ViT-B/32", "hf:openai/clip-vit-base-patch32"],
+  ["ViT-B/32", "hf:openai/clip-vit-base-patch32"],
+  ["ViT-B-16", "hf:openai/clip-vit-base-patch16"],
+  ["vit_l_14", "hf:openai/clip-vit-large-patch14"],
+  ["ViT-L/14@336px", "hf:openai/clip-vit-large-patch14-336"],
+  ["CLIP-ViT-B-32-laion2B-s34B-b79K", "hf:laion/CLIP-ViT-B-32-laion2B-s34B-b79K"],
+  ["siglip2-base-patch16-224", "hf:google/siglip2-base-patch16-224"],
+  ["./model", "http://localhost/page/model"],
+  ["model.gguf", "http://localhost/page/model.gguf"],
   ["cached:http://localhost/clip.gguf", "cached:http://localhost/clip.gguf"],
   ["kept:hf:a/b q8", "cached:hf:a/b q8"],
 ]) {
@@ -37,6 +67,24 @@ test("files stay files; what is no source is refused in words", () => {
   for (const wrong of [[], ["text"], 5, null, {}, "", "http://"]) {
     assert.throws(() => toSentSource(wrong), { name: "ClipletError", code: "input" });
   }
+});
+
+test("a name that stands for no model is answered with what to write", () => {
+  for (const wrong of ["clip", "my model", "RN50", "toString", "https://huggingface.co/openai", "hf.co"])
+    assert.throws(() => toSentSource(wrong), {
+      name: "ClipletError",
+      code: "input",
+      message: /openai\/clip-vit-base-patch32/,
+    });
+  assert.throws(() => toSentSource("https://huggingface.co/datasets/a/b"), { code: "input" });
+  assert.throws(() => toSentSource("https://huggingface.co/a/%zz"), { code: "input" });
+  assert.throws(() => parseHubId(toSentSource("hf:clip")), { code: "input", message: /owner\/name/ });
+});
+
+test("another Hub's addresses are read as the Hub's own", () => {
+  const hub = "http://hub.example";
+  assert.equal(toSentSource("http://hub.example/a/b/tree/main", hub), "hf:a/b");
+  assert.equal(toSentSource("a/b/blob/v1/sub/one.gguf", hub), "http://hub.example/a/b/resolve/v1/sub/one.gguf");
 });
 
 test("a Hub id is a name of two parts, perhaps with a revision", () => {
