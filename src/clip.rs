@@ -253,21 +253,27 @@ impl Clip {
         Ok(embeddings?.concat())
     }
 
-    /// Embeds images that are run together.
+    /// Embeds images, those of one size that follow each other together.
     fn embed_batch(&self, images: &[PixelValues]) -> Result<Vec<Embedding>> {
-        let size = self.info.image_size.unwrap_or_default();
-        let mut pixels = Vec::with_capacity(images.len() * 3 * size * size);
-        for image in images {
-            if image.size != size || image.data.len() != 3 * size * size {
-                let (given, values) = (image.size, image.data.len());
-                return Err(Error::Input(format!(
-                    "an image of {values} values is {given} pixels wide; the model takes {size}"
-                )));
+        let mut embedded = Vec::with_capacity(images.len());
+        for alike in images.chunk_by(|a, b| (a.width, a.height) == (b.width, b.height)) {
+            let PixelValues { width, height, .. } = alike[0];
+            let mut pixels = Vec::new();
+            for PixelValues { data, .. } in alike {
+                if data.len() != 3 * width * height {
+                    return Err(Error::Input(format!(
+                        "an image of {width} by {height} pixels has {} values; it should have {}",
+                        data.len(),
+                        3 * width * height
+                    )));
+                }
+                pixels.extend_from_slice(data);
             }
-            pixels.extend_from_slice(&image.data);
+            let shape = (alike.len(), 3, height, width);
+            let pixels = Tensor::from_vec(pixels, shape, &self.placement.device)?;
+            embedded.extend(rows(&self.model.embed_pixels(&pixels)?)?);
         }
-        let pixels = Tensor::from_vec(pixels, (images.len(), 3, size, size), &self.placement.device)?;
-        rows(&self.model.embed_pixels(&pixels)?)
+        Ok(embedded)
     }
 
     /// Embeds texts in their order. Texts that begin alike cost less together.
@@ -342,14 +348,29 @@ impl Clip {
 /// The image processor of a model of this configuration, whose images it must bring to the right size.
 fn image_processor(json: &str, config: &ClipConfig) -> Result<ImageProcessor> {
     let processor = ImageProcessor::from_json(json)?;
-    let wanted = config.vision.as_ref().map(VisionConfig::image_size);
-    match (processor.size(), wanted) {
-        (given, Some(wanted)) if given != wanted => Err(Error::model(
-            "preprocessor_config.json",
-            format!("preprocessor gives images of {given} pixels but the model takes {wanted}"),
-        )),
-        _ => Ok(processor),
+    let Some(vision) = &config.vision else {
+        return Ok(processor);
+    };
+    let wanted = match vision.keeps_proportions() {
+        true => (None, vision.patch_size()),
+        false => (Some(vision.image_size()), None),
+    };
+    let given = (processor.size(), processor.patches().map(|patches| patches.side));
+    if given == wanted {
+        return Ok(processor);
     }
+    let images = |(size, patch): (Option<usize>, Option<usize>)| match (size, patch) {
+        (Some(size), _) => format!("images of {size} pixels"),
+        (None, patch) => format!("images of whole patches of {} pixels", patch.unwrap_or_default()),
+    };
+    Err(Error::model(
+        "preprocessor_config.json",
+        format!(
+            "preprocessor gives {} but the model takes {}",
+            images(given),
+            images(wanted)
+        ),
+    ))
 }
 
 fn images_at_once(vision: Option<&VisionConfig>, placement: &Placement) -> usize {

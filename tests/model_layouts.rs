@@ -118,7 +118,7 @@ fn relatives_of_openais_layout() {
 
 #[test]
 fn siglips_judge_each_label_alone_and_read_padded_texts() {
-    for name in ["siglip", "siglip2", "siglip2-left"] {
+    for name in ["siglip", "siglip2", "siglip2-left", "siglip2-naflex"] {
         let clip = check(name);
         assert_eq!(
             (clip.info().family.as_str(), clip.info().score_rule.as_str()),

@@ -95,6 +95,11 @@ fn models() -> Vec<Model> {
         "projection_bias": true, "type_vocab_size": 1,
     });
     let bert = json!({ "model_type": "bert", "vocab_size": 21_128, "max_position_embeddings": 512 });
+    let naflex = |sizes| {
+        let mut config = siglip(sizes, (256, 16), 256_000);
+        config["model_type"] = "siglip2".into();
+        config
+    };
     let mut metaclip2 = clip(LARGE, HUGE, (224, 14, 1024));
     metaclip2["model_type"] = "metaclip_2".into();
     metaclip2["text_config"]["vocab_size"] = 901_629.into();
@@ -206,6 +211,18 @@ fn models() -> Vec<Model> {
             "SigLIP 2 L/16",
             siglip(LARGE, (256, 16), 256_000),
             &["siglip2", "siglip2-left"],
+        ),
+        (
+            "siglip",
+            "SigLIP 2 B/16 NaFlex",
+            naflex(BASE),
+            &["siglip2-naflex"],
+        ),
+        (
+            "siglip",
+            "SigLIP 2 So400m/16 NaFlex",
+            naflex((1152, 4304, 27, 16)),
+            &["siglip2-naflex"],
         ),
     ];
     let row = |(family, name, config, stand_ins)| Model {

@@ -116,6 +116,7 @@ fn weights_of_a_mobileclip_stream_too() {
 #[test]
 fn weights_of_a_siglip_stream_too() {
     streams_as_it_converts("siglip2", &["model.safetensors"], false);
+    streams_as_it_converts("siglip2-naflex", &["model.safetensors"], false);
     streams_as_it_converts("siglip", &["model.safetensors"], false);
 }
 

@@ -37,7 +37,7 @@ libfuzzer_sys::fuzz_target!(|case: Case| {
     let pixels = vec![case.value; 4 * (width * height) as usize];
     check(Bound::of_pixels(u64::from(width * height) + 256 * 256), || {
         if let Ok(values) = processor.preprocess_rgba(width, height, &pixels) {
-            assert_eq!(values.data.len(), 3 * values.size * values.size);
+            assert_eq!(values.data.len(), 3 * values.width * values.height);
             assert!(values.data.iter().all(|value| value.is_finite()));
         }
     });

@@ -1,6 +1,7 @@
 //! `preprocessor_config.json` in the forms that Hugging Face has written it over the years.
 
 use super::Filter;
+use crate::weights::MAX_IMAGE_TOKENS;
 use crate::{Error, Result};
 use serde::Deserialize;
 
@@ -22,6 +23,43 @@ pub enum Resize {
         /// In pixels.
         height: usize,
     },
+    /// Proportions are kept as far as whole patches allow, and as many patches are filled as there may be.
+    Patches(Patches),
+}
+
+/// Square patches that an image is cut into, as SigLIP 2 NaFlex does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patches {
+    /// Side of a patch in pixels.
+    pub side: usize,
+    /// The most patches of an image.
+    pub most: usize,
+}
+
+impl Patches {
+    /// Precision of the factor that is searched for, and its largest value, as in `transformers`.
+    const PRECISION: f64 = 1e-5;
+    const LARGEST_FACTOR: f64 = 100.0;
+
+    /// Width and height of a `width` x `height` image after resizing: multiples of a patch's side, by the largest factor
+    /// that does not give too many patches. `get_image_size_for_max_num_patches` of `transformers`, whose search it
+    /// repeats step by step.
+    fn target(self, width: usize, height: usize) -> (usize, usize) {
+        let count =
+            |factor: f64, length: usize| ((length as f64 * factor / self.side as f64).ceil() as usize).max(1);
+        let (mut low, mut high) = (Self::PRECISION / 10.0, Self::LARGEST_FACTOR);
+        while high - low >= Self::PRECISION {
+            let factor = (low + high) / 2.0;
+            match count(factor, width).saturating_mul(count(factor, height)) <= self.most {
+                true => low = factor,
+                false => high = factor,
+            }
+        }
+        // A line is longer than its factor can make it short: then there are too many patches whatever the factor.
+        let columns = count(low, width).min(self.most);
+        let rows = count(low, height).min(self.most / columns);
+        (columns * self.side, rows * self.side)
+    }
 }
 
 impl Resize {
@@ -32,6 +70,7 @@ impl Resize {
         match self {
             Self::None => (width, height),
             Self::Exact { width, height } => (width, height),
+            Self::Patches(patches) => patches.target(width, height),
             Self::ShortestEdge(edge) if width <= height => (edge, long(edge, height, width)),
             Self::ShortestEdge(edge) => (long(edge, width, height), edge),
         }
@@ -43,7 +82,8 @@ impl Resize {
 pub(super) struct Config {
     pub resize: Resize,
     pub filter: Filter,
-    pub output_size: usize,
+    /// Side of the square that is cut out of the middle; `None` where the whole image is taken.
+    pub crop: Option<usize>,
     /// True where the part that a center crop takes off before the image is rounded to the even number where it has a
     /// half, and not down.
     pub rounds_half_even: bool,
@@ -90,6 +130,8 @@ struct Raw {
     resample: Option<u8>,
     do_center_crop: Option<bool>,
     crop_size: Option<Size>,
+    patch_size: Option<usize>,
+    max_num_patches: Option<usize>,
     /// `half_even` in files that stand for open_clip's settings: the center crop of torchvision rounds so.
     crop_rounding: Option<String>,
     do_rescale: Option<bool>,
@@ -102,6 +144,8 @@ struct Raw {
 /// Values of absent fields.
 struct Defaults {
     resize: Resize,
+    /// Pillow's number of the filter.
+    resample: u8,
     center_crop: bool,
     mean: [f64; 3],
     std: [f64; 3],
@@ -111,6 +155,7 @@ impl Defaults {
     /// Those of `CLIPImageProcessor`.
     const CLIP: Self = Self {
         resize: Resize::ShortestEdge(224),
+        resample: 3,
         center_crop: true,
         mean: [0.48145466, 0.4578275, 0.40821073],
         std: [0.26862954, 0.26130258, 0.27577711],
@@ -122,9 +167,17 @@ impl Defaults {
             width: 224,
             height: 224,
         },
+        resample: 3,
         center_crop: false,
         mean: [0.5; 3],
         std: [0.5; 3],
+    };
+
+    /// Those of `Siglip2ImageProcessor`.
+    const NAFLEX: Self = Self {
+        resize: Resize::Patches(Patches { side: 16, most: 256 }),
+        resample: 2,
+        ..Self::SIGLIP
     };
 }
 
@@ -133,29 +186,24 @@ impl Config {
         let raw: Raw = serde_json::from_str(json).map_err(|error| malformed(error.to_string()))?;
         let defaults = match raw.image_processor_type.as_deref() {
             Some(name) if name.starts_with("SiglipImageProcessor") => Defaults::SIGLIP,
+            Some(name) if name.starts_with("Siglip2ImageProcessor") => Defaults::NAFLEX,
             _ => Defaults::CLIP,
         };
-        let filter_code = raw.resample.unwrap_or(3);
+        let filter_code = raw.resample.unwrap_or(defaults.resample);
         let filter = Filter::from_pillow(filter_code).ok_or_else(|| {
             malformed(format!(
                 "resample is {filter_code}, which Pillow does not have (0 to 5)"
             ))
         })?;
-        let resize = match (raw.do_resize.unwrap_or(true), &raw.size) {
-            (false, _) => Resize::None,
-            (true, None) => defaults.resize,
-            (true, Some(size)) => resize_of(size)?,
-        };
-        let output_size = if raw.do_center_crop.unwrap_or(defaults.center_crop) {
-            raw.crop_size.as_ref().map_or(Ok(224), square_of)?
-        } else {
-            match resize {
-                Resize::Exact { width, height } if width == height => width,
-                _ => {
-                    return Err(unsupported(
-                        "without a center crop images must be resized to one square, but `size` does not say so",
-                    ));
-                }
+        let resize = raw.resize(&defaults)?;
+        let crop = match (resize, raw.do_center_crop.unwrap_or(defaults.center_crop)) {
+            (Resize::Patches(_), _) => None,
+            (_, true) => Some(raw.crop_size.as_ref().map_or(Ok(224), square_of)?),
+            (Resize::Exact { width, height }, false) if width == height => Some(width),
+            _ => {
+                return Err(unsupported(
+                    "without a center crop images must be resized to one square, but `size` does not say so",
+                ));
             }
         };
         let normalize = raw.do_normalize.unwrap_or(true).then(|| {
@@ -176,7 +224,7 @@ impl Config {
         Ok(Self {
             resize,
             filter,
-            output_size,
+            crop,
             rounds_half_even: raw.crop_rounding.as_deref() == Some("half_even"),
             rescale,
             normalize,
@@ -197,6 +245,30 @@ impl Config {
                 }
             })
         })
+    }
+}
+
+impl Raw {
+    fn resize(&self, defaults: &Defaults) -> Result<Resize> {
+        match (defaults.resize, self.do_resize.unwrap_or(true), &self.size) {
+            (Resize::Patches(_), false, _) => Err(unsupported(
+                "do_resize is false; a processor of patches must resize images to whole patches",
+            )),
+            (Resize::Patches(Patches { side: patch, most }), true, _) => Ok(Resize::Patches(Patches {
+                side: side("patch_size", self.patch_size.unwrap_or(patch))?,
+                most: match self.max_num_patches.unwrap_or(most) {
+                    most @ 1..=MAX_IMAGE_TOKENS => most,
+                    most => {
+                        return Err(malformed(format!(
+                            "max_num_patches is {most}; 1 to {MAX_IMAGE_TOKENS} is possible"
+                        )));
+                    }
+                },
+            })),
+            (_, false, _) => Ok(Resize::None),
+            (_, true, None) => Ok(defaults.resize),
+            (_, true, Some(size)) => resize_of(size),
+        }
     }
 }
 
@@ -264,5 +336,53 @@ fn unsupported(reason: &str) -> Error {
     Error::Unsupported {
         file: FILE.into(),
         reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `get_image_size_for_max_num_patches` of transformers 5.24 gives them.
+    #[test]
+    fn patches_keep_proportions_as_transformers_does() {
+        for ((width, height), (side, most), target) in [
+            ((61, 43), (8, 24), (48, 32)),
+            ((640, 480), (16, 256), (288, 224)),
+            ((480, 640), (16, 256), (224, 288)),
+            ((600, 10), (16, 256), (1920, 32)),
+            ((1, 1), (16, 256), (112, 112)),
+            ((4001, 3000), (16, 256), (288, 224)),
+            ((224, 224), (14, 729), (378, 378)),
+            ((9000, 7), (16, 256), (4096, 16)),
+            ((1920, 1200), (16, 1024), (640, 400)),
+        ] {
+            assert_eq!(
+                Patches { side, most }.target(width, height),
+                target,
+                "{width}x{height}"
+            );
+        }
+        // However long a line is, it never has more patches than there may be.
+        assert_eq!(Patches { side: 1, most: 4 }.target(1 << 30, 1), (4, 1));
+    }
+
+    #[test]
+    fn settings_of_patches_are_checked() {
+        let read = |fields: &str| {
+            let json = format!(r#"{{"image_processor_type": "Siglip2ImageProcessor"{fields}}}"#);
+            Config::from_json(&json)
+        };
+        let config = read("").unwrap();
+        assert_eq!(config.resize, Resize::Patches(Patches { side: 16, most: 256 }));
+        assert!(config.crop.is_none() && config.filter == Filter::from_pillow(2).unwrap());
+        for (fields, name) in [
+            (r#", "do_resize": false"#, "do_resize"),
+            (r#", "patch_size": 0"#, "patch_size is 0"),
+            (r#", "max_num_patches": 99999999"#, "max_num_patches is 99999999"),
+        ] {
+            let error = read(fields).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
     }
 }

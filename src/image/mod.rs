@@ -16,7 +16,7 @@ mod input;
 mod limits;
 mod resample;
 
-pub use config::Resize;
+pub use config::{Patches, Resize};
 pub use data_uri::{decode_base64, is_data_uri};
 pub use decode::decode;
 pub use format::{FILE_EXTENSIONS, UNSUPPORTED_EXTENSIONS, has_image_signature};
@@ -30,12 +30,14 @@ use config::Config;
 use decoded::{DecodedImage, Orientation, PixelLayout};
 use resample::{Crop, resize_and_crop};
 
-/// The input of the vision tower: one image, 3 x `size` x `size`.
+/// The input of the image tower: one image, 3 x `height` x `width`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PixelValues {
-    /// Width and height in pixels.
-    pub size: usize,
-    /// Red, green and blue planes, row by row: `3 * size * size` normalized values.
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Red, green and blue planes, row by row: `3 * height * width` normalized values.
     pub data: Vec<f32>,
 }
 
@@ -54,7 +56,7 @@ impl ImageProcessor {
     ///
     /// # Errors
     /// [`Error::Model`] for text that is not such JSON or holds values that make no sense;
-    /// [`Error::Unsupported`] for a processor whose output would not be one square of fixed size.
+    /// [`Error::Unsupported`] for a processor whose output would be neither one square of fixed size nor whole patches.
     pub fn from_json(json: &str) -> Result<Self> {
         let config = Config::from_json(json)?;
         let table = config.normalized_bytes();
@@ -84,9 +86,17 @@ impl ImageProcessor {
         self
     }
 
-    /// Width and height of every result in pixels.
-    pub fn size(&self) -> usize {
-        self.config.output_size
+    /// Width and height of every result in pixels; `None` where images keep their proportions.
+    pub fn size(&self) -> Option<usize> {
+        self.config.crop
+    }
+
+    /// The patches that results consist of, where images keep their proportions.
+    pub fn patches(&self) -> Option<Patches> {
+        match self.config.resize {
+            Resize::Patches(patches) => Some(patches),
+            _ => None,
+        }
     }
 
     /// An image file, of one of the formats of [`FILE_EXTENSIONS`], to `pixel_values`.
@@ -141,23 +151,23 @@ impl ImageProcessor {
 
     /// An image to `pixel_values`: resize, center crop, rescale and normalize.
     fn process(&self, image: &DecodedImage) -> PixelValues {
-        let size = self.config.output_size;
-        let (width, height) = (image.width(), image.height());
-        let (target_width, target_height) = self.config.resize.target(width, height);
-        let center = |length| center(length, size, self.config.rounds_half_even);
-        let (columns, pad_left) = center(target_width);
-        let (rows, pad_top) = center(target_height);
+        let (target_width, target_height) = self.config.resize.target(image.width(), image.height());
+        let width = self.config.crop.unwrap_or(target_width);
+        let height = self.config.crop.unwrap_or(target_height);
+        let center = |length, size| center(length, size, self.config.rounds_half_even);
+        let (columns, pad_left) = center(target_width, width);
+        let (rows, pad_top) = center(target_height, height);
         let crop = Crop { columns, rows };
         let bytes = resize_and_crop(image, target_width, target_height, self.config.filter, &crop);
 
-        let mut data = Vec::with_capacity(3 * size * size);
+        let mut data = Vec::with_capacity(3 * width * height);
         for table in &self.table {
-            data.resize(data.len() + size * size, table[0]);
+            data.resize(data.len() + width * height, table[0]);
         }
         let crop_width = crop.columns.len();
         for (y, row) in bytes.chunks_exact(3 * crop_width).enumerate() {
             for (channel, table) in self.table.iter().enumerate() {
-                let start = (channel * size + pad_top + y) * size + pad_left;
+                let start = (channel * height + pad_top + y) * width + pad_left;
                 for (value, pixel) in data[start..start + crop_width]
                     .iter_mut()
                     .zip(row.chunks_exact(3))
@@ -166,7 +176,7 @@ impl ImageProcessor {
                 }
             }
         }
-        PixelValues { size, data }
+        PixelValues { width, height, data }
     }
 }
 

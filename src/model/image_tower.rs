@@ -7,13 +7,21 @@ use crate::model::efficientnet::EfficientNet;
 use crate::model::fastvit::FastVit;
 use crate::model::siglip::SiglipVit;
 use crate::model::vit::Vit;
-use crate::weights::{ImagePooling, Placement, VisionConfig, Weights};
+use crate::weights::{ImagePooling, MAX_IMAGE_TOKENS, Placement, VisionConfig, Weights};
 
 /// A network of one of the kinds, and the images that it takes.
 pub struct ImageTower {
     network: Network,
-    image_size: usize,
+    input: Input,
     placement: Placement,
+}
+
+/// Images that a network takes.
+enum Input {
+    /// Squares of this side.
+    Square(usize),
+    /// Images of whole patches of this side.
+    Patches(usize),
 }
 
 #[allow(clippy::large_enum_variant, reason = "a model has one network")]
@@ -28,7 +36,10 @@ impl ImageTower {
     /// Takes the tower out of `weights`.
     pub fn load(weights: &mut Weights, config: &VisionConfig) -> Result<Self> {
         Ok(Self {
-            image_size: config.image_size(),
+            input: match config {
+                VisionConfig::Vit(config) if config.keeps_proportions => Input::Patches(config.patch_size),
+                other => Input::Square(other.image_size()),
+            },
             placement: weights.placement.clone(),
             network: match config {
                 VisionConfig::Vit(config) if config.pooling == ImagePooling::Attention => {
@@ -43,15 +54,21 @@ impl ImageTower {
         })
     }
 
-    /// Embeds a batch of preprocessed images, `[batch, 3, size, size]`, to `[batch, projection]`.
+    /// Embeds a batch of preprocessed images, `[batch, 3, height, width]`, to `[batch, projection]`.
     pub fn embed(&self, pixels: &Tensor) -> Result<Tensor> {
-        let size = self.image_size;
-        match pixels.dims() {
-            [0, ..] => return Err(Error::Input("no images to embed".into())),
-            &[_, 3, height, width] if height == size && width == size => {}
-            dims => {
+        match (pixels.dims(), &self.input) {
+            ([0, ..], _) => return Err(Error::Input("no images to embed".into())),
+            (&[_, 3, height, width], &Input::Square(size)) if height == size && width == size => {}
+            (&[_, 3, height, width], &Input::Patches(side)) if are_patches(height, width, side) => {}
+            (dims, Input::Square(size)) => {
                 return Err(Error::Input(format!(
                     "pixels are {dims:?}; expected [batch, 3, {size}, {size}]"
+                )));
+            }
+            (dims, Input::Patches(side)) => {
+                return Err(Error::Input(format!(
+                    "pixels are {dims:?}; expected [batch, 3, height, width], both multiples of {side} and at most \
+                     {MAX_IMAGE_TOKENS} patches"
                 )));
             }
         }
@@ -64,4 +81,10 @@ impl ImageTower {
             Network::FastVit(network) => network.embed(&pixels)?,
         })
     }
+}
+
+/// True for an image of whole patches of this side that are not too many.
+fn are_patches(height: usize, width: usize, side: usize) -> bool {
+    let is_whole = |length: usize| length > 0 && length.is_multiple_of(side);
+    is_whole(height) && is_whole(width) && (height / side).saturating_mul(width / side) <= MAX_IMAGE_TOKENS
 }

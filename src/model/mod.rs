@@ -18,6 +18,7 @@ mod fused;
 mod image_tower;
 mod inverted_residual;
 mod linear;
+mod positions;
 mod prompts;
 mod siglip;
 mod text;

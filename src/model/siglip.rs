@@ -1,5 +1,6 @@
 //! SigLIP's image tower: a vision transformer without a class token, whose tokens a learned query pools (Zhai et al.
-//! 2023; the head is that of Zhai et al. 2022, "Scaling Vision Transformers").
+//! 2023; the head is that of Zhai et al. 2022, "Scaling Vision Transformers"). That of SigLIP 2 NaFlex takes images of any
+//! proportions (Tschannen et al. 2025).
 
 use candle_core::Tensor;
 
@@ -7,7 +8,8 @@ use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::block::{LayerNorm, Stack};
 use crate::model::linear::{Epilogue, Linear};
-use crate::model::vit::{patches, segments};
+use crate::model::positions::Positions;
+use crate::model::vit::{patches, patches_by_pixel, segments};
 use crate::weights::{Placement, VitConfig, Weights};
 use cliplet_kernels::Activation;
 
@@ -16,8 +18,7 @@ pub struct SiglipVit {
     config: VitConfig,
     placement: Placement,
     patches: Linear,
-    /// Positions of the patches, `[patches, width]`.
-    positions: Tensor,
+    positions: Positions,
     stack: Stack,
     post_norm: LayerNorm,
     head: AttentionPooling,
@@ -30,7 +31,10 @@ impl SiglipVit {
         Ok(Self {
             placement: weights.placement.clone(),
             patches: Linear::load(weights, "vision_model.embeddings.patch_embedding", true)?,
-            positions: weights.take_dense("vision_model.embeddings.position_embedding.weight")?,
+            positions: Positions::new(
+                weights.take_dense("vision_model.embeddings.position_embedding.weight")?,
+                config.grid(),
+            ),
             stack: Stack::load(weights, "vision_model", tower, tower.layers)?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
             head: AttentionPooling::load(weights, "vision_model.head", config)?,
@@ -38,13 +42,18 @@ impl SiglipVit {
         })
     }
 
-    /// Embeds a batch of preprocessed images, `[batch, 3, size, size]`, to `[batch, width]`.
+    /// Embeds a batch of preprocessed images, `[batch, 3, height, width]`, to `[batch, width]`.
     pub fn embed(&self, pixels: &Tensor) -> candle_core::Result<Tensor> {
-        let batch = pixels.dim(0)?;
-        let positions = self.positions.repeat((batch, 1))?;
-        let x = patches(pixels, &self.config)?;
+        let (batch, _, height, width) = pixels.dims4()?;
+        let patch = self.config.patch_size;
+        let (rows, columns) = (height / patch, width / patch);
+        let positions = self.positions.resized(rows, columns)?.repeat((batch, 1))?;
+        let x = match self.config.keeps_proportions {
+            true => patches_by_pixel(pixels, patch)?,
+            false => patches(pixels, &self.config)?,
+        };
         let x = self.patches.forward(&x, Epilogue::Add(&positions))?;
-        let segments = segments(batch, self.config.tokens());
+        let segments = segments(batch, rows * columns);
         let attention = Attention::new(&self.config.tower, segments, false, &self.placement)?;
         let x = self
             .post_norm

@@ -113,6 +113,16 @@ pub fn patches(pixels: &Tensor, config: &VitConfig) -> candle_core::Result<Tenso
         .reshape((batch * grid * grid, config.patch_values()))
 }
 
+/// The same of images of any size in whole patches, whose values lie pixel by pixel.
+pub fn patches_by_pixel(pixels: &Tensor, patch: usize) -> candle_core::Result<Tensor> {
+    let (batch, colors, height, width) = pixels.dims4()?;
+    let (rows, columns) = (height / patch, width / patch);
+    pixels
+        .reshape((batch, colors, rows, patch, columns, patch))?
+        .permute((0, 2, 4, 3, 5, 1))?
+        .reshape((batch * rows * columns, colors * patch * patch))
+}
+
 /// One segment of `tokens` for each input of a batch.
 pub fn segments(batch: usize, tokens: usize) -> Vec<Segment> {
     let segment = |i: usize| Segment {

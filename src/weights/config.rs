@@ -50,7 +50,8 @@ impl ClipConfig {
             None | Some("clip") => Self::clip(&fields, &Defaults::CLIP)?,
             Some("metaclip_2") => Self::clip(&fields, &Defaults::METACLIP_2)?,
             Some("chinese_clip") => Self::clip(&fields, &Defaults::CHINESE_CLIP)?,
-            Some("siglip") => Self::siglip(&fields)?,
+            Some("siglip") => Self::siglip(&fields, &Defaults::SIGLIP)?,
+            Some("siglip2") => Self::siglip(&fields, &Defaults::NAFLEX)?,
             Some("clip_text_model" | "clip_vision_model") => Self::tower_alone(fields)?,
             Some(other) => return Err(unsupported(family::refusal(other))),
         };
@@ -72,7 +73,7 @@ impl ClipConfig {
         })
     }
 
-    fn siglip(fields: &Map<String, Value>) -> Result<Self> {
+    fn siglip(fields: &Map<String, Value>, defaults: &Defaults) -> Result<Self> {
         let text: RawTower = parse("text_config", object(fields, "text_config")?)?;
         let vision: RawTower = parse("vision_config", object(fields, "vision_config")?)?;
         if vision.vision_use_head == Some(false) {
@@ -82,10 +83,7 @@ impl ClipConfig {
             ));
         }
         let projected = text.projection_size;
-        let (text, vision) = (
-            text.into_text(&Defaults::SIGLIP)?,
-            vision.into_vision(&Defaults::SIGLIP)?,
-        );
+        let (text, vision) = (text.into_text(defaults)?, vision.into_vision(defaults)?);
         let (given, width) = (projected.unwrap_or(text.tower.width as u64), vision.tower.width);
         if given != width as u64 {
             return Err(malformed(format!(
@@ -139,7 +137,8 @@ const MAX_HEADS: u64 = 256;
 const MAX_VOCAB: u64 = 1 << 21;
 const MAX_CONTEXT: u64 = 1 << 13;
 const MAX_IMAGE: u64 = 1 << 12;
-const MAX_IMAGE_TOKENS: usize = 1 << 14;
+/// The most tokens that an image may be.
+pub const MAX_IMAGE_TOKENS: usize = 1 << 14;
 
 /// The fields of one tower. As in `transformers`, the older `…_dict`, where present, wins.
 fn object(fields: &Map<String, Value>, name: &str) -> Result<Map<String, Value>> {
@@ -265,9 +264,12 @@ mod tests {
         for (json, field) in [
             (
                 r#"{"model_type": "blip"}"#,
-                "\"blip\"; supported are \"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\"",
+                "\"blip\"; supported are \"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\", \"siglip2\"",
             ),
-            (r#"{"model_type": "siglip2"}"#, "NaFlex"),
+            (
+                r#"{"model_type": "siglip2", "vision_config": {"num_patches": 200}}"#,
+                "num_patches is 200; the positions of patches are a square",
+            ),
             (
                 r#"{"model_type": "siglip", "text_config": {"projection_size": 512}}"#,
                 "projection_size is 512 but vision_config.hidden_size is 768",

@@ -41,7 +41,8 @@ use crate::error::{Error, Result};
 
 pub use config::{
     BertConfig, BlockConfig, ClipConfig, EfficientNetConfig, Family, FastVitConfig, FastVitStage, HeadConfig,
-    ImagePooling, Pooling, STEM_SIDES, ScoreRule, TextConfig, TowerConfig, VisionConfig, VitConfig,
+    ImagePooling, MAX_IMAGE_TOKENS, Pooling, STEM_SIDES, ScoreRule, TextConfig, TowerConfig, VisionConfig,
+    VitConfig,
 };
 #[cfg(not(target_family = "wasm"))]
 pub use convert::{Converted, convert, convert_towers};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::weights::About;
-use crate::weights::config::{ClipConfig, Family};
+use crate::weights::config::{ClipConfig, Family, VisionConfig};
 use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::gguf::{Metadata, MetadataValue, keys, score_rule_key};
@@ -91,7 +91,7 @@ impl SnapshotMetadata {
             (Some(settings), _) => settings,
             (None, None) => "{}".into(),
             (None, Some(vision)) => {
-                let (settings, how) = default_settings(config.family, vision.image_size());
+                let (settings, how) = default_settings(config.family, vision);
                 warnings.push(format!("{WITHOUT_SETTINGS}; images are prepared with {how}"));
                 settings
             }
@@ -219,8 +219,16 @@ const PROCESSOR: &str = "processor_config.json";
 const WITHOUT_SETTINGS: &str = "neither processor_config.json nor preprocessor_config.json is there";
 
 /// The image processor's settings of a family's published models, and a description of them.
-fn default_settings(family: Family, size: usize) -> (String, &'static str) {
+fn default_settings(family: Family, vision: &VisionConfig) -> (String, &'static str) {
+    let size = vision.image_size();
     match family {
+        Family::Siglip if vision.keeps_proportions() => (
+            format!(
+                r#"{{"image_processor_type": "Siglip2ImageProcessor", "patch_size": {}}}"#,
+                vision.patch_size().unwrap_or_default()
+            ),
+            "SigLIP 2's defaults (mean and deviation of a half, bilinear resize to at most 256 patches)",
+        ),
         Family::Clip => (
             format!(r#"{{"crop_size": {size}, "size": {size}}}"#),
             "CLIP's defaults (mean, deviation, bicubic resize, center crop)",

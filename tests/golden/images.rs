@@ -56,7 +56,7 @@ impl Images {
             .expect(expected)
             .into_rgb8();
         let pixels = square.len() / 3;
-        assert_eq!(actual.size * actual.size, pixels, "{expected}");
+        assert_eq!(actual.width * actual.height, pixels, "{expected}");
         // Normalising is linear, so the values of 0 and 255 give those between.
         let (dark, light) = (self.values_of_levels[config][0], self.values_of_levels[config][3]);
         assert_eq!((self.levels[0], self.levels[3]), (0, 255));
@@ -108,14 +108,15 @@ impl Images {
         for (config, values) in &self.values_of_levels {
             let processor = self.processor(config);
             for (level, wanted) in self.levels.iter().zip(values) {
-                let side = processor.size() as u32;
+                let size = processor.size().expect("one square");
+                let side = size as u32;
                 let rgba = [*level, *level, *level, 255].repeat((side * side) as usize);
-                let plane = processor.size() * processor.size();
+                let plane = size * size;
                 let actual = processor
                     .preprocess_rgba(side, side, &rgba)
                     .expect("a plain image")
                     .data;
-                let centre = plane / 2 + processor.size() / 2;
+                let centre = plane / 2 + size / 2;
                 for (channel, wanted) in wanted.iter().enumerate() {
                     assert_eq!(
                         actual[channel * plane + centre],

@@ -303,7 +303,7 @@ proptest! {
         for config in ["24", "padded", "squeezed", "nearest"] {
             let processor = Images::load().processor(config);
             let values = processor.preprocess_rgba(width, height, &rgba).unwrap();
-            prop_assert_eq!((values.size, values.data.len()), (processor.size(), 3 * processor.size() * processor.size()));
+            prop_assert_eq!((Some(values.width), Some(values.height), values.data.len()), (processor.size(), processor.size(), 3 * values.width * values.height));
             prop_assert!(values.data.iter().all(|value| (-2.1..=2.7).contains(value)));
         }
     }

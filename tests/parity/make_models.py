@@ -30,9 +30,9 @@ from timm.layers import HybridEmbed
 from timm.models.vision_transformer_hybrid import ConvStem
 from transformers import (BertTokenizer, ChineseCLIPConfig, ChineseCLIPImageProcessorPil, ChineseCLIPModel, CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
                           CLIPVisionConfig, CLIPVisionModelWithProjection, DistilBertConfig, DistilBertModel,
-                          MetaClip2Config, MetaClip2Model, PreTrainedTokenizerFast, SiglipConfig,
-                          SiglipImageProcessorPil, SiglipModel, SiglipTokenizer, XLMRobertaConfig, XLMRobertaModel,
-                          XLMRobertaTokenizer)
+                          MetaClip2Config, MetaClip2Model, PreTrainedTokenizerFast, Siglip2Config,
+                          Siglip2ImageProcessorPil, Siglip2Model, SiglipConfig, SiglipImageProcessorPil, SiglipModel,
+                          SiglipTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer)
 from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -394,6 +394,41 @@ def siglip(make_tokenizer, act, processor_settings, layers=2, width=16):
     return make
 
 
+def patched(pixels, patch):
+    """Images of one size as Siglip2Model takes them: the values of each patch, which are there, and how many a side."""
+    batch, _, height, width = pixels.shape
+    rows, columns = height // patch, width // patch
+    values = pixels.reshape(batch, 3, rows, patch, columns, patch).permute(0, 2, 4, 3, 5, 1).reshape(batch, rows * columns, -1)
+    return dict(pixel_values=values, pixel_attention_mask=torch.ones(batch, rows * columns, dtype=torch.int64),
+                spatial_shapes=torch.tensor([[rows, columns]] * batch))
+
+
+def naflex(folder):
+    """SigLIP 2 NaFlex: images keep their proportions, and positions are resized to the patches that there are."""
+    tokenizer, patch = byte_pairs("right"), 8
+    text = tower(32, 2, 2, "gelu_pytorch_tanh") | dict(vocab_size=len(tokenizer), max_position_embeddings=CONTEXT,
+                                                       projection_size=24)
+    vision = tower(24, 3, 2, "gelu_pytorch_tanh") | dict(num_patches=16, patch_size=patch)
+    model = stir(Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)), scale=1.5)
+    model.half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    processor = Siglip2ImageProcessorPil(patch_size=patch, max_num_patches=24)
+    processor.save_pretrained(folder)
+    model = model.float()
+    ids = tokenizer(PADDED_TEXTS, padding="max_length", truncation=True, max_length=CONTEXT, return_tensors="pt").input_ids
+    # Two rows of seven patches: more than the table of positions has in one direction, fewer in the other.
+    pixels = torch.randn(2, 3, 2 * patch, 7 * patch).half().float()
+    with torch.no_grad():
+        out = model(input_ids=ids, **patched(pixels, patch))
+        images = embeds(model.get_image_features(**patched(pixels, patch)))
+        texts = embeds(model.get_text_features(input_ids=ids))
+        drawn_embeds = embeds(model.get_image_features(**processor(drawn(), return_tensors="pt")))
+    (folder / "texts.json").write_text(json.dumps(PADDED_TEXTS, indent=1))
+    save_reference(folder, pixel_values=pixels, input_ids=ids, image_embeds=images, text_embeds=texts,
+                   logits_per_image=out.logits_per_image, scores=torch.sigmoid(out.logits_per_image),
+                   drawn_embeds=drawn_embeds)
+
+
 def multilingual(folder, tokenizer, model, processor, texts):
     """Saves a model with a tokenizer of its own, and what it makes of texts of several lengths and languages."""
     model.half().save_pretrained(folder)
@@ -557,6 +592,7 @@ MODELS = {
     # SigLIP, and SigLIP 2 at fixed resolution with its own tokenizer and a bilinear resize.
     "siglip": siglip(unigram, "gelu_pytorch_tanh", {}),
     "siglip2": siglip(lambda: byte_pairs("right"), "gelu_pytorch_tanh", dict(resample=2)),
+    "siglip2-naflex": naflex,
     "siglip2-left": siglip(lambda: byte_pairs("left"), "gelu", {}, layers=1, width=24),
 }
 

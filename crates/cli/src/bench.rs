@@ -62,7 +62,12 @@ impl Bench {
             }
             let size = clip.info().image_size.unwrap_or(224);
             let data = (0..3 * size * size).map(|i| (i as f32 * 0.37).sin()).collect();
-            let images = vec![PixelValues { size, data }; batch];
+            let image = PixelValues {
+                width: size,
+                height: size,
+                data,
+            };
+            let images = vec![image; batch];
             let texts: Vec<String> = (0..batch)
                 .map(|i| format!("a photo of object number {i}"))
                 .collect();

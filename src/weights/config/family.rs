@@ -10,7 +10,7 @@ pub enum Family {
     /// OpenAI's CLIP and all that has its layout, MetaCLIP 2 and Chinese-CLIP among it.
     #[default]
     Clip,
-    /// SigLIP, and SigLIP 2 at fixed resolution.
+    /// SigLIP, and SigLIP 2 at fixed resolution and NaFlex.
     Siglip,
 }
 
@@ -83,13 +83,9 @@ impl std::str::FromStr for ScoreRule {
 
 /// The sentence that refuses a `model_type` that is not there, with those that are.
 pub(super) fn refusal(model_type: &str) -> String {
-    let known = "\"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\", the towers \"clip_text_model\", \
+    let known = "\"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\", \"siglip2\", the towers \"clip_text_model\", \
                  \"clip_vision_model\" and \"M-CLIP\", and models of open_clip with their open_clip_config.json";
     let advice = match model_type {
-        "siglip2" => {
-            "; this is a NaFlex checkpoint of SigLIP 2: take one of fixed resolution, such as \
-             google/siglip2-base-patch16-224"
-        }
         "distilbert" | "bert" | "xlm-roberta" => {
             "; as a text tower it needs the modules.json, the pooling and the linear map of sentence-transformers beside it"
         }

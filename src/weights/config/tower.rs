@@ -42,6 +42,8 @@ pub struct RawTower {
     pub projection_size: Option<u64>,
     image_size: Option<u64>,
     patch_size: Option<u64>,
+    /// Number of positions where images keep their proportions.
+    num_patches: Option<u64>,
     num_channels: Option<u64>,
     /// True where convolutions stand in place of the patches' linear map.
     conv_stem: Option<bool>,
@@ -91,6 +93,7 @@ pub struct Defaults {
     patch_size: u64,
     text_pooling: TextPooling,
     image_pooling: ImagePooling,
+    keeps_proportions: bool,
 }
 
 impl Defaults {
@@ -108,6 +111,7 @@ impl Defaults {
         patch_size: 32,
         text_pooling: TextPooling::LegacyEndToken,
         image_pooling: ImagePooling::ClassToken,
+        keeps_proportions: false,
     };
 
     /// Those of `MetaClip2TextConfig` and `MetaClip2VisionConfig`.
@@ -172,6 +176,13 @@ impl Defaults {
         patch_size: 16,
         text_pooling: TextPooling::Padded,
         image_pooling: ImagePooling::Attention,
+        keeps_proportions: false,
+    };
+
+    /// Those of `Siglip2TextConfig` and `Siglip2VisionConfig`.
+    pub const NAFLEX: Self = Self {
+        keeps_proportions: true,
+        ..Self::SIGLIP
     };
 }
 
@@ -319,15 +330,16 @@ impl RawTower {
             )));
         }
         let patch_size = self.patch_size.unwrap_or(defaults.patch_size);
+        let patch_size = size("vision_config.patch_size", patch_size, 1, MAX_IMAGE)?;
+        let image_size = match defaults.keeps_proportions {
+            true => self.side_of_positions()? * patch_size as u64,
+            false => self.image_size.unwrap_or(224),
+        };
         let config = VitConfig {
             tower: self.tower("vision_config", &defaults.vision)?,
-            image_size: size(
-                "vision_config.image_size",
-                self.image_size.unwrap_or(224),
-                1,
-                MAX_IMAGE,
-            )?,
-            patch_size: size("vision_config.patch_size", patch_size, 1, MAX_IMAGE)?,
+            image_size: size("vision_config.image_size", image_size, 1, MAX_IMAGE)?,
+            patch_size,
+            keeps_proportions: defaults.keeps_proportions,
             pooling: defaults.image_pooling,
             conv_stem: self.conv_stem.unwrap_or(false),
             pre_norm: self.pre_norm.unwrap_or(true),
@@ -357,6 +369,24 @@ impl RawTower {
             )));
         }
         Ok(config)
+    }
+}
+
+impl RawTower {
+    /// Side of the square that a table of `num_patches` positions is.
+    fn side_of_positions(&self) -> Result<u64> {
+        let count = size(
+            "vision_config.num_patches",
+            self.num_patches.unwrap_or(256),
+            1,
+            MAX_IMAGE_TOKENS as u64,
+        )? as u64;
+        match count.isqrt() {
+            side if side * side == count => Ok(side),
+            _ => Err(malformed(format!(
+                "vision_config.num_patches is {count}; the positions of patches are a square, such as 256"
+            ))),
+        }
     }
 }
 

@@ -128,6 +128,11 @@ impl VisionConfig {
         }
     }
 
+    /// True where images keep their proportions instead of being brought to one square.
+    pub fn keeps_proportions(&self) -> bool {
+        matches!(self, Self::Vit(config) if config.keeps_proportions)
+    }
+
     /// Rows that most products of the tower multiply for an image: its tokens, or the pixels of a network that halves
     /// its sides five times once it has halved them three times.
     pub fn rows(&self) -> usize {
@@ -144,10 +149,14 @@ impl VisionConfig {
 pub struct VitConfig {
     /// Its blocks.
     pub tower: TowerConfig,
-    /// Side of the square input, in pixels.
+    /// Side of the square input, in pixels; where proportions are kept, that of the image whose patches have the positions
+    /// of the table.
     pub image_size: usize,
     /// Side of a patch, in pixels.
     pub patch_size: usize,
+    /// True where images keep their proportions, and positions are resized to their patches; values of a patch are then
+    /// stored pixel by pixel.
+    pub keeps_proportions: bool,
     /// The part of its tokens that becomes the embedding.
     pub pooling: ImagePooling,
     /// True where three convolutions stand in place of the patches' linear map, of windows side by side as

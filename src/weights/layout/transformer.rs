@@ -20,6 +20,9 @@ pub fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
             add(&format!("embeddings.stem.{i}.bias"), Kind::Vector, &shape[..1]);
             add(&format!("embeddings.stem.{i}.weight"), Kind::Filter, &shape);
         }
+    } else if config.keeps_proportions {
+        let shape = [width, config.patch_values()];
+        add("embeddings.patch_embedding.weight", Kind::Matrix, &shape);
     } else {
         let shape = [width, 3, patch, patch];
         add("embeddings.patch_embedding.weight", Kind::Matrix, &shape);
