@@ -45,7 +45,7 @@ journeys((journey) => {
     let last = await changed(await score(), () => person.click("label[for=score-cosine]"));
     assert.ok(Number(last) > 0 && Number(last) < 1);
     await person.choose("#template-kind", "Several of your own");
-    last = await changed(last, () => person.write("#templates-own", `a {}${Key.ENTER}the {} there`));
+    last = await changed(last, () => person.write("#templates-own", `a {}${Key.ENTER}not a single {}`));
     await person.says("#template-help", "CLIP reads: “a red circle” and 1 more, averaged");
     await changed(last, () => person.choose("#template-kind", "CLIP’s 7 best"));
     await person.says("#template-help", "and 6 more");

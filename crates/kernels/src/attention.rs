@@ -113,7 +113,7 @@ struct Head {
     keys: Vec<f32>,
     /// `[dim / COLUMNS, seen, COLUMNS]`
     values: Vec<f32>,
-    /// `[ROWS, seen]`: scores, then probabilities.
+    /// `[ROWS, seen]`: scores, then their exponentials.
     scores: Vec<f32>,
     /// `[ROWS, dim]`
     mixed: Vec<f32>,
@@ -138,6 +138,7 @@ impl Head {
             // A tile that is not full computes its last row again.
             let asked = std::array::from_fn(|row| a.queries.at(first + row.min(rows - 1), head * dim, dim));
             multiply::<V>(isa, asked, &self.keys, &mut self.scores);
+            let mut totals = [0.0; ROWS];
             for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
                 let visible = match a.asking {
                     Queries::Each | Queries::Pooled => seen,
@@ -148,14 +149,17 @@ impl Head {
                 scores[visible..]
                     .iter_mut()
                     .for_each(|hidden| *hidden = f32::NEG_INFINITY);
-                softmax_lanes::<V>(isa, scores);
+                let max = max::<V>(isa, scores);
+                totals[row] = exp_and_sum::<V>(isa, scores, max);
                 scores[visible..seen].fill(0.0);
             }
             let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
             multiply::<V>(isa, shares, &self.values, &mut self.mixed);
             // SAFETY: a head's columns of a segment's queries belong to this task alone.
             let mut columns = unsafe { out.columns(first * a.width + head * dim, a.width, rows, dim) };
-            for (row, mixed) in self.mixed.chunks_exact(dim_columns).enumerate().take(rows) {
+            for (row, mixed) in self.mixed.chunks_exact_mut(dim_columns).enumerate().take(rows) {
+                // A row has fewer values here than it has scores.
+                map::<V>(isa, mixed, Scale(1.0 / totals[row]));
                 columns.write(row, &mixed[..dim]);
             }
         }
@@ -231,9 +235,15 @@ vectorized! {
 #[inline(always)]
 fn softmax_lanes<V: Lanes>(isa: V::Isa, x: &mut [f32]) {
     let max = max::<V>(isa, x);
-    map::<V>(isa, x, ExpOfDifference(max));
-    let total = sum::<V>(isa, x, 0.0, |x| x);
+    let total = exp_and_sum::<V>(isa, x, max);
     map::<V>(isa, x, Scale(1.0 / total));
+}
+
+/// Replaces each value by the exponential of its difference from `max`, and returns their sum.
+#[inline(always)]
+fn exp_and_sum<V: Lanes>(isa: V::Isa, x: &mut [f32], max: f32) -> f32 {
+    map::<V>(isa, x, ExpOfDifference(max));
+    sum::<V>(isa, x, 0.0, |x| x)
 }
 
 /// `exp(x - self.0)`

@@ -40,6 +40,12 @@ pub struct Tile<'a> {
     pub(super) rows: usize,
     pub(super) panels: usize,
     pub(super) groups: usize,
+    /// Bytes that are read after this tile, which a kernel may ask the memory for meanwhile.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(dead_code, reason = "other targets have no such instruction")
+    )]
+    pub(super) next: &'a [u8],
 }
 
 impl<'a> Tile<'a> {
@@ -56,6 +62,7 @@ impl<'a> Tile<'a> {
             rows,
             panels,
             groups,
+            next: &[],
         }
     }
 }

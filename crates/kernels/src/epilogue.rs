@@ -9,6 +9,9 @@ use super::pack::PackedMatrix;
 use super::parallel::SharedRows;
 use super::quantize::QuantParams;
 
+/// Largest number of outputs of a row that are computed together.
+const MAX_COLUMNS: usize = 2 * PANEL;
+
 /// The operation on a product and its bias before it is stored. `R` is a matrix of the output's shape: a slice
 /// here, a tensor in a model.
 #[derive(Debug, Clone, Copy)]
@@ -75,40 +78,49 @@ impl OutputWriter<'_> {
     /// Stores whole panels by vectors, an incomplete last one value by value.
     #[inline(always)]
     fn panels<V: Lanes>(&self, isa: V::Isa, sums: &Sums, epilogue: Epilogue<&[f32]>) {
-        for (i, panel) in sums.panels.clone().enumerate() {
-            let dots = sums.sums[i..].iter().step_by(sums.panels.len());
-            if (panel + 1) * PANEL <= self.w.n() {
-                self.panel::<V>(isa, panel, PANEL, sums.rows.clone(), dots, epilogue);
-            } else {
-                let width = self.w.n() - panel * PANEL;
-                self.panel::<f32>(BaselineIsa, panel, width, sums.rows.clone(), dots, epilogue);
-            }
+        let whole = sums.panels.end.min(self.w.n() / PANEL);
+        let (mut panel, together) = (sums.panels.start, V::COUNT.div_ceil(PANEL));
+        while panel + together <= whole {
+            self.columns::<V>(isa, panel..panel + together, together * PANEL, sums, epilogue);
+            panel += together;
+        }
+        while panel < whole {
+            self.columns::<V::Panel>(isa.into(), panel..panel + 1, PANEL, sums, epilogue);
+            panel += 1;
+        }
+        if panel < sums.panels.end {
+            let width = self.w.n() - panel * PANEL;
+            self.columns::<f32>(BaselineIsa, panel..panel + 1, width, sums, epilogue);
         }
     }
 
-    /// Stores the first `width` outputs of a panel for some rows, whose sums are `dots`.
+    /// Stores the first `width` outputs of at most two panels that follow one another, for all rows of a tile.
     #[inline(always)]
-    fn panel<'s, V: Lanes>(
+    fn columns<V: Lanes>(
         &self,
         isa: V::Isa,
-        panel: usize,
+        panels: Range<usize>,
         width: usize,
-        rows: Range<usize>,
-        dots: impl Iterator<Item = &'s [i32; PANEL]>,
+        sums: &Sums,
         epilogue: Epilogue<&[f32]>,
     ) {
         // Copies can stay in registers, since no output that is written could alias them.
-        let (scales, totals) = (*self.w.scales(panel), *self.w.sums(panel));
-        let (n, start) = (self.w.n(), panel * PANEL);
-        let mut bias = [0.0; PANEL];
+        let (mut scales, mut totals, mut bias) = ([0.0; MAX_COLUMNS], [0; MAX_COLUMNS], [0.0; MAX_COLUMNS]);
+        for (i, panel) in panels.clone().enumerate() {
+            scales[i * PANEL..][..PANEL].copy_from_slice(self.w.scales(panel));
+            totals[i * PANEL..][..PANEL].copy_from_slice(self.w.sums(panel));
+        }
+        let (n, start) = (self.w.n(), panels.start * PANEL);
         if let Some(all) = self.bias {
             bias[..width].copy_from_slice(&all[start..][..width]);
         }
-        let first = rows.start * n + start;
+        let first = sums.rows.start * n + start;
         // SAFETY: the caller's panels are its own, so no other thread writes these columns.
-        let mut columns = unsafe { self.out.columns(first, n, rows.len(), width) };
-        for (row, (params, dots)) in self.params[rows].iter().zip(dots).enumerate() {
-            let mut y = [0.0; PANEL];
+        let mut columns = unsafe { self.out.columns(first, n, sums.rows.len(), width) };
+        let dots = &sums.sums[panels.start - sums.panels.start..];
+        for (row, params) in self.params[sums.rows.clone()].iter().enumerate() {
+            let dots = dots[row * sums.panels.len()..][..panels.len()].as_flattened();
+            let mut y = [0.0; MAX_COLUMNS];
             for j in (0..width).step_by(V::COUNT) {
                 let dots = V::sub_zero_point(isa, &dots[j..], params.zero, &totals[j..]);
                 let scale = V::splat(isa, params.scale) * V::load(isa, &scales[j..]);

@@ -101,12 +101,17 @@ fn multiply(kernel: &Kernel, codes: &QuantizedRows, panels: Range<usize>, writer
     let w = writer.w;
     let (mut scratch, mut weights_of_groups) = (Vec::new(), Vec::new());
     let (mut sums, mut high_sums) = ([[0; PANEL]; MAX_TILE_SUMS], [[0; PANEL]; MAX_TILE_SUMS]);
-    for first in panels.clone().step_by(kernel.panels) {
-        let panels = first..panels.end.min(first + kernel.panels);
+    let end = panels.end;
+    for first in panels.step_by(kernel.panels) {
+        let panels = first..end.min(first + kernel.panels);
         let weights = w.expanded(first, panels.len(), &mut scratch);
+        // The weights that are multiplied next come from memory while these are multiplied.
+        let next = w.bytes_of(panels.end..end.min(panels.end + kernel.panels));
+        let mut pieces = next.chunks(next.len().div_ceil(codes.tile_count()).max(1));
         for tile_rows in codes.tiles() {
             let size = (tile_rows.rows.len(), panels.len());
-            let tile = Tile::new(tile_rows.codes, weights, size.0, size.1, w.groups());
+            let mut tile = Tile::new(tile_rows.codes, weights, size.0, size.1, w.groups());
+            tile.next = pieces.next().unwrap_or_default();
             kernel.dot(&tile, &mut sums);
             tile_rows.outliers.add_to(
                 kernel,
@@ -128,7 +133,7 @@ fn multiply(kernel: &Kernel, codes: &QuantizedRows, panels: Range<usize>, writer
 
 vectorized! {
     fn store<V>(isa; writer: &OutputWriter, sums: &Sums) {
-        writer.store::<V::Panel>(isa.into(), sums);
+        writer.store::<V>(isa, sums);
     }
 }
 

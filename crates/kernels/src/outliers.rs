@@ -27,7 +27,7 @@ const RAISE: f32 = std::f32::consts::SQRT_2;
 const MAX_PEAK: f32 = 48.0;
 /// Smallest range of first codes, in limits: an outlier of [`MAX_PEAK`] limits then has a second code of at most 120.
 const MIN_RANGE: f32 = 0.4;
-/// Values that are compared at a time when candidates are looked for.
+/// Values that are compared at a time.
 const CHUNK: usize = 32;
 
 /// Multiples of a code that one second code stands for: all codes of the range.
@@ -46,22 +46,41 @@ pub fn limit(x: &[f32], mean: f32, peak: f32, range: CodeRange) -> f32 {
         return f32::INFINITY;
     }
     limit = limit.max(peak / MAX_PEAK);
-    let mut candidates: Vec<f32> = Vec::new();
-    for chunk in x.chunks(CHUNK) {
-        // Without an early exit, so that compilers vectorize it.
-        if chunk.iter().fold(false, |found, x| found | (x.abs() > limit)) {
-            candidates.extend(chunk.iter().map(|x| x.abs()).filter(|x| *x > limit));
+    loop {
+        match count_above(x, limit) {
+            0 => return f32::INFINITY,
+            1..=MAX_OUTLIERS => return limit,
+            _ => limit *= RAISE,
         }
     }
-    while candidates.len() > MAX_OUTLIERS {
-        limit *= RAISE;
-        candidates.retain(|x| *x > limit);
+}
+
+/// Number of values whose magnitude is above `limit`.
+#[inline(always)]
+fn count_above(x: &[f32], limit: f32) -> usize {
+    // By lanes, so that compilers vectorize it.
+    let mut counts = [0u32; CHUNK];
+    let (chunks, rest) = x.as_chunks::<CHUNK>();
+    for chunk in chunks {
+        for (count, x) in counts.iter_mut().zip(chunk) {
+            *count += u32::from(x.abs() > limit);
+        }
     }
-    if candidates.is_empty() {
-        f32::INFINITY
-    } else {
-        limit
-    }
+    let of_rest = rest.iter().filter(|x| x.abs() > limit).count();
+    counts.iter().sum::<u32>() as usize + of_rest
+}
+
+/// The places and values of a row whose magnitude is above `limit`.
+pub fn above(x: &[f32], limit: f32) -> impl Iterator<Item = (usize, f32)> {
+    let chunks = x.chunks(CHUNK).enumerate();
+    // Without an early exit, so that compilers vectorize it.
+    let has_any = move |chunk: &[f32]| chunk.iter().fold(false, |found, x| found | (x.abs() > limit));
+    chunks
+        .filter(move |(_, chunk)| has_any(chunk))
+        .flat_map(move |(i, chunk)| {
+            let places = chunk.iter().enumerate().map(move |(j, &x)| (i * CHUNK + j, x));
+            places.filter(move |(_, x)| x.abs() > limit)
+        })
 }
 
 /// The range that first codes are to cover: from the smallest to the largest of zero and the values whose magnitude is

@@ -4,6 +4,8 @@
 //! bytes run `[k / GROUP][output][GROUP inputs]`, so that one load gives several outputs their next few
 //! inputs and meets one splatted group of activations. Outputs and inputs are padded with zeros.
 
+use std::ops::Range;
+
 use super::layout::{GROUP, MAX_INPUTS, PANEL, Q4_GROUP};
 use super::transpose_pack::{self, PackStats, pack_row, sum};
 use crate::{Error, Result};
@@ -148,6 +150,12 @@ impl PackedMatrix {
                 scratch
             }
         }
+    }
+
+    /// Bytes that hold the weights of some panels.
+    pub(super) fn bytes_of(&self, panels: Range<usize>) -> &[u8] {
+        let bytes = self.data.len() / self.panels();
+        &self.data[panels.start * bytes..panels.end * bytes]
     }
 
     /// Multiplies each output's weights by a factor, by way of its scale.

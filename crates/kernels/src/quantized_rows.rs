@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::dispatch::Kernel;
 use super::layout::{Code, CodeRange, GROUP};
-use super::outliers::Outliers;
+use super::outliers::{self, Outliers};
 use super::parallel;
 use super::quantize::{CODES, QuantParams};
 use super::vector::vectorized;
@@ -83,6 +83,11 @@ impl QuantizedRows {
         })
     }
 
+    /// Number of tiles.
+    pub fn tile_count(&self) -> usize {
+        self.outliers.len()
+    }
+
     /// Every tile.
     pub fn tiles(&self) -> impl Iterator<Item = TileRows<'_>> {
         let tiles = self.codes.chunks(self.height * self.stride);
@@ -116,7 +121,7 @@ impl Job<'_> {
             if params.limit == f32::INFINITY {
                 continue;
             }
-            for (input, &x) in x.iter().enumerate().filter(|(_, x)| x.abs() > params.limit) {
+            for (input, x) in outliers::above(x, params.limit) {
                 let (low, high) = params.split(x, range);
                 self.codes[(input / GROUP * height + row) * GROUP + input % GROUP] = low as Code;
                 if high != 0 {

@@ -34,6 +34,9 @@ pub fn available() -> impl Iterator<Item = Kernel> {
     kernels.into_iter().flatten()
 }
 
+/// Bytes that memory hands out together.
+const LINE: usize = 64;
+
 /// Calls a function whose const parameter is the number of rows.
 macro_rules! by_rows {
     ($rows:expr, $call:ident, $arguments:tt, $($n:literal)*) => {
@@ -76,7 +79,8 @@ fn avx512_rows1<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums:
     avx512_rows::<R, 1>(tile, weights, first, sums);
 }
 
-/// `R` rows by `2 * V` panels, two panels a vector; an odd last panel stands in both halves.
+/// `R` rows by `2 * V` panels, two panels a vector; an odd last panel stands in both halves. Meanwhile the bytes that
+/// are read next are asked for, a line a group: all at once they would hold up what is read now.
 #[inline]
 #[target_feature(enable = "avx512vl,avx512vnni")]
 fn avx512_rows<const R: usize, const V: usize>(
@@ -93,7 +97,12 @@ fn avx512_rows<const R: usize, const V: usize>(
     let start = |index: usize| weights.as_ptr().wrapping_add(index.min(panels - 1) * panel);
     let starts: [[*const i8; 2]; V] = std::array::from_fn(|v| [start(2 * v), start(2 * v + 1)]);
     let mut acc = [[_mm512_setzero_si512(); V]; R];
+    let lines = tile.next.len() / LINE;
     for group in 0..tile.groups {
+        if V == 2 && group < lines {
+            // SAFETY: every machine with AVX-512 has the instruction, which neither reads nor writes.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(tile.next.as_ptr().add(group * LINE).cast()) };
+        }
         // SAFETY: each start lies at a whole panel of `weights` and a group is 32 bytes of it; a row's
         // codes are `stride` bytes; group < tile.groups, row < R, and the lengths were checked above.
         unsafe {
