@@ -55,6 +55,11 @@ fn pytorch_files_of_parameters_views_and_shared_storages() {
 }
 
 #[test]
+fn pytorch_files_that_an_index_lists() {
+    check("pytorch-shards");
+}
+
+#[test]
 fn open_clip_with_quick_gelu_fused_projections_and_its_own_center_crop() {
     check("open-clip-openai");
 }

@@ -131,6 +131,8 @@ fn files_of_pytorch_stream_too() {
 fn shards_stream_too() {
     let shards = [1, 2, 3].map(|n| format!("model-0000{n}-of-00003.safetensors"));
     streams_as_it_converts("fashion-clip", &shards.each_ref().map(String::as_str), false);
+    let shards = [1, 2].map(|n| format!("pytorch_model-0000{n}-of-00002.bin"));
+    streams_as_it_converts("pytorch-shards", &shards.each_ref().map(String::as_str), false);
 }
 
 /// Compares the model `name` that was streamed from `files` with the same model converted.

@@ -80,16 +80,26 @@ function withVocabulary(files) {
   );
 }
 
+/** Makes a BERT's tokenizer the list of words that older models have. */
+function withWords(files) {
+  const { vocab } = JSON.parse(files.get("tokenizer.json")).model;
+  files.delete("tokenizer.json");
+  const words = Object.keys(vocab).sort((a, b) => vocab[a] - vocab[b]);
+  files.set("vocab.txt", Buffer.from(`${words.join("\n")}\n`));
+}
+
 for (const [what, name, change] of [
   ["pytorch_model.bin", "pytorch-bin"],
   ["pytorch_model.bin in a folder of sentence-transformers", "pytorch-bin", "nested"],
   ["vocab.json and merges.txt", "pytorch-bin", withVocabulary],
   ["sharded safetensors", "fashion-clip"],
+  ["sharded pytorch_model.bin", "pytorch-shards"],
   ["open_clip_pytorch_model.bin", "open-clip-custom"],
   ["open_clip_model.safetensors", "open-clip-openai"],
   ["spiece.model", "siglip"],
   ["tokenizer.json that tokenizer_config.json pads", "siglip2"],
   ["a BERT", "chinese-clip"],
+  ["vocab.txt", "chinese-clip", withWords],
 ]) {
   test(`${what} loads from the Hub and from disk`, async ({ page, site }) => {
     const files = await filesOfModel(name);
@@ -129,4 +139,13 @@ test("files that lack a shard or settings are answered with what is missing", as
   const index = "model.safetensors.index.json";
   const message = await embedded(page, site, { files: without(index) }).catch((error) => error.message);
   expect(message).toContain(".index.json");
+  const shards = chosen(await filesOfModel("pytorch-shards"));
+  for (const [missing, named] of [
+    ["pytorch_model-00002-of-00002.bin", "pytorch_model-00002-of-00002.bin"],
+    ["pytorch_model.bin.index.json", ".index.json"],
+  ]) {
+    const given = shards.filter(({ name }) => name !== missing);
+    const message = await embedded(page, site, { files: given }).catch((error) => error.message);
+    expect(message).toContain(named);
+  }
 });

@@ -139,6 +139,22 @@ def pytorch_bin(folder):
     torch.save(tensors, folder / "pytorch_model.bin")
 
 
+def pytorch_shards(folder):
+    """As transformers saved large models before safetensors: pickles of some tensors each, and an index."""
+    text, vision = tower(16, 2, 2, "quick_gelu"), tower(16, 2, 2, "quick_gelu") | dict(image_size=32, patch_size=16)
+    clip_of_transformers(text | dict(eos_token_id=2), vision, 16)(folder)
+    from safetensors.torch import load_file
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = [f"pytorch_model-0000{shard}-of-00002.bin" for shard in (1, 2)]
+    shard_of = {name: names[i % 2] for i, name in enumerate(tensors)}
+    for shard in names:
+        torch.save({name: tensor for name, tensor in tensors.items() if shard_of[name] == shard}, folder / shard)
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    index = dict(metadata=dict(total_size=size), weight_map=shard_of)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=1))
+
+
 def open_clip_model(config, preprocess, container):
     def make(folder):
         classes = {True: open_clip.CustomTextCLIP, False: open_clip.CLIP}
@@ -542,6 +558,7 @@ TOKENS = dict(context_length=CONTEXT, vocab_size=VOCABULARY)
 
 MODELS = {
     "pytorch-bin": pytorch_bin,
+    "pytorch-shards": pytorch_shards,
     "text-tower": text_tower,
     "vision-tower": vision_tower,
     # As OpenAI's weights are published by open_clip.
