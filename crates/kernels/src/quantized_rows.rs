@@ -59,13 +59,15 @@ impl QuantizedRows {
 
     fn zeros(count: usize, k: usize, kernel: &Kernel) -> Self {
         let stride = k.next_multiple_of(GROUP);
+        // As few tiles as there can be, of heights as even as they can be: a low one takes longer for each of its rows.
+        let tiles = count.div_ceil(kernel.rows);
         let mut outliers = Vec::new();
-        outliers.resize_with(count.div_ceil(kernel.rows), Outliers::default);
+        outliers.resize_with(tiles, Outliers::default);
         Self {
             params: vec![QuantParams::default(); count],
             codes: vec![0; count * stride],
             stride,
-            height: kernel.rows,
+            height: count.div_ceil(tiles.max(1)).max(1),
             outliers,
         }
     }
