@@ -167,6 +167,21 @@ test.describe("in German", () => {
     await expect(page.getByRole("status")).toHaveText(/^eins\.png: red circle, \d+,\d %$/);
   });
 
+  test("problems are told in the page's language", async ({ page, site }) => {
+    await visit(page, site);
+    const good = await draw(page, paints.redCircle);
+    await drop(page, [png("cut.png", good.subarray(0, 200)), png("text.png", Buffer.from("no picture at all"))]);
+    await expect(card(page, "cut.png")).toHaveAttribute("data-state", "failed");
+    await expect(card(page, "cut.png")).toContainText(/Die PNG-Datei ist (unvollständig|beschädigt)/);
+    await expect(card(page, "text.png")).toContainText("Das ist kein Bild einer unterstützten Art");
+    await page.locator("#model-button").click();
+    await page.locator("#model-hub").fill("clip");
+    await page.getByRole("button", { name: "Suchen" }).last().click();
+    await expect(page.getByRole("dialog").getByRole("alert")).toContainText(
+      "clip ist kein Name eines Modells. Bitte Besitzer und Name vom Hugging Face Hub angeben, etwa openai/clip-vit-base-patch32.",
+    );
+  });
+
   test("every string of English is there in German too, of the same kind", async ({ page, site }) => {
     await page.goto(site);
     const [english, german] = await page.evaluate(() => {

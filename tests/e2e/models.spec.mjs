@@ -1,4 +1,4 @@
-// The dialog about models: sizes before anything loads, what is kept on this device, and the card.
+// The dialog about models: sizes before anything loads, models stored on this device, and the card.
 
 import { readFile } from "node:fs/promises";
 import { startHub } from "./hub.mjs";

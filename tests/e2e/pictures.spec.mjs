@@ -196,6 +196,36 @@ test("a picture that cannot be shown has a sign in its place, on its card and op
   await expect(page.getByRole("dialog").locator(".no-preview svg")).toBeVisible();
 });
 
+test("an opened picture is zoomed by wheel, double click, buttons and keys, and moved", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 2));
+  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  await page.getByRole("button", { name: "Open circle-0.png" }).click();
+  const scale = page.locator(".zoom-buttons output");
+  const image = page.locator("#detail-image");
+  const box = () => image.boundingBox();
+  await expect(scale).toHaveText("100 %");
+  const whole = await box();
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await expect(scale).toHaveText("150 %");
+  await page.keyboard.press("+");
+  await expect(scale).toHaveText("225 %");
+  await expect.poll(async () => Math.round((100 * (await box()).width) / whole.width)).toBe(225);
+  await page.mouse.move(whole.x + whole.width / 2, whole.y + whole.height / 2);
+  const before = await box();
+  await page.mouse.down();
+  await page.mouse.move(whole.x + whole.width / 2 + 40, whole.y + whole.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(async () => Math.round((await box()).x - before.x)).toBe(40);
+  await page.mouse.dblclick(whole.x + whole.width / 2, whole.y + whole.height / 2);
+  await expect(scale).toHaveText("100 %");
+  await page.mouse.wheel(0, -300);
+  await expect(scale).not.toHaveText("100 %");
+  await page.locator("#detail-next").click();
+  await expect(page.locator("#detail-name")).toHaveText("square-1.png");
+  await expect(scale).toHaveText("100 %");
+});
+
 test("a picture that failed can be retried by itself", async ({ page, site }) => {
   await open(page, site);
   await drop(page, [

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const PICTURE = fileURLToPath(new URL("../../docs/circle.png", import.meta.url));
 const VERSIONS = { deno: "2.9.6", bun: "1.4.5" };
 
-/** What a developer writes; its last line of output is what it found. */
+/** A program as a developer writes it; its last line of output tells the result. */
 const CODE = `
   import { readFile } from "node:fs/promises";
   import { Cliplet } from "cliplet";
@@ -47,8 +47,8 @@ try {
   await writeFile(join(work, "main.mjs"), CODE);
   await run("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], { cwd: work });
   for (const [name, [command, ...args]] of Object.entries(RUNTIMES)) {
-    const { stdout: said } = await run(command, args, { cwd: work, timeout: 120_000 });
-    const { cached, best, code, message } = JSON.parse(said.trim().split("\n").at(-1));
+    const { stdout: output } = await run(command, args, { cwd: work, timeout: 120_000 });
+    const { cached, best, code, message } = JSON.parse(output.trim().split("\n").at(-1));
     assert.deepEqual(cached, [], name);
     if (name === "node") {
       assert.equal(code, "unsupported");

@@ -43,6 +43,38 @@ test("a removed label comes back", async ({ page, site }) => {
   await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
 });
 
+test("a label that was edited in place comes back, and so does a list that was edited as text", async ({
+  page,
+  site,
+}) => {
+  await open(page, site);
+  await setLabels(page, "zebra, yak, gnu");
+  const undo = page.locator("#labels-undo");
+  const edit = async (label, words) => {
+    await chips(page).filter({ hasText: label }).click();
+    await page.locator(".chip-edit").fill(words);
+    await page.keyboard.press("Enter");
+  };
+  await edit("yak", "ox, cow");
+  await expect(chips(page)).toHaveText(["zebra", "ox", "cow", "gnu"]);
+  await expect(page.locator("#labels-message")).toHaveText("yak is now ox, cow.");
+  await undo.click();
+  await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
+  await edit("zebra", "");
+  await expect(chips(page)).toHaveText(["yak", "gnu"]);
+  await undo.click();
+  await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
+  await setLabels(page, "owl");
+  await undo.click();
+  await expect(chips(page)).toHaveText(["zebra", "yak", "gnu"]);
+  // Undo never takes what was added after.
+  await edit("yak", "ox");
+  await page.locator("#label-input").fill("hen");
+  await page.keyboard.press("Enter");
+  await expect(undo).toBeHidden();
+  await expect(chips(page)).toHaveText(["zebra", "ox", "gnu", "hen"]);
+});
+
 test("a link opens as a preview, and what the visitor had comes back", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "zebra, yak");
@@ -72,7 +104,7 @@ test("Back closes the opened picture, and closing it leaves no entry behind", as
   await expect(page.locator(".card")).toHaveCount(1);
   await page.getByRole("button", { name: "Open one.png" }).click();
   await page.keyboard.press("Escape");
-  await expect.poll(() => page.evaluate(() => history.state?.detail ?? null)).toBe(null);
+  await expect.poll(() => page.evaluate(() => history.state?.layers ?? 0)).toBe(0);
   expect(await page.evaluate(() => history.length)).toBeLessThanOrEqual(before + 1);
 });
 
@@ -229,6 +261,37 @@ test("what is done is saved while the queue still runs", async ({ page, site }) 
   await page.getByRole("button", { name: "Pause" }).click();
   await expect(page.locator("#queue-text")).toContainText("Paused at");
   await expect.poll(() => stored(page)).toBeGreaterThan(0);
+});
+
+test("pictures that were still in the queue are named after a reload", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 30));
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.locator("#queue-text")).toContainText("Paused at");
+  const waiting = await page.locator('.card[data-state="queued"]').count();
+  expect(waiting).toBeGreaterThan(0);
+  await page.reload();
+  await expect(page.locator(".notice.offer")).toContainText(
+    /\d+ pictures were not analyzed yet when the page was closed, and not saved: \S+\.png, \S+\.png, \S+\.png …\. Add them again\./,
+  );
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await page.reload();
+  await ready(page);
+  await expect(page.locator(".notice.offer")).toHaveCount(0);
+});
+
+test("with originals stored here the queue itself goes on after a reload", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, [await red(page, "first.png")]);
+  await answer(page, "first.png");
+  await page.getByLabel("Keep the original files on this device too").check();
+  await drop(page, await many(page, 20));
+  await page.getByRole("button", { name: "Pause" }).click();
+  await saved(page, 21);
+  await page.reload();
+  await ready(page);
+  await expect(page.getByRole("status")).toHaveText("21 pictures done");
+  await expect(page.locator(".notice.offer")).toHaveCount(0);
 });
 
 test("a click is not lost when the page moves between press and release", async ({ page, site }) => {

@@ -1,4 +1,4 @@
-// What a web developer writes in TypeScript against the package's types; it is compiled by types.mjs, and not run.
+// A web developer's use of the package in TypeScript; it is compiled by types.mjs, and not run.
 
 import {
   type CachedModel,

@@ -2,7 +2,7 @@
 //
 // Events: "draw" when anything changed; "open", "similar" and "closed" with an `item`; "pick" with `words` and `has`;
 // "camera", "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open what they are
-// called after; "focus-item" (with `item`) and "focus-add" move the focus; "engine-wanted" makes work in the background
+// called after; "camera-stop" turns the camera off; "focus-item" (with `item`) and "focus-add" move the focus; "engine-wanted" makes work in the background
 // give way.
 
 import { Classifier } from "./core/classifier.js";
@@ -43,7 +43,7 @@ export class App extends EventTarget {
   saved = new SavedSession(this);
   longTasks = new LongTasks(this.session);
   model = new Model(this);
-  /** Whether the camera's picture takes the place of the large drop target. */
+  /** True while the camera's picture takes the place of the large drop target. */
   cameraOn = false;
   /** The last words for screen readers alone. */
   spoken = "";

@@ -19,6 +19,7 @@ import "./model/model-status.js";
 import "./notices/notices.js";
 import "./overview/overview-view.js";
 import "./selection/selection-bar.js";
+import { closeByBack } from "./shell/back.js";
 import { register } from "./shell/offline.js";
 import { text } from "./strings/index.js";
 import "./suggestions/suggestion-list.js";
@@ -72,14 +73,15 @@ const page = html`
 // In the place of what was there until the script ran.
 document.body.replaceChildren();
 render(page, document.body);
+closeByBack(app);
 
 app.model.load();
 app.saved.restore();
 
-/** True until somebody does anything here. */
+/** True until the visitor presses a key or a pointer. */
 let untouched = true;
-for (const deed of ["pointerdown", "keydown"])
-  addEventListener(deed, () => (untouched = false), { capture: true, once: true });
+for (const type of ["pointerdown", "keydown"])
+  addEventListener(type, () => (untouched = false), { capture: true, once: true });
 register(
   (apply) => {
     const run = () => {

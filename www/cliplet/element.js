@@ -3,7 +3,9 @@
 // Importing this module defines the element; where there is no document (on a server) it does nothing.
 
 import { DEFAULT_TEMPLATE } from "./arguments.js";
-import { imagesIn, isNoMatch, partsFor, percentage, row, STYLE, takeOver, WORDS } from "./element-parts.js";
+import { imagesIn } from "./dropped-images.js";
+import { isNoMatch, partsFor, percentage, row, STYLE, takeOver, WORDS } from "./element-parts.js";
+import { ElementPictures } from "./element-pictures.js";
 import { asClipletError } from "./errors.js";
 import { areMany } from "./images.js";
 import { Lease } from "./shared-engines.js";
@@ -38,10 +40,7 @@ export class ClipletClassifier extends Base {
   static words = WORDS;
 
   #parts;
-  /** @type {ImageSource | null} */
-  #image = null;
-  /** The pictures that were given together. @type {ImageSource[]} */
-  #images = [];
+  #pictures;
   /** @type {Float32Array | null} */
   #embedding = null;
   /** @type {string[] | null} */
@@ -54,8 +53,6 @@ export class ClipletClassifier extends Base {
   #info = null;
   /** Counts questions: only the latest is shown. */
   #turn = 0;
-  /** @type {string | null} */
-  #address = null;
 
   constructor() {
     super();
@@ -64,8 +61,13 @@ export class ClipletClassifier extends Base {
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
     this.#parts = partsFor(ClipletClassifier.words);
+    this.#pictures = new ElementPictures(this.#parts, () => ClipletClassifier.words);
+    root.append(this.#parts.drop);
+    this.#listen();
+  }
+
+  #listen() {
     const { drop, previous, next, button, input } = this.#parts;
-    root.append(drop);
     previous.addEventListener("click", () => this.#step(-1));
     next.addEventListener("click", () => this.#step(1));
     button.addEventListener("click", () => input.click());
@@ -90,12 +92,11 @@ export class ClipletClassifier extends Base {
 
   connectedCallback() {
     for (const name of PROPERTIES) takeOver(/** @type {any} */ (this), name);
-    if (this.#image) this.#show();
+    if (this.image) this.#pictures.show();
   }
 
   disconnectedCallback() {
-    if (this.#address) URL.revokeObjectURL(this.#address);
-    this.#address = null;
+    this.#pictures.hide();
     // One that is only moved is in the document again by then.
     setTimeout(() => {
       if (!this.isConnected) this.#release();
@@ -112,7 +113,7 @@ export class ClipletClassifier extends Base {
     if (name === "labels") this.#labels = null;
     if (name === "model") this.#model = null;
     if (["model", "threads", "base-url"].includes(name)) this.#release();
-    if (this.#image) this.#run();
+    if (this.image) this.#run();
   }
 
   /**
@@ -133,7 +134,7 @@ export class ClipletClassifier extends Base {
   set labels(labels) {
     this.#labels = labels === null || typeof labels === "string" ? null : [...labels];
     if (this.#labels === null) this.#reflect("labels", /** @type {string | null} */ (labels));
-    if (this.#image) this.#run();
+    if (this.image) this.#run();
   }
 
   /**
@@ -166,7 +167,7 @@ export class ClipletClassifier extends Base {
       if (before === null) return;
     } else this.#model = model;
     this.#release();
-    if (this.#image) this.#run();
+    if (this.image) this.#run();
   }
 
   /**
@@ -213,7 +214,7 @@ export class ClipletClassifier extends Base {
    * @returns {ImageSource | null}
    */
   get image() {
-    return this.#image;
+    return this.#pictures.current;
   }
 
   /** @param {ImageSource | readonly ImageSource[] | FileList | null} image */
@@ -224,19 +225,11 @@ export class ClipletClassifier extends Base {
 
   /** Takes picture and answer away. */
   clear() {
-    const { words } = ClipletClassifier;
-    const { preview, button, hint, several, state, ranks } = this.#parts;
     this.#turn += 1;
-    [this.#image, this.#images, this.#embedding] = [null, [], null];
-    if (this.#address) URL.revokeObjectURL(this.#address);
-    this.#address = null;
-    preview.hidden = true;
-    preview.removeAttribute("src");
-    several.hidden = true;
-    button.textContent = words.choose;
-    hint.hidden = false;
-    state.textContent = "";
-    ranks.replaceChildren();
+    this.#embedding = null;
+    this.#pictures.clear();
+    this.#parts.state.textContent = "";
+    this.#parts.ranks.replaceChildren();
   }
 
   /**
@@ -263,7 +256,7 @@ export class ClipletClassifier extends Base {
     const options = { ...(this.threads && { threads: this.threads }), ...(this.baseUrl && { baseUrl: this.baseUrl }) };
     return new Lease(this.model || undefined, options, (detail) => {
       const { words } = ClipletClassifier;
-      if (this.#image && detail.total)
+      if (this.image && detail.total)
         this.#parts.state.textContent = words.loadingPart(Math.floor((100 * detail.loaded) / detail.total));
       this.#tell("cliplet-progress", detail);
     });
@@ -312,41 +305,16 @@ export class ClipletClassifier extends Base {
    * @returns {Promise<Ranked[]>}
    */
   #take(images) {
-    this.#images = images;
-    return this.#choose(images[0]);
-  }
-
-  /** @param {number} by */
-  #step(by) {
-    const image = this.#images[this.#images.indexOf(/** @type {ImageSource} */ (this.#image)) + by];
-    if (image) this.#choose(image);
-  }
-
-  /** @param {ImageSource} image */
-  #choose(image) {
-    this.#image = image;
+    this.#pictures.take(images);
     this.#embedding = null;
-    this.#show();
     return this.#run();
   }
 
-  /** Shows the picture in question and its place among others. */
-  #show() {
-    const { words } = ClipletClassifier;
-    const { preview, button, hint, several, previous, place, next } = this.#parts;
-    const image = this.#image;
-    if (this.#address) URL.revokeObjectURL(this.#address);
-    this.#address = image instanceof Blob ? URL.createObjectURL(image) : null;
-    const address = this.#address ?? (typeof image === "string" || image instanceof URL ? String(image) : null);
-    preview.hidden = !address;
-    if (address) preview.src = address;
-    const at = this.#images.indexOf(/** @type {ImageSource} */ (image));
-    several.hidden = this.#images.length < 2;
-    place.textContent = words.place(at + 1, this.#images.length);
-    previous.disabled = at <= 0;
-    next.disabled = at >= this.#images.length - 1;
-    button.textContent = words.again;
-    hint.hidden = true;
+  /** @param {1 | -1} by */
+  #step(by) {
+    if (!this.#pictures.step(by)) return;
+    this.#embedding = null;
+    this.#run();
   }
 
   async #run() {
@@ -408,10 +376,10 @@ export class ClipletClassifier extends Base {
     const clip = await this.load();
     this.#info = clip.info;
     say(words.working);
-    const image = /** @type {ImageSource} */ (this.#image);
+    const image = /** @type {ImageSource} */ (this.image);
     const { labels } = this;
     const embedding = this.#embedding ?? (await clip.embedImage(image));
-    if (image === this.#image) this.#embedding = embedding;
+    if (image === this.image) this.#embedding = embedding;
     if (labels.length === 0) return [];
     return clip.classify(embedding, labels, { template: this.template, topK: this.topK ?? undefined });
   }

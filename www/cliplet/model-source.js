@@ -25,7 +25,7 @@ const BARE_NAME = /^[^/\\:.?#]+$/;
 const NO_OWNERS = ["models", "datasets", "spaces", "docs", "api", "papers", "collections", "blog"];
 const EXAMPLE = "openai/clip-vit-base-patch32";
 
-/** Whether a file of a repository stands for the model that it is part of. @param {string} path */
+/** True of a file that stands for the model that it is part of. @param {string} path */
 const isSnapshotFile = (path) =>
   [...WEIGHTS, CONFIG, OPEN_CLIP_CONFIG, "README.md"].includes(path) ||
   /^(model|pytorch_model)-\d+-of-\d+\.(safetensors|bin)$/.test(path);

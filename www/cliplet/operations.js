@@ -113,7 +113,7 @@ export const operations = {
   },
 
   /**
-   * What loading a source would bring and cache.
+   * The bytes that loading a source would bring and cache.
    * @param {any} args
    * @param {Call} call
    */

@@ -84,69 +84,81 @@ async function sliceOf(images, from, limit, { signal, named, dimension }) {
 }
 
 /**
- * Sends all images to an operation of the engine that answers each with `{ value }` or `{ error }`.
- * @param {import("./engine.js").Engine} engine
- * @param {string} op
- * @param {readonly any[]} images
- * @param {object} args further arguments
- * @param {SliceOptions & { onLabels?: (progress: import("./types.js").Progress) => void }} options
- * @returns {Promise<any[]>} results and errors in the images' order
+ * A call with several images, on its way.
+ * @typedef {object} Call
+ * @property {import("./engine.js").Engine} engine
+ * @property {string} op operation that answers each image with `{ value }` or `{ error }`
+ * @property {readonly any[]} images
+ * @property {object} args further arguments
+ * @property {SliceOptions & { onLabels?: (progress: import("./types.js").Progress) => void }} options
+ * @property {any[]} results and errors, in the images' order
  */
-async function inSlices(engine, op, images, args, options) {
-  const { signal, onProgress, onLabels, named } = options;
-  const reading = { signal, named, dimension: engine.info.dimension };
-  /** @type {any[]} */
-  const results = [];
 
-  /**
-   * @param {Slice} slice
-   * @param {number} from
-   * @param {number} attempts
-   */
-  async function answer(slice, from, attempts) {
-    /** @type {Slice | null} */
-    let ready = slice;
-    const make = async () => {
-      const now = ready ?? (await sliceOf(images, from, slice.to, reading));
-      ready = null;
-      const pixels = /** @type {SentImage[]} */ (now.images.filter((image) => !(image instanceof Float32Array)));
-      return { args: { ...args, images: now.images }, transfer: transferred(pixels) };
-    };
+/** @param {Call} call @returns {ReadOptions} */
+const readingOf = ({ engine, options: { signal, named } }) => ({ signal, named, dimension: engine.info.dimension });
+
+/** @param {Call} call @param {number} place @param {ClipletError} error */
+function fail({ images, options, results }, place, error) {
+  results[place] = imageError(error, imageName(images[place], options.named ? place : undefined));
+}
+
+/**
+ * Sends a slice to the engine and takes its answers down.
+ * @param {Call} call
+ * @param {number} from the slice's first place
+ * @param {Slice} slice
+ * @param {number} attempts
+ * @returns {Promise<EngineStopped | null>} the error if the engine stopped at it each time
+ */
+async function answer(call, from, slice, attempts) {
+  const { engine, op, images, args, options, results } = call;
+  for (const [place, error] of slice.errors) results[place] = error;
+  if (slice.places.length === 0) return null;
+  /** @type {Slice | null} */
+  let ready = slice;
+  const make = async () => {
+    // Buffers that were moved to an engine which stopped are gone with it.
+    const now = ready ?? (await sliceOf(images, from, slice.to, readingOf(call)));
+    ready = null;
+    const pixels = /** @type {SentImage[]} */ (now.images.filter((image) => !(image instanceof Float32Array)));
+    return { args: { ...args, images: now.images }, transfer: transferred(pixels) };
+  };
+  try {
+    const { signal, onLabels } = options;
     const answers = await engine.request(op, make, { signal, onProgress: onLabels, attempts });
     slice.places.forEach((place, i) => {
       const { value, error } = answers[i];
-      results[place] = error ? imageError(fromSent(error), imageName(images[place], named ? place : undefined)) : value;
+      if (error) fail(call, place, fromSent(error));
+      else results[place] = value;
     });
+    return null;
+  } catch (error) {
+    if (!(error instanceof EngineStopped)) throw error;
+    return error;
   }
+}
 
-  /** @param {number} place @param {number} attempts */
-  async function alone(place, attempts) {
-    try {
-      const slice = await sliceOf(images, place, place + 1, reading);
-      for (const [failed, error] of slice.errors) results[failed] = error;
-      if (slice.places.length > 0) await answer(slice, place, attempts);
-    } catch (error) {
-      if (!(error instanceof EngineStopped)) throw error;
-      results[place] = imageError(error, imageName(images[place], named ? place : undefined));
-    }
-  }
-
+/**
+ * Sends all images to an operation of the engine, and tells how many are answered.
+ * @param {Omit<Call, "results">} asked
+ * @returns {Promise<any[]>} results and errors in the images' order
+ */
+async function inSlices(asked) {
+  /** @type {Call} */
+  const call = { ...asked, results: [] };
+  const { images, options, results } = call;
+  const { signal, onProgress } = options;
   for (let from = 0; from < images.length; ) {
     if (signal?.aborted) throw cancelled(signal);
-    const slice = await sliceOf(images, from, Math.min(images.length, from + MAX_IMAGES), reading);
-    for (const [place, error] of slice.errors) results[place] = error;
+    const slice = await sliceOf(images, from, Math.min(images.length, from + MAX_IMAGES), readingOf(call));
     const several = slice.places.length > 1;
-    try {
-      if (slice.places.length > 0) await answer(slice, from, several ? 1 : 2);
-    } catch (error) {
-      if (!(error instanceof EngineStopped)) throw error;
-      // One of them stopped the engine: each is tried by itself.
-      if (several) for (const place of slice.places) await alone(place, 1);
-      else
-        results[slice.places[0]] = imageError(
-          error,
-          imageName(images[slice.places[0]], named ? slice.places[0] : undefined),
-        );
+    const stopped = await answer(call, from, slice, several ? 1 : 2);
+    // One of them stopped the engine: each is tried by itself.
+    for (const place of stopped ? slice.places : []) {
+      const again = several
+        ? await answer(call, place, await sliceOf(images, place, place + 1, readingOf(call)), 1)
+        : stopped;
+      if (again) fail(call, place, again);
     }
     from = slice.to;
     tell(onProgress, { done: from, total: images.length });
@@ -174,7 +186,7 @@ function imageError(error, item) {
  * @param {SliceOptions} options
  * @returns {Promise<(Float32Array | ClipletError)[]>}
  */
-export const embedAll = (engine, images, options) => inSlices(engine, "embedImages", images, {}, options);
+export const embedAll = (engine, images, options) => inSlices({ engine, op: "embedImages", images, args: {}, options });
 
 /**
  * Ranked labels of images, or of their embeddings. Progress counts labels that are embedded and images that are answered.
@@ -188,9 +200,15 @@ export function rankAll(engine, images, question, options) {
   const { onProgress } = options;
   const labels = new Set(question.labels).size;
   const total = labels + images.length;
-  return inSlices(engine, "classify", images, question, {
-    ...options,
-    onLabels: onProgress && (({ done }) => onProgress({ done: Math.min(done, labels), total })),
-    onProgress: onProgress && (({ done }) => onProgress({ done: labels + done, total })),
+  return inSlices({
+    engine,
+    op: "classify",
+    images,
+    args: question,
+    options: {
+      ...options,
+      onLabels: onProgress && (({ done }) => onProgress({ done: Math.min(done, labels), total })),
+      onProgress: onProgress && (({ done }) => onProgress({ done: labels + done, total })),
+    },
   });
 }

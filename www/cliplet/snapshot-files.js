@@ -19,13 +19,13 @@ export const SENTENCE_TRANSFORMERS = "0_CLIPModel";
 export const SETTINGS = ["processor_config.json", "preprocessor_config.json", "README.md"];
 
 /**
- * Whether a name is that of a file of tensors.
+ * True if a name is that of a file of tensors.
  * @param {string} name
  */
 export const isWeights = (name) => /\.(safetensors|bin|pt|pth)$/i.test(name);
 
 /**
- * Whether weights are of open_clip, whose own settings go with them.
+ * True of weights that open_clip wrote, whose own settings go with them.
  * @param {string} name
  */
 export const isOpenClip = (name) => name.startsWith("open_clip");

@@ -13,7 +13,7 @@ if (!dist) {
 }
 const ENTRIES = ["app/main.js", "app/main.css"];
 /** Files that stay beside the bundles. */
-const APART = /^app\/(main\.(js|css)|strings\/[a-z]+\.js|gallery\/thumbnail-worker\.js|suggestions\/vocabulary\.txt)$/;
+const APART = /^app\/(main\.(js|css)|strings\/[a-z-]+\.js|gallery\/thumbnail-worker\.js|suggestions\/vocabulary\.txt)$/;
 
 /** The package is no part of the page's bundle: its engine finds its files from its own place. */
 const packageEntry = {

@@ -27,6 +27,7 @@ export class CameraView extends View {
   connectedCallback() {
     super.connectedCallback();
     this.app.addEventListener("camera", () => this.#start());
+    this.app.addEventListener("camera-stop", () => this.#stopped());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden || !this.#stream) return;
       this.#stop();

@@ -1,11 +1,12 @@
-// One picture large, with every label's bar and its label by hand. The browser's Back closes it.
+// One picture large, which can be zoomed, with every label's bar and its label by hand.
 
-import { rightToLeft } from "../core/dom.js";
+import { rightToLeft, variables } from "../core/dom.js";
 import { withoutName } from "../core/problems.js";
 import { html, nothing, View } from "../core/view.js";
 import { bars } from "../gallery/bars.js";
 import { NO_PREVIEW, tagButtons } from "../gallery/card.js";
 import { size, text } from "../strings/index.js";
+import { MOST, Zoom } from "./zoom.js";
 
 /** Bars shown; a list of thousands is for the exported file. */
 const SHOWN = 200;
@@ -16,13 +17,11 @@ export class DetailDialog extends View {
   #item = null;
   #address = null;
   #unreadable = false;
+  #zoom = new Zoom(() => this.requestUpdate());
 
   connectedCallback() {
     super.connectedCallback();
-    // A page that was loaded anew shows no picture, whatever its history says.
-    if (history.state?.detail) history.replaceState(null, "");
     this.app.addEventListener("open", ({ item }) => this.#open(item));
-    addEventListener("popstate", () => this.#dialog.open && !history.state?.detail && this.#dialog.close());
   }
 
   get #dialog() {
@@ -55,9 +54,7 @@ export class DetailDialog extends View {
       </form>
       <div class="detail-body">
         <div class="detail-picture">
-          <img id="detail-image" src=${this.#address ?? nothing} alt="" ?hidden=${this.#unreadable}
-            @error=${() => this.#set({ unreadable: true })} @load=${({ target }) => item.original && Object.assign(item, { width: target.naturalWidth, height: target.naturalHeight })} />
-          ${this.#unreadable ? NO_PREVIEW : nothing}
+          ${this.#frame(item)}
           <p id="detail-facts" class="quiet" dir="auto">${this.#facts(item)}</p>
         </div>
         <div class="detail-side ${noMatch ? "unmatched" : ""}">
@@ -76,6 +73,33 @@ export class DetailDialog extends View {
           </div>
         </div>
       </div>`;
+  }
+
+  /** The picture in its frame, with buttons to zoom. */
+  #frame(item) {
+    const zoom = this.#zoom;
+    return html`
+      <div class="zoom-frame ${zoom.zoomed ? "zoomed" : ""}" ?hidden=${this.#unreadable} ${variables({ "--zoom": zoom.scale, "--pan-x": `${zoom.x}px`, "--pan-y": `${zoom.y}px` })}
+        @wheel=${(event) => zoom.turned(event)} @dblclick=${(event) => zoom.doubleClicked(event)} @pointerdown=${(event) => zoom.pressed(event)}
+        @pointermove=${(event) => zoom.moved(event)} @pointerup=${(event) => zoom.released(event)} @pointercancel=${(event) => zoom.released(event)}>
+        <img id="detail-image" src=${this.#address ?? nothing} alt="" draggable="false"
+          @error=${() => this.#set({ unreadable: true })} @load=${({ target }) => item.original && Object.assign(item, { width: target.naturalWidth, height: target.naturalHeight })} />
+      </div>
+      ${this.#unreadable ? NO_PREVIEW : this.#zoomButtons()}`;
+  }
+
+  /** Disabled ones keep the focus, so that the keyboard is not thrown out of the row. */
+  #zoomButtons() {
+    const { scale } = this.#zoom;
+    return html`<div class="zoom-buttons">
+      <button type="button" id="detail-zoom-out" class="small" aria-label=${text.zoomOut} title=${text.zoomOut} aria-disabled=${scale === 1} @click=${() => this.#zoomBy(-1)}>−</button>
+      <output class="quiet" aria-live="polite">${Math.round(100 * scale)} %</output>
+      <button type="button" id="detail-zoom-in" class="small" aria-label=${text.zoomIn} title=${text.zoomIn} aria-disabled=${scale === MOST} @click=${() => this.#zoomBy(1)}>+</button>
+    </div>`;
+  }
+
+  #zoomBy(direction) {
+    this.#zoom.step(direction, this.part(".zoom-frame").getBoundingClientRect());
   }
 
   #byHand(item) {
@@ -110,15 +134,14 @@ export class DetailDialog extends View {
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#item = item;
     this.#address = URL.createObjectURL(item.blob);
+    this.#zoom.reset();
     this.#set({ unreadable: false });
   }
 
   #open(item) {
     this.#show(item);
     this.drawNow();
-    if (this.#dialog.open) return;
-    this.#dialog.showModal();
-    history.pushState({ detail: true }, "");
+    if (!this.#dialog.open) this.#dialog.showModal();
   }
 
   #tag({ target }) {
@@ -141,13 +164,14 @@ export class DetailDialog extends View {
     const forward = rightToLeft(event.currentTarget) ? -1 : 1;
     const by = { ArrowRight: forward, ArrowLeft: -forward }[event.key];
     if (by) return this.#go(by);
+    const zoomed = { "+": 1, "-": -1 }[event.key];
+    if (zoomed && !this.#unreadable) return this.#zoomBy(zoomed);
     const label = this.app.query.labels[Number(event.key) - 1];
     if (/^[0-9]$/.test(event.key) && (label || event.key === "0"))
       this.app.selection.label([this.#item], event.key === "0" ? null : label);
   }
 
   #closed() {
-    if (history.state?.detail) history.back();
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = null;
     const item = this.#item;

@@ -8,7 +8,7 @@ import { read } from "./link.js";
 const withoutHash = () => history.replaceState(history.state, "", location.pathname + location.search);
 
 export class SharedLink extends View {
-  /** Whether the link brings labels, or prompts alone. */
+  /** True if the link brings labels and not prompts alone. */
   #labels = true;
 
   connectedCallback() {

@@ -11,13 +11,13 @@ const SAMPLES_UNTIL = 5;
 /** Tags of the only picture that are told in a sentence. */
 const SPOKEN_TAGS = 3;
 /** Least milliseconds between two messages to screen readers while the queue runs. */
-const SAY_EVERY = 2500;
+const UPDATE_EVERY = 2500;
 
 export class InputPanel extends View {
   #files;
   #dropping = false;
   #status = "";
-  #said = -Infinity;
+  #updatedAt = -Infinity;
 
   connectedCallback() {
     super.connectedCallback();
@@ -86,8 +86,8 @@ export class InputPanel extends View {
     const { open, items } = this.app.session;
     const now = performance.now();
     const busy = open > 0 && items.size > 0;
-    if (busy && this.#status && now < this.#said + SAY_EVERY) return this.#status;
-    if (busy) this.#said = now;
+    if (busy && this.#status && now < this.#updatedAt + UPDATE_EVERY) return this.#status;
+    if (busy) this.#updatedAt = now;
     this.#status = busy ? text.progress(items.size - open, items.size) : this.#result();
     return this.#status;
   }

@@ -146,11 +146,7 @@ export class ChipList extends View {
   #finish(value, index, focus) {
     if (this.#editing !== index) return;
     this.#editing = null;
-    if (value !== null) {
-      const { labels } = this.app.query;
-      const next = labels.flatMap((label, i) => (i === index ? parse(value) : [label]));
-      if (next.join("\n") !== labels.join("\n")) this.app.query.change({ labels: next });
-    }
+    if (value !== null) this.app.labels.edit(this.app.query.labels[index], parse(value));
     if (focus) this.#focus(index);
     else this.requestUpdate();
   }

@@ -115,7 +115,10 @@ export class LabelsPanel extends View {
   // ---- all at once ----
 
   #showText(visible) {
-    if (!visible) this.#readText();
+    if (!visible) {
+      this.#readText();
+      this.app.labels.endText();
+    }
     this.#asText = visible;
     this.focusPart(visible ? "#labels" : "#label-input");
   }
@@ -128,7 +131,7 @@ export class LabelsPanel extends View {
   #readText() {
     clearTimeout(this.#settling);
     const labels = parse(this.part("#labels").value);
-    if (write(labels) !== write(this.app.query.labels)) this.app.query.change({ labels });
+    if (write(labels) !== write(this.app.query.labels)) this.app.labels.write(labels);
   }
 }
 customElements.define("cl-labels-panel", LabelsPanel);

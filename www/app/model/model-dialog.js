@@ -23,16 +23,6 @@ async function freeSpace() {
   return quota ? Math.max(0, quota - usage) : null;
 }
 
-/** A Hub model as a person types or pastes it, as a source: `owner/name`, with or without the Hub's address around it. */
-function hubSource(typed) {
-  const path = typed
-    .trim()
-    .replace(/^(hf:|https?:\/\/[^/]*\/)/, "")
-    .replace(/[?#].*$/, "");
-  const [owner, name] = path.split("/").filter(Boolean);
-  return owner ? `hf:${name ? `${owner}/${name}` : owner}` : "";
-}
-
 export class ModelDialog extends View {
   #looking = null;
   #lookingUp = "";
@@ -97,7 +87,7 @@ export class ModelDialog extends View {
         </div>
         <p id="model-sizes-text" class="quiet">${text.modelSizes}</p>
       </div>
-      <form id="model-hub-form" class="field" method="dialog" @submit=${submit(() => hubSource(this.part("#model-hub").value))}>
+      <form id="model-hub-form" class="field" method="dialog" @submit=${submit(() => this.part("#model-hub").value.trim())}>
         <label for="model-hub">${text.modelHub}</label>
         <div class="row">
           <input id="model-hub" type="text" spellcheck="false" autocomplete="off" autocapitalize="off" value=${SUGGESTED[0]} list="model-suggestions" aria-describedby="model-hub-help" />
@@ -217,7 +207,7 @@ export class ModelDialog extends View {
       const about = await Cliplet.inspect(source, { ...options, hub: HUB, signal: looking.signal });
       const free = await freeSpace();
       if (looking !== this.#looking) return;
-      this.#offered = { source, options, about, free };
+      this.#offered = { source: about.source, options, about, free };
     } catch (error) {
       if (looking === this.#looking && !looking.signal.aborted) this.#error = text.modelFailed(reasonOf(error));
     } finally {

@@ -1,9 +1,11 @@
 // Saves the session on this device, so that it comes back after a reload and is shared by all tabs: names, embeddings,
-// labels by hand and small thumbnails, and the original files where the person wants that.
+// labels by hand and small thumbnails, and the original files where the person wants that. Of images that are not analyzed
+// yet there is nothing to save but the original; where that is not wanted, the next visit says which they were.
 
 import { createStore, delMany, entries, getMany, setMany } from "idb-keyval";
 import { recall, remember } from "../core/storage.js";
 import { text } from "../strings/index.js";
+import { rememberUnsaved, takeUnsaved } from "./unsaved.js";
 
 const KEEP_ORIGINALS = "keep-originals";
 /** Milliseconds after which what is new is written. */
@@ -67,15 +69,20 @@ export class SavedSession {
     session.addEventListener("queue", () => this.#schedule());
     this.#channel?.addEventListener("message", ({ data }) => this.#heard(data));
     addEventListener("beforeunload", (event) => this.#leaving(event));
+    addEventListener("pagehide", () => rememberUnsaved(this.#unsavedNames()));
+    // The page was not left but set aside, with everything in it.
+    addEventListener("pageshow", ({ persisted }) => persisted && takeUnsaved());
   }
 
   /** Brings back what was saved, before anything else is there. */
   async restore() {
+    const { names, count } = takeUnsaved();
+    if (count > 0) this.#app.notices.offer(text.notSaved(names, count));
     try {
       const saved = (await entries(this.#store)).map(([, value]) => value);
-      const count = this.#add(saved.sort((a, b) => a.addedAt - b.addedAt || a.place - b.place));
-      if (count)
-        this.#app.notices.toast(text.restored(count), {
+      const restored = this.#add(saved.sort((a, b) => a.addedAt - b.addedAt || a.place - b.place));
+      if (restored)
+        this.#app.notices.toast(text.restored(restored), {
           label: text.startFresh,
           run: () => this.#app.remove(this.#app.session.list),
         });
@@ -115,16 +122,27 @@ export class SavedSession {
   // ---- writing ----
 
   #changed(item) {
-    if (this.#reading || !this.available || item.state !== "done" || item.saved === stamp(item, this.keepOriginals))
-      return;
+    if (this.#reading || !this.available || !this.#worthSaving(item)) return;
     this.#waiting.add(item);
     this.#asked = false;
     this.#schedule();
   }
 
+  /** True of an image that is analyzed, or whose original is to be kept, unless just that is written already. */
+  #worthSaving(item) {
+    const has = item.state === "done" || (this.keepOriginals && item.original && item.state !== "working");
+    return has && item.saved !== stamp(item, this.keepOriginals);
+  }
+
+  /** Names of readable images of which nothing would be left after a reload. */
+  #unsavedNames() {
+    const lost = ({ saved, state }) => saved === undefined && state !== "failed";
+    return this.#app.session.list.filter(lost).map(({ name }) => name);
+  }
+
   /** True where something is to be written now: the queue comes first, unless much would be lost with it. */
   get #due() {
-    return this.#waiting.size >= (this.#app.session.open > 0 ? WHILE_BUSY : 1);
+    return this.#waiting.size >= (this.#app.session.open > 0 && !this.keepOriginals ? WHILE_BUSY : 1);
   }
 
   #schedule() {
@@ -146,7 +164,7 @@ export class SavedSession {
         for (const item of batch) {
           if (!session.items.has(item.id) || item.id > MOST) continue;
           item.saved = stamp(item, this.keepOriginals);
-          const thumbnail = item.original ? await thumbnails.get(item) : item.blob;
+          const thumbnail = await this.#smallCopy(item, thumbnails);
           written.push([
             item.key,
             { ...record(item), thumbnail, original: this.keepOriginals && item.original ? item.blob : undefined },
@@ -163,6 +181,12 @@ export class SavedSession {
       this.#writing = false;
       this.#schedule();
     }
+  }
+
+  /** An image's small copy; none of one whose original is saved before it is analyzed. */
+  async #smallCopy(item, thumbnails) {
+    if (!item.original) return item.blob;
+    return this.keepOriginals && item.state !== "done" ? undefined : thumbnails.get(item);
   }
 
   #removed(items) {

@@ -58,6 +58,12 @@ export class Search {
     this.#show(null);
   }
 
+  /** Clears the search, and the field with its words. */
+  end() {
+    this.cleared = true;
+    this.clear();
+  }
+
   #show(reference) {
     const { gallery } = this.#app;
     if (!reference && !gallery.reference) return;

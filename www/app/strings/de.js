@@ -1,5 +1,7 @@
 // Every word that the page shows, in German. The keys are those of en.js.
 
+import { problem } from "./de-problems.js";
+
 const count = (value) => value.toLocaleString("de");
 const pictures = (value) => (value === 1 ? "1 Bild" : `${count(value)} Bilder`);
 const labels = (value) => (value === 1 ? "1 Label" : `${count(value)} Labels`);
@@ -41,6 +43,8 @@ export const text = {
   clearLabels: "Leeren",
   labelsReplaced: (before) => `${labels(before)} ersetzt.`,
   labelRemoved: (label) => `${label} entfernt.`,
+  labelEdited: (before, after) => `Aus ${before} wurde ${after}.`,
+  labelsEdited: "Labels geändert.",
   undo: "Rückgängig",
   importLabels: "Importieren",
   importTitle: "Labels aus einer Text-, CSV- oder JSON-Datei hinzufügen",
@@ -320,6 +324,8 @@ export const text = {
   linkKeep: "Meine behalten",
 
   restored: (value) => `${pictures(value)} vom letzten Besuch wiederhergestellt.`,
+  notSaved: (names, value) =>
+    `${value === 1 ? "1 Bild war" : `${pictures(value)} waren`} beim Schließen der Seite noch nicht analysiert und nicht gespeichert: ${names.slice(0, 3).join(", ")}${value > 3 ? " …" : ""}. Bitte noch einmal hinzufügen.`,
   startFresh: "Neu anfangen",
   keepOriginals: "Auch die Originaldateien auf diesem Gerät aufbewahren",
   keepOriginalsHelp: "Sonst kommen nach dem Neuladen kleine Kopien und Ergebnisse zurück.",
@@ -407,20 +413,7 @@ export const text = {
   loadingModel: (name, done, total) =>
     total ? `${name} wird geladen: ${done} von ${total}` : `${name} wird geladen: ${done}`,
   startingModel: (name) => `${name} wird gestartet`,
-  problem: ({ code, message }) => {
-    const [, kinds] = /not an image of a supported kind \((.*)\)/.exec(message) ?? [];
-    if (kinds) return `Das ist kein Bild einer unterstützten Art (${kinds.replace(" or ", " oder ")}).`;
-    const known = {
-      network: "Das Herunterladen ist fehlgeschlagen.",
-      changed: "Die Datei auf dem Server hat sich geändert.",
-      image: "Das Bild lässt sich nicht lesen.",
-      model: "Die Modelldatei ist nicht in Ordnung.",
-      tokenizer: "Die Modelldatei ist nicht in Ordnung.",
-      unsupported: "Das wird nicht unterstützt.",
-      engine: "Die Berechnung wurde abgebrochen und neu gestartet.",
-    }[code];
-    return known ? `${known} (${message})` : message;
-  },
+  problem,
   modelFailed: (message) => `Das Modell konnte nicht geladen werden. ${message}`,
   offline: "Keine Verbindung zum Internet. Bitte verbinden und noch einmal versuchen.",
   modelStays: "Das bisherige Modell bleibt in Verwendung.",

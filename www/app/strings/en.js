@@ -47,6 +47,8 @@ export const text = {
   clearLabels: "Clear",
   labelsReplaced: (before) => `${labels(before)} replaced.`,
   labelRemoved: (label) => `${label} removed.`,
+  labelEdited: (before, after) => `${before} is now ${after}.`,
+  labelsEdited: "Labels changed.",
   undo: "Undo",
   importLabels: "Import",
   importTitle: "Add labels from a text, CSV or JSON file",
@@ -334,6 +336,8 @@ export const text = {
 
   // ---- saved session ----
   restored: (value) => `${pictures(value)} restored from your last visit.`,
+  notSaved: (names, value) =>
+    `${value === 1 ? "1 picture was" : `${pictures(value)} were`} not analyzed yet when the page was closed, and not saved: ${names.slice(0, 3).join(", ")}${value > 3 ? " …" : ""}. Add ${value === 1 ? "it" : "them"} again.`,
   startFresh: "Start fresh",
   keepOriginals: "Keep the original files on this device too",
   keepOriginalsHelp: "Otherwise small copies and results come back after a reload.",
