@@ -95,6 +95,9 @@ fn models() -> Vec<Model> {
         "projection_bias": true, "type_vocab_size": 1,
     });
     let bert = json!({ "model_type": "bert", "vocab_size": 21_128, "max_position_embeddings": 512 });
+    let mut hybrid = mobileclip("fastvit_mci0", 256, 512);
+    hybrid["model_cfg"]["text_cfg"]["layers"] = 4.into();
+    hybrid["model_cfg"]["text_cfg"]["convolution_window"] = 11.into();
     let naflex = |sizes| {
         let mut config = siglip(sizes, (256, 16), 256_000);
         config["model_type"] = "siglip2".into();
@@ -128,6 +131,7 @@ fn models() -> Vec<Model> {
             &["metaclip"],
         ),
         ("clip", "MetaCLIP 2 H/14", metaclip2, &["metaclip2"]),
+        ("clip", "MobileCLIP S0", hybrid, &["mobileclip-s0-apple"]),
         (
             "clip",
             "MobileCLIP 2 S0",

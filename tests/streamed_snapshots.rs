@@ -93,6 +93,9 @@ fn weights_of_a_mobileclip_stream_too() {
     for name in ["mobileclip-s1", "mobileclip2-s3", "mobileclip-b"] {
         streams_as_it_converts(name, &[file], true);
     }
+    for name in ["mobileclip-s0-apple", "mobileclip-b-apple"] {
+        streams_as_it_converts(name, &["mobileclip.pt"], false);
+    }
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity/models/mobileclip-s1");
     let bytes = std::fs::read(dir.join(file)).unwrap();
     let small = HashMap::from([

@@ -27,11 +27,14 @@ enum Filters {
 }
 
 impl Channelwise {
-    /// Takes `name.weight`, `[channels, 1, side, side]`, and `name.bias` out of `weights`.
+    /// Takes `name.weight`, `[channels, 1, side, side]`, or `[channels, 1, 1, side]` of a convolution along rows, and
+    /// `name.bias` out of `weights`.
     pub fn load(weights: &mut Weights, name: &str, stride: usize) -> Result<Self> {
         let bias = weights.take_dense(&format!("{name}.bias"))?;
         let weight = weights.take_dense(&format!("{name}.weight"))?;
-        let (outputs, _, side, _) = weight.dims4()?;
+        let (outputs, _, rows, side) = weight.dims4()?;
+        let around = (side - rows) / 2;
+        let weight = weight.pad_with_zeros(2, around, around)?;
         let filters = match weights.placement.has_kernels() {
             true => Filters::Cpu(ChannelFilters::new(
                 side,

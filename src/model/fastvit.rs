@@ -169,7 +169,7 @@ impl Downsample {
 }
 
 /// Mixing of pixels, and a perceptron of each pixel behind a convolution, each added to what came in.
-struct Block {
+pub(super) struct Block {
     mixer: Mixer,
     convolution: Channelwise,
     fc1: Linear,
@@ -185,11 +185,21 @@ enum Mixer {
 
 impl Block {
     fn load(weights: &mut Weights, name: &str, stage: &FastVitStage, layer_norm: bool) -> Result<Self> {
+        if !stage.attends {
+            return Self::load_convolutions(weights, name);
+        }
+        let attention = PixelAttention::load(weights, name, stage, layer_norm)?;
+        Self::with_mixer(weights, name, Mixer::Attention(Box::new(attention)))
+    }
+
+    /// Takes a block that mixes by a convolution out of `weights`.
+    pub fn load_convolutions(weights: &mut Weights, name: &str) -> Result<Self> {
+        let mixer = Channelwise::load(weights, &format!("{name}.token_mixer.reparam_conv"), 1)?;
+        Self::with_mixer(weights, name, Mixer::Convolution(mixer))
+    }
+
+    fn with_mixer(weights: &mut Weights, name: &str, mixer: Mixer) -> Result<Self> {
         let part = |part: &str| format!("{name}.{part}");
-        let mixer = match stage.attends {
-            false => Mixer::Convolution(Channelwise::load(weights, &part("token_mixer.reparam_conv"), 1)?),
-            true => Mixer::Attention(Box::new(PixelAttention::load(weights, name, stage, layer_norm)?)),
-        };
         Ok(Self {
             mixer,
             convolution: Channelwise::load(weights, &part("mlp.conv"), 1)?,
@@ -198,7 +208,7 @@ impl Block {
         })
     }
 
-    fn forward(&self, x: FeatureMap) -> candle_core::Result<FeatureMap> {
+    pub fn forward(&self, x: FeatureMap) -> candle_core::Result<FeatureMap> {
         let x = match &self.mixer {
             Mixer::Convolution(convolution) => convolution.forward(&x, None)?,
             Mixer::Attention(attention) => attention.forward(x)?,

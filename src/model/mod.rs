@@ -15,6 +15,7 @@ mod efficientnet;
 mod fastvit;
 #[cfg(feature = "flash-attn")]
 mod fused;
+mod hybrid_text;
 mod image_tower;
 mod inverted_residual;
 mod linear;

@@ -120,19 +120,9 @@ impl Text {
     /// Pools texts of the context's length at their last token, or at their largest; those that are shorter are padded
     /// with zeros.
     fn pool_padded(&self, prompts: &[&[u32]]) -> Result<Tensor> {
+        let Padded { ids, pooled } = Padded::new(prompts, &self.config);
         let (count, length) = (prompts.len(), self.config.context_length);
         let positions: Vec<u32> = (0..length as u32).cycle().take(count * length).collect();
-        let mut ids = Vec::with_capacity(count * length);
-        let mut pooled = Vec::with_capacity(count);
-        for prompt in prompts {
-            let place = match self.config.pooling {
-                Pooling::LargestOfPadded => largest(prompt).unwrap_or(0),
-                _ => length - 1,
-            };
-            pooled.push((ids.len() + place) as u32);
-            ids.extend_from_slice(prompt);
-            ids.resize(ids.len() + length - prompt.len(), 0);
-        }
         let attention = self.attention(segments(count, length))?;
         let x = self.tokens(&ids, &positions)?;
         let pooled = Tensor::new(pooled, &self.placement.device)?;
@@ -153,6 +143,32 @@ impl Text {
         let device = &self.placement.device;
         self.embedding.select(ids, device)?
             + self.positions.index_select(&Tensor::new(positions, device)?, 0)?
+    }
+}
+
+/// Texts of the context's length, one after the other.
+pub(super) struct Padded {
+    pub ids: Vec<u32>,
+    /// Place in `ids` of the token that each text is pooled at.
+    pub pooled: Vec<u32>,
+}
+
+impl Padded {
+    /// Pads `prompts` with zeros.
+    pub fn new(prompts: &[&[u32]], config: &TextConfig) -> Self {
+        let length = config.context_length;
+        let mut ids = Vec::with_capacity(prompts.len() * length);
+        let mut pooled = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            let place = match config.pooling {
+                Pooling::LargestOfPadded => largest(prompt).unwrap_or(0),
+                _ => length - 1,
+            };
+            pooled.push((ids.len() + place) as u32);
+            ids.extend_from_slice(prompt);
+            ids.resize(ids.len() + length - prompt.len(), 0);
+        }
+        Self { ids, pooled }
     }
 }
 

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use crate::error::Result;
 use crate::model::bert::Bert;
+use crate::model::hybrid_text::HybridText;
 use crate::model::text::Text;
 use crate::weights::{TextConfig, Weights};
 
@@ -11,6 +12,8 @@ use crate::weights::{TextConfig, Weights};
 pub enum TextTower {
     /// CLIP's transformer, or SigLIP's.
     Clip(Box<Text>),
+    /// A transformer between convolutions, MobileCLIP S0's.
+    Hybrid(Box<HybridText>),
     /// BERT, or a relative of it.
     Bert(Box<Bert>),
 }
@@ -20,6 +23,9 @@ impl TextTower {
     pub fn load(weights: &mut Weights, config: &TextConfig) -> Result<Self> {
         Ok(match &config.bert {
             Some(bert) => Self::Bert(Box::new(Bert::load(weights, config, bert)?)),
+            None if config.convolution_window.is_some() => {
+                Self::Hybrid(Box::new(HybridText::load(weights, config)?))
+            }
             None => Self::Clip(Box::new(Text::load(weights, config)?)),
         })
     }
@@ -28,6 +34,7 @@ impl TextTower {
     pub fn embed(&self, texts: &[Vec<u32>]) -> Result<Tensor> {
         match self {
             Self::Clip(network) => network.embed(texts),
+            Self::Hybrid(network) => network.embed(texts),
             Self::Bert(network) => network.embed(texts),
         }
     }

@@ -4,6 +4,7 @@
 //! sizes are checked against each other, so the rest of the crate multiplies them without overflow and allocates
 //! nothing that a hostile file merely claims.
 
+mod defaults;
 mod efficientnet;
 mod family;
 mod fastvit;
@@ -13,12 +14,13 @@ mod types;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use defaults::Defaults;
 use efficientnet::RawEfficientNet;
 pub use efficientnet::{BlockConfig, EfficientNetConfig, HeadConfig};
 pub use family::{Family, ScoreRule};
 use fastvit::RawFastVit;
 pub use fastvit::{FastVitConfig, FastVitStage};
-use tower::{Defaults, RawTower};
+use tower::RawTower;
 pub use types::{
     BertConfig, ImagePooling, Pooling, STEM_SIDES, TextConfig, TowerConfig, VisionConfig, VitConfig,
 };

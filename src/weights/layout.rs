@@ -125,7 +125,21 @@ pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
         None => {}
     }
     if let Some(text) = config.text.as_ref().filter(|text| text.bert.is_none()) {
-        tower("text_model", &text.tower, true, &mut out);
+        // Of the last block all tokens are wanted where convolutions follow.
+        tower(
+            "text_model",
+            &text.tower,
+            text.convolution_window.is_none(),
+            &mut out,
+        );
+        for (block, filters) in text.convolution_blocks() {
+            fastvit::add_block(
+                &format!("text_model.{block}"),
+                filters,
+                4 * text.tower.width,
+                &mut out,
+            );
+        }
     }
     out
 }

@@ -78,8 +78,20 @@ struct Affine {
 }
 
 /// Recipes of the weights of `config` that a file, which has tensors of the names that `has` says, holds in another form
-/// than the layout's: those of a FastViT, and of convolutions in place of a vision transformer's patches.
+/// than the layout's: those of a FastViT, of convolutions in place of a vision transformer's patches, and of those in a
+/// text tower.
 pub fn recipes(config: &ClipConfig, has: &dyn Fn(&str) -> bool) -> Vec<Recipe> {
+    let mut recipes = vision_recipes(config, has);
+    recipes.extend(
+        config
+            .text
+            .iter()
+            .flat_map(|text| fastvit::text_recipes(text, has)),
+    );
+    recipes
+}
+
+fn vision_recipes(config: &ClipConfig, has: &dyn Fn(&str) -> bool) -> Vec<Recipe> {
     match &config.vision {
         Some(VisionConfig::FastVit(vision)) => fastvit::recipes(vision, config.projection_dim, has),
         Some(VisionConfig::Vit(vision)) if vision.conv_stem => {
@@ -259,8 +271,8 @@ impl Branch {
 
 /// The convolution that gives its input.
 fn identity(shape: &[usize; 4]) -> Vec<f32> {
-    let [outputs, inputs, side, _] = *shape;
-    let taps = side * side;
+    let [outputs, inputs, height, width] = *shape;
+    let taps = height * width;
     let mut weight = vec![0.0; outputs * inputs * taps];
     for output in 0..outputs {
         weight[(output * inputs + output % inputs) * taps + taps / 2] = 1.0;
@@ -270,6 +282,9 @@ fn identity(shape: &[usize; 4]) -> Vec<f32> {
 
 /// Filters of `side` in the middle of those of `wanted`, both odd or the same.
 fn widen(weight: &[f32], side: usize, wanted: usize) -> Vec<f32> {
+    if side == wanted {
+        return weight.to_vec();
+    }
     let margin = (wanted - side) / 2;
     let mut wide = vec![0.0; weight.len() / (side * side) * wanted * wanted];
     let filters = wide.chunks_exact_mut(wanted * wanted);

@@ -8,10 +8,9 @@ use crate::error::{Error, Result};
 use crate::weights::join::join;
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
-use crate::weights::open_clip::AppleNames;
 use crate::weights::reparameterize::{Recipe, TensorValues, recipes};
 use crate::weights::sentence_transformers::SentenceTransformer;
-use crate::weights::snapshot_files::{Directory, directory_of_model, weight_files};
+use crate::weights::snapshot_files::{Directory, directory_of_model, has_config, weight_files};
 use crate::weights::snapshot_metadata::CONFIG;
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::tensor_file::TensorFile;
@@ -70,12 +69,10 @@ impl Snapshot {
             );
             files.push(file);
         }
-        if let Some(names) = AppleNames::of(file_of.keys().map(String::as_str)) {
-            let renamed = file_of.into_values().map(|of| (names.open_clip(&of.1), of));
-            file_of = renamed.collect();
-        }
         let naming = Naming::of_names(file_of.keys().map(String::as_str));
-        let texts = texts(&dir, naming, text_tower)?;
+        // A file without settings may be known by its name.
+        let named = if has_config(&dir) { &dir } else { &paths[0] };
+        let texts = texts(&dir, named, naming, text_tower)?;
         let mut by_name = HashMap::new();
         for recipe in recipes(&texts.config, &|name| file_of.contains_key(name)) {
             let recipe = Rc::new(recipe);
@@ -196,11 +193,16 @@ impl Snapshot {
     }
 }
 
-/// The texts of the snapshot in `dir`, whose weights are named by `naming`; it may hold a text tower of
-/// sentence-transformers.
-fn texts(dir: &Path, naming: Naming, text_tower: Option<SentenceTransformer>) -> Result<SnapshotMetadata> {
-    let name = dir.canonicalize().ok();
-    let name = name.and_then(|dir| Some(dir.file_name()?.to_str()?.to_string()));
+/// The texts of the snapshot in `dir`, whose weights are named by `naming` and which is called as `named` is; it may hold a
+/// text tower of sentence-transformers.
+fn texts(
+    dir: &Path,
+    named: &Path,
+    naming: Naming,
+    text_tower: Option<SentenceTransformer>,
+) -> Result<SnapshotMetadata> {
+    let name = named.canonicalize().ok();
+    let name = name.and_then(|path| Some(path.file_name()?.to_str()?.to_string()));
     let (name, files) = (name.unwrap_or_else(|| "clip".into()), Directory(dir));
     match text_tower {
         None => SnapshotMetadata::read(&name, &files, matches!(naming, Naming::OpenClip { .. })),

@@ -28,7 +28,6 @@ const SENTENCE_TRANSFORMERS: &str = "0_CLIPModel";
 /// The directory that holds the configuration, for a path that may be one level or two above it: a model
 /// of sentence-transformers, or a repository in the Hub's cache.
 pub(super) fn directory_of_model(path: &Path) -> Result<PathBuf> {
-    let has_config = |dir: &Path| CONFIGS.iter().any(|config| dir.join(config).exists());
     let within = |dir: &Path| {
         let inner = dir.join(SENTENCE_TRANSFORMERS);
         (!has_config(dir) && has_config(&inner)).then_some(inner)
@@ -38,6 +37,11 @@ pub(super) fn directory_of_model(path: &Path) -> Result<PathBuf> {
         _ => path.to_path_buf(),
     };
     Ok(within(&dir).unwrap_or(dir))
+}
+
+/// True where a directory holds a configuration.
+pub(super) fn has_config(dir: &Path) -> bool {
+    CONFIGS.iter().any(|config| dir.join(config).exists())
 }
 
 /// The snapshot of a repository in the Hub's cache: that of its branch `main`, or the only one.
@@ -76,9 +80,6 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
     struct Index {
         weight_map: HashMap<String, String>,
     }
-    if !CONFIGS.iter().any(|config| dir.join(config).exists()) {
-        return Err(malformed(&dir.join(CONFIGS[0]), "file is missing"));
-    }
     // Weights that open_clip wrote are read by its own settings.
     let has_settings = |name: &&&str| !name.starts_with("open_clip") || dir.join(open_clip::CONFIG).exists();
     let found = WEIGHTS
@@ -86,8 +87,7 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
         .filter(has_settings)
         .find(|name| dir.join(name).exists());
     let Some(found) = found else {
-        let reason = format!("holds no {}, nor any of {}", WEIGHTS[0], WEIGHTS[1..].join(", "));
-        return Err(malformed(dir, &reason));
+        return Ok(vec![only_weights(dir)?]);
     };
     let index_path = dir.join(found);
     if !found.ends_with(".json") {
@@ -109,6 +109,26 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
         ));
     }
     Ok(names.iter().map(|name| dir.join(name)).collect())
+}
+
+/// The only file of PyTorch's in a directory, which may have any name, as Apple's have.
+fn only_weights(dir: &Path) -> Result<PathBuf> {
+    let entries = std::fs::read_dir(dir).map_err(Error::io(dir))?;
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let is_pytorch = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|ending| ending == "pt" || ending == "pth")
+    };
+    let mut found = paths.filter(|path| is_pytorch(path) && path.is_file());
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) if !has_config(dir) => Err(malformed(&dir.join(CONFIGS[0]), "file is missing")),
+        (None, _) => Err(malformed(
+            dir,
+            &format!("holds no {}, nor any of {}", WEIGHTS[0], WEIGHTS[1..].join(", ")),
+        )),
+        _ => Err(malformed(dir, "holds several .pt files; name one of them")),
+    }
 }
 
 /// The texts of a snapshot in a directory.

@@ -113,7 +113,8 @@ impl SnapshotMetadata {
         })
     }
 
-    /// Reads the texts of a snapshot. `name` is used where its configuration tells no hub id; the weights `of_open_clip`
+    /// Reads the texts of a snapshot. `name` is used where its configuration tells no hub id, and tells the configuration of
+    /// some models that have none; the weights `of_open_clip`
     /// go with the settings of that library, where they are there.
     ///
     /// # Errors
@@ -128,6 +129,7 @@ impl SnapshotMetadata {
             Some(theirs) => (open_clip::CONFIG, Some(theirs)),
             None => (CONFIG, files.text(CONFIG)?),
         };
+        let config = config.or_else(|| open_clip::settings(name));
         let config = config.ok_or_else(|| Error::model(files.path(file), "file is missing"))?;
         Self::with_config(name, files, (file, config), files)
     }

@@ -8,7 +8,7 @@ beside: embeddings of random pixels and token ids, logits, and the embedding of 
 library's own preprocessing. CLIP's share the tokenizer of tiny/, which the tests put beside them.
 
 Needs: pip install torch transformers safetensors open_clip_torch torchvision sentencepiece protobuf
-    sentence-transformers
+    sentence-transformers; for MobileCLIP S0, the mobileclip of the repository apple/ml-mobileclip on PYTHONPATH
 """
 import functools
 import io
@@ -164,9 +164,9 @@ def open_clip_model(config, preprocess, container):
     return make
 
 
-def stir_convolutions(model, size):
-    """Random convolutions and scales of blocks, with the statistics of batch normalizations that images lead to: as in
-    trained models, and unlike in others, no layer multiplies what the one before gave, nor its errors."""
+def stir_convolutions(model, draw):
+    """Random convolutions and scales of blocks, with the statistics of batch normalizations that the inputs of `draw` lead
+    to: as in trained models, and unlike in others, no layer multiplies what the one before gave, nor its errors."""
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
@@ -177,12 +177,17 @@ def stir_convolutions(model, size):
                 module.weight.copy_(torch.randn_like(module.weight) * 0.2 + 1)
             if getattr(module, "bias", None) is not None:
                 module.bias.copy_(torch.randn_like(module.bias) * 0.3)
-            if hasattr(module, "gamma"):
-                module.gamma.copy_(torch.rand_like(module.gamma) * 0.5 + 0.1)
+            for scale in ("gamma", "layer_scale"):
+                if isinstance(getattr(module, scale, None), torch.nn.Parameter):
+                    getattr(module, scale).copy_(torch.rand_like(getattr(module, scale)) * 0.5 + 0.1)
         model.train()
-        coarse = torch.nn.functional.interpolate(torch.rand(8, 3, 5, 5), size=(size, size), mode="bilinear")
-        model(torch.cat([coarse, torch.rand(8, 3, size, size)]))
+        model(draw())
     return hold(model)
+
+
+def random_images(size):
+    coarse = torch.nn.functional.interpolate(torch.rand(8, 3, 5, 5), size=(size, size), mode="bilinear")
+    return torch.cat([coarse, torch.rand(8, 3, size, size)])
 
 
 def hold(model):
@@ -221,7 +226,7 @@ def mobileclip(name, sizes, size, container="safetensors", folded=False, pool="a
     def make(folder):
         model = open_clip_of(config, sizes, extra)
         stir(model.text)
-        stir_convolutions(model.visual, size)
+        stir_convolutions(model.visual, lambda: random_images(size))
         for name, parameter in model.visual.named_parameters():
             if name.endswith(("cls_token", "pos_embed")):
                 parameter.data.normal_()
@@ -300,32 +305,62 @@ def apple_name(name, is_vit):
     return name
 
 
+def apple_tensors(name, is_vit):
+    """The model `name` of open_clip with what Apple calls its tensors, and the settings of open_clip."""
+    from safetensors.torch import load_file
+    source = HERE / "models" / name
+    tensors = load_file(source / "open_clip_model.safetensors")
+    settings = json.loads((source / "open_clip_config.json").read_text())["model_cfg"]
+    head = "visual.trunk.head" if is_vit else "visual.trunk.head.fc"
+    theirs = {apple_name(k, is_vit): v for k, v in tensors.items() if not k.startswith(head + ".")}
+    theirs["image_encoder.model." + ("classifier.proj" if is_vit else "head.proj")] = tensors[head + ".weight"].t().contiguous()
+    for place in [k for k in theirs if k.endswith("pos_embed.pos_embed")]:
+        theirs[place] = theirs[place].reshape(1, 1, *theirs[place].shape[-2:])
+    # open_clip's own conversion must bring it back.
+    model = open_clip_of(settings, settings["vision_cfg"]["timm_model_kwargs"], small_stem if is_vit else dict)
+    model.load_state_dict(open_clip.convert.convert_state_dict(model, {k: v.float() for k, v in theirs.items()}))
+    return model.eval(), theirs, settings
+
+
+def save_apple(folder, model, tensors, settings, image_model, text):
+    """Saves a model as Apple does, and what it makes of inputs."""
+    torch.save(tensors, folder / "mobileclip.pt")
+    vision = settings["vision_cfg"]
+    config = dict(embed_dim=settings["embed_dim"], text_cfg=text,
+                  image_cfg=dict(image_size=vision["image_size"], model_name=image_model,
+                                 timm_model_kwargs=vision["timm_model_kwargs"]))
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    preprocess = dict(mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear", resize_mode="shortest",
+                      size=vision["image_size"])
+    open_clip_reference(folder, model, vision["image_size"], preprocess)
+
+
+def apple_text(settings, causal, model_name):
+    text = settings["text_cfg"]
+    return dict(context_length=CONTEXT, vocab_size=VOCABULARY, dim=text["width"], ffn_multiplier_per_layer=4.0,
+                n_heads_per_layer=text["heads"], n_transformer_layers=text["layers"], causal_masking=causal,
+                model_name=model_name, norm_layer="layer_norm_fp32")
+
+
 def apple(name, image_model, causal):
-    """The model `name` as Apple saves it; open_clip's own conversion must bring it back."""
+    """The model `name` as Apple saves it."""
     def make(folder):
-        from safetensors.torch import load_file
-        source = HERE / "models" / name
-        tensors = load_file(source / "open_clip_model.safetensors")
-        settings = json.loads((source / "open_clip_config.json").read_text())["model_cfg"]
-        is_vit, head = image_model == "vit_b16", "visual.trunk.head" if image_model == "vit_b16" else "visual.trunk.head.fc"
-        theirs = {apple_name(k, is_vit): v for k, v in tensors.items() if not k.startswith(head + ".")}
-        theirs["image_encoder.model." + ("classifier.proj" if is_vit else "head.proj")] = tensors[head + ".weight"].t().contiguous()
-        for place in [k for k in theirs if k.endswith("pos_embed.pos_embed")]:
-            theirs[place] = theirs[place].reshape(1, 1, *theirs[place].shape[-2:])
-        sizes = settings["vision_cfg"]["timm_model_kwargs"]
-        model = open_clip_of(settings, sizes, small_stem if is_vit else dict)
-        model.load_state_dict(open_clip.convert.convert_state_dict(model, {k: v.float() for k, v in theirs.items()}))
-        torch.save(theirs, folder / "mobileclip.pt")
-        text, image = settings["text_cfg"], settings["vision_cfg"]["image_size"]
-        config = dict(embed_dim=settings["embed_dim"],
-                      image_cfg=dict(image_size=image, model_name=image_model, timm_model_kwargs=sizes),
-                      text_cfg=dict(context_length=CONTEXT, vocab_size=VOCABULARY, dim=text["width"],
-                                    ffn_multiplier_per_layer=4.0, n_heads_per_layer=text["heads"],
-                                    n_transformer_layers=text["layers"], causal_masking=causal, model_name="base"))
-        (folder / "config.json").write_text(json.dumps(config, indent=1))
-        preprocess = dict(mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear", resize_mode="shortest", size=image)
-        open_clip_reference(folder, model.eval(), image, preprocess)
+        model, tensors, settings = apple_tensors(name, image_model == "vit_b16")
+        save_apple(folder, model, tensors, settings, image_model, apple_text(settings, causal, "base"))
     return make
+
+
+def apple_hybrid(folder):
+    """MobileCLIP S0, which Apple's own library alone has: convolutions before and behind the text's transformer."""
+    from mobileclip.text_encoder import TextTransformer
+    model, tensors, settings = apple_tensors("mobileclip-s1", False)
+    config = apple_text(settings, False, "mct")
+    text = stir(TextTransformer(config, projection_dim=settings["embed_dim"]))
+    stir_convolutions(text, lambda: torch.randint(VOCABULARY, (16, CONTEXT)))
+    tensors = {k: v for k, v in tensors.items() if not k.startswith("text_encoder.")}
+    tensors |= {f"text_encoder.{k}": v for k, v in state(text).items()}
+    model.text = text
+    save_apple(folder, model, tensors, settings, "mci0", config)
 
 
 def text_tower(folder):
@@ -597,6 +632,7 @@ MODELS = {
                                 extra=lambda: dict(img_size=28)),
     # The same in Apple's own files; those above must be there.
     "mobileclip-s1-apple": apple("mobileclip-s1", "mci1", False),
+    "mobileclip-s0-apple": apple_hybrid,
     "mobileclip-b-apple": apple("mobileclip-b", "vit_b16", True),
     # TinyCLIP: a text tower of few layers beside an image tower of many, pooled at the largest id.
     "tinyclip": clip_of_transformers(

@@ -1,4 +1,4 @@
-//! Convolution of each channel by itself, over windows of any odd side up to seven, padded alike on all sides as
+//! Convolution of each channel by itself, over windows of any odd side up to eleven, padded alike on all sides as
 //! PyTorch does, with a bias and perhaps an activation behind it: the mixing of pixels in a FastViT.
 //!
 //! Pixels lie row by row with their channels side by side (NHWC). A vector takes neighbouring channels, and a few
@@ -12,7 +12,7 @@ use super::vector::vectorized;
 use crate::{Error, Result};
 
 /// Largest side of a window.
-const MOST_SIDE: usize = 7;
+const MOST_SIDE: usize = 11;
 /// Outputs of a row that are summed side by side.
 const OUTPUTS: usize = 4;
 
@@ -31,7 +31,7 @@ impl ChannelFilters {
     /// Filters of `weights`, `[channels, side, side]`, that move by `stride`, and a bias for each channel.
     ///
     /// # Errors
-    /// [`Error`] for an even side or one over seven, another stride than 1 and 2, and lengths that do not match.
+    /// [`Error`] for an even side or one over eleven, another stride than 1 and 2, and lengths that do not match.
     pub fn new(side: usize, stride: usize, weights: &[f32], bias: Vec<f32>) -> Result<Self> {
         let (channels, taps) = (bias.len(), side * side);
         if side.is_multiple_of(2) || side > MOST_SIDE || !matches!(stride, 1 | 2) {

@@ -1,11 +1,11 @@
-//! Fields of a transformer tower in `config.json`, and their defaults.
+//! Fields of a transformer tower in `config.json`.
 
 use serde::Deserialize;
 
+use super::defaults::{Defaults, TextPooling, TowerDefaults};
 use super::{
-    BertConfig, ImagePooling, MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH,
-    MAX_VOCAB, MAX_WIDTH, Pooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig, malformed, size,
-    unsupported,
+    BertConfig, MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH, MAX_VOCAB,
+    MAX_WIDTH, Pooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig, malformed, size, unsupported,
 };
 use crate::error::Result;
 use cliplet_kernels::Activation;
@@ -30,6 +30,8 @@ pub struct RawTower {
     pad_token_id: Option<u64>,
     /// True where all tokens of a text see each other, as `open_clip` says it.
     no_causal_mask: Option<bool>,
+    /// Tokens under a window of convolutions before and behind the transformer.
+    convolution_window: Option<u64>,
     type_vocab_size: Option<u64>,
     position_embedding_type: Option<String>,
     /// The most tokens of a text, where that is less than there are positions.
@@ -52,155 +54,6 @@ pub struct RawTower {
     /// True where a SigLIP's image tower has its attention pooling.
     pub vision_use_head: Option<bool>,
 }
-
-/// Values of absent fields of one tower.
-#[derive(Clone, Copy)]
-struct TowerDefaults {
-    width: u64,
-    mlp_width: u64,
-    heads: u64,
-    activation: &'static str,
-    layer_norm_eps: f64,
-}
-
-/// Ways in which a family pools texts.
-#[derive(Clone, Copy)]
-enum TextPooling {
-    /// At the end token, or at the largest id where `eos_token_id` is 2.
-    LegacyEndToken,
-    /// At the end token.
-    EndToken,
-    /// At the last token of a padded text.
-    Padded,
-    /// At the first token of a BERT, or over all of them.
-    Bert {
-        /// Kinds of tokens, where the configuration does not say.
-        token_kinds: u64,
-        /// Id of the padding token, where the configuration does not say.
-        padding: u64,
-        /// True if positions begin behind the row of the padding token.
-        after_padding: bool,
-    },
-}
-
-/// Values of absent fields, and what differs between families.
-#[derive(Clone, Copy)]
-pub struct Defaults {
-    text: TowerDefaults,
-    vision: TowerDefaults,
-    vocab_size: u64,
-    context: u64,
-    patch_size: u64,
-    text_pooling: TextPooling,
-    image_pooling: ImagePooling,
-    keeps_proportions: bool,
-}
-
-impl Defaults {
-    /// Those of `CLIPTextConfig` and `CLIPVisionConfig`.
-    pub const CLIP: Self = Self {
-        text: TowerDefaults {
-            width: 512,
-            mlp_width: 2048,
-            heads: 8,
-            ..BASE
-        },
-        vision: BASE,
-        vocab_size: 49408,
-        context: 77,
-        patch_size: 32,
-        text_pooling: TextPooling::LegacyEndToken,
-        image_pooling: ImagePooling::ClassToken,
-        keeps_proportions: false,
-    };
-
-    /// Those of `MetaClip2TextConfig` and `MetaClip2VisionConfig`.
-    pub const METACLIP_2: Self = Self {
-        text_pooling: TextPooling::EndToken,
-        ..Self::CLIP
-    };
-
-    /// Those of `ChineseCLIPTextConfig` and `ChineseCLIPVisionConfig`.
-    pub const CHINESE_CLIP: Self = Self {
-        text: TowerDefaults {
-            activation: "gelu",
-            layer_norm_eps: 1e-12,
-            ..BASE
-        },
-        vocab_size: 30522,
-        context: 512,
-        text_pooling: TextPooling::Bert {
-            token_kinds: 2,
-            padding: 0,
-            after_padding: false,
-        },
-        ..Self::CLIP
-    };
-
-    /// Those of `DistilBertConfig`, under the names of `BertConfig`.
-    const DISTILBERT: Self = Self {
-        text_pooling: TextPooling::Bert {
-            token_kinds: 0,
-            padding: 0,
-            after_padding: false,
-        },
-        ..Self::CHINESE_CLIP
-    };
-
-    /// Those of `XLMRobertaConfig`.
-    const XLM_ROBERTA: Self = Self {
-        text_pooling: TextPooling::Bert {
-            token_kinds: 2,
-            padding: 1,
-            after_padding: true,
-        },
-        ..Self::CHINESE_CLIP
-    };
-
-    /// Defaults of the text tower that `model_type` names, in a model whose own text tower has these.
-    pub fn of_text_tower(self, model_type: Option<&str>) -> Self {
-        match model_type {
-            Some("bert") => Self::CHINESE_CLIP,
-            Some("distilbert") => Self::DISTILBERT,
-            Some("xlm-roberta") => Self::XLM_ROBERTA,
-            _ => self,
-        }
-    }
-
-    /// Those of `SiglipTextConfig` and `SiglipVisionConfig`.
-    pub const SIGLIP: Self = Self {
-        text: SIGLIP_BASE,
-        vision: SIGLIP_BASE,
-        vocab_size: 32000,
-        context: 64,
-        patch_size: 16,
-        text_pooling: TextPooling::Padded,
-        image_pooling: ImagePooling::Attention,
-        keeps_proportions: false,
-    };
-
-    /// Those of `Siglip2TextConfig` and `Siglip2VisionConfig`.
-    pub const NAFLEX: Self = Self {
-        keeps_proportions: true,
-        ..Self::SIGLIP
-    };
-}
-
-/// A tower of the size that papers call base, as CLIP's image towers have it.
-const BASE: TowerDefaults = TowerDefaults {
-    width: 768,
-    mlp_width: 3072,
-    heads: 12,
-    activation: "quick_gelu",
-    layer_norm_eps: 1e-5,
-};
-
-/// A tower of that size, as SigLIP has it.
-const SIGLIP_BASE: TowerDefaults = TowerDefaults {
-    activation: "gelu_pytorch_tanh",
-    layer_norm_eps: 1e-6,
-    ..BASE
-};
 
 impl RawTower {
     fn tower(&self, which: &str, defaults: &TowerDefaults) -> Result<TowerConfig> {
@@ -255,6 +108,7 @@ impl RawTower {
             TextPooling::Padded => Pooling::Last,
             TextPooling::Bert { padding, .. } => self.bert_pooling(padding)?,
         };
+        let convolution_window = self.convolution_window(pooling)?;
         let room = context - bert.as_ref().map_or(0, |bert| bert.first_position);
         let longest = self.max_length.unwrap_or(room as u64);
         Ok(TextConfig {
@@ -263,7 +117,26 @@ impl RawTower {
             context_length: size("text_config.max_length", longest, 2, room as u64)?,
             pooling,
             bert,
+            convolution_window,
         })
+    }
+
+    /// The window of a text tower's convolutions, which see later tokens as they see earlier ones.
+    fn convolution_window(&self, pooling: Pooling) -> Result<Option<usize>> {
+        let Some(window) = self.convolution_window else {
+            return Ok(None);
+        };
+        if pooling != Pooling::LargestOfPadded {
+            return Err(malformed(format!(
+                "text_config.convolution_window is {window}, but no_causal_mask is not true"
+            )));
+        }
+        match window {
+            1 | 3 | 5 | 7 | 9 | 11 => Ok(Some(window as usize)),
+            _ => Err(unsupported(format!(
+                "text_config.convolution_window is {window}; odd numbers up to 11 are supported"
+            ))),
+        }
     }
 
     /// The ends of a BERT with `positions` rows of positions; `None` for another kind of tower.

@@ -33,12 +33,25 @@ pub struct TextConfig {
     pub pooling: Pooling,
     /// Of a tower of BERT's blocks, its embeddings and its projection.
     pub bert: Option<BertConfig>,
+    /// Tokens under a window of the blocks of convolutions that stand before and behind the transformer, where there are
+    /// such.
+    pub convolution_window: Option<usize>,
 }
 
 impl TextConfig {
     /// Returns true if no token sees a later one.
     pub fn is_causal(&self) -> bool {
         matches!(self.pooling, Pooling::LargestId | Pooling::EndOfText(_))
+    }
+
+    /// Names of the blocks of convolutions before and behind the transformer, and the shape of their filters.
+    pub fn convolution_blocks(&self) -> impl Iterator<Item = (String, [usize; 4])> {
+        let blocks = self
+            .convolution_window
+            .map(|window| [self.tower.width, 1, 1, window]);
+        blocks
+            .into_iter()
+            .flat_map(|filters| (0..2).map(move |i| (format!("convolutions.{i}"), filters)))
     }
 
     /// Returns true if every text takes as many tokens as the context has.

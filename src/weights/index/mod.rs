@@ -14,6 +14,7 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::weights::floats::FloatType;
+use crate::weights::open_clip::AppleNames;
 
 /// First bytes of the text that Git LFS leaves in the place of a large file ("version https://git-lfs…").
 const LFS_POINTER: &[u8; 8] = b"version ";
@@ -200,7 +201,18 @@ pub(super) fn read_index(file: &str, length: Option<u64>, read_at: ReadAt) -> Re
     };
     let index = |tensors| WeightIndex {
         file: file.into(),
-        tensors,
+        tensors: renamed(tensors),
     };
     Ok(tensors.map(index))
+}
+
+/// Tensors by the names of `open_clip` where Apple's names are given.
+fn renamed<T>(tensors: HashMap<String, T>) -> HashMap<String, T> {
+    match AppleNames::of(tensors.keys().map(String::as_str)) {
+        Some(names) => tensors
+            .into_iter()
+            .map(|(name, tensor)| (names.open_clip(&name), tensor))
+            .collect(),
+        None => tensors,
+    }
 }

@@ -101,14 +101,33 @@ fn add_stage(name: &str, stage: &FastVitStage, layer_norm: bool, out: &mut Vec<W
                 out,
             );
         } else {
-            let mixer = format!("{block}.token_mixer.reparam_conv");
-            affine(&mixer, Kind::Filter, &[width, 1, 3, 3], out);
+            mixer(&block, [width, 1, 3, 3], out);
         }
-        let (mlp, hidden) = (format!("{block}.mlp"), stage.mlp_width);
-        affine(&format!("{mlp}.conv"), Kind::Filter, &[width, 1, 7, 7], out);
-        affine(&format!("{mlp}.fc1"), Kind::Matrix, &[hidden, width, 1, 1], out);
-        affine(&format!("{mlp}.fc2"), Kind::Matrix, &[width, hidden, 1, 1], out);
+        perceptron(&block, [width, 1, 7, 7], stage.mlp_width, out);
     }
+}
+
+/// Adds a block of convolutions by itself, over windows of the shape of `filters`.
+pub(super) fn add_block(block: &str, filters: [usize; 4], hidden: usize, out: &mut Vec<WeightSpec>) {
+    mixer(block, filters, out);
+    perceptron(block, filters, hidden, out);
+}
+
+fn mixer(block: &str, filters: [usize; 4], out: &mut Vec<WeightSpec>) {
+    affine(
+        &format!("{block}.token_mixer.reparam_conv"),
+        Kind::Filter,
+        &filters,
+        out,
+    );
+}
+
+/// A convolution and a perceptron behind it.
+fn perceptron(block: &str, filters: [usize; 4], hidden: usize, out: &mut Vec<WeightSpec>) {
+    let (mlp, width) = (format!("{block}.mlp"), filters[0]);
+    affine(&format!("{mlp}.conv"), Kind::Filter, &filters, out);
+    affine(&format!("{mlp}.fc1"), Kind::Matrix, &[hidden, width, 1, 1], out);
+    affine(&format!("{mlp}.fc2"), Kind::Matrix, &[width, hidden, 1, 1], out);
 }
 
 /// A weight and its bias.

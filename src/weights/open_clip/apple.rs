@@ -55,34 +55,42 @@ const FASTVIT: [(&str, &str); 10] = [
 ];
 
 /// The names of a file of Apple's.
+#[derive(Default)]
 pub struct AppleNames {
     /// True for a vision transformer.
     is_vit: bool,
     /// Places of the layers that begin a stage among those of the tower.
     stages: BTreeSet<usize>,
+    /// Places of the blocks of convolutions among those of the text tower.
+    convolutions: BTreeSet<usize>,
 }
+
+/// Tokens under a window of the convolutions in a text tower of the kind "mct".
+const WINDOW: u64 = 11;
 
 impl AppleNames {
     /// The naming of a file that holds tensors of these names; `None` where they are not Apple's.
     pub fn of<'a>(names: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let mut found = None;
-        for rest in names.filter_map(|name| name.strip_prefix(TOWERS[0])) {
-            let naming = found.get_or_insert(Self {
-                is_vit: false,
-                stages: BTreeSet::new(),
-            });
-            naming.is_vit |= rest.starts_with("patch_emb.");
-            if let Some((place, _)) = network(rest).filter(|(_, layer)| layer.starts_with("proj.")) {
-                naming.stages.insert(place);
+        let (mut found, mut naming) = (false, Self::default());
+        for name in names {
+            if let Some(rest) = name.strip_prefix(TOWERS[0]) {
+                found = true;
+                naming.is_vit |= rest.starts_with("patch_emb.");
+                let place = place(rest, "network.").filter(|(_, layer)| layer.starts_with("proj."));
+                naming.stages.extend(place.map(|(place, _)| place));
             }
+            let text = name.strip_prefix(TOWERS[1]);
+            let place = text.and_then(|rest| place(rest, "transformer."));
+            let convolution = place.filter(|(_, layer)| layer.starts_with("token_mixer."));
+            naming.convolutions.extend(convolution.map(|(place, _)| place));
         }
-        found
+        found.then_some(naming)
     }
 
     /// The name that `open_clip` gives to the tensor `name`.
     pub fn open_clip(&self, name: &str) -> String {
         if let Some(rest) = name.strip_prefix(TOWERS[1]) {
-            return format!("text.{}", replaced(rest, &TEXT));
+            return format!("text.{}", self.text(rest));
         }
         let Some(rest) = name.strip_prefix(TOWERS[0]) else {
             return name.into();
@@ -94,17 +102,21 @@ impl AppleNames {
         format!("visual.trunk.{inner}")
     }
 
-    fn fastvit(&self, rest: &str) -> String {
-        let renamed = replaced(rest, &FASTVIT);
-        let scale = renamed
-            .rsplit('.')
-            .next()
-            .filter(|last| last.starts_with("layer_scale"));
-        let renamed = match scale {
-            Some(_) => format!("{renamed}.gamma"),
-            None => renamed,
+    /// The name of a tensor of the text tower, whose blocks of convolutions are counted by themselves.
+    fn text(&self, rest: &str) -> String {
+        let Some((at, layer)) = place(rest, "transformer.") else {
+            return replaced(rest, &TEXT);
         };
-        let Some((place, layer)) = network(&renamed) else {
+        let before = self.convolutions.range(..at).count();
+        match self.convolutions.contains(&at) {
+            true => format!("convolutions.{before}.{}", convolutions(layer)),
+            false => replaced(&format!("transformer.{}.{layer}", at - before), &TEXT),
+        }
+    }
+
+    fn fastvit(&self, rest: &str) -> String {
+        let renamed = convolutions(rest);
+        let Some((place, layer)) = place(&renamed, "network.") else {
             return renamed;
         };
         let stage = self.stages.range(..=place).count();
@@ -118,10 +130,20 @@ impl AppleNames {
     }
 }
 
-/// The place and the rest of a name such as `network.3.proj.0.weight`.
-fn network(name: &str) -> Option<(usize, &str)> {
-    let (place, layer) = name.strip_prefix("network.")?.split_once('.')?;
+/// The place and the rest of a name such as `network.3.proj.0.weight`, in the list `network.`.
+fn place<'a>(name: &'a str, list: &str) -> Option<(usize, &'a str)> {
+    let (place, layer) = name.strip_prefix(list)?.split_once('.')?;
     Some((place.parse().ok()?, layer))
+}
+
+/// The name of a tensor of a block of convolutions.
+fn convolutions(name: &str) -> String {
+    let renamed = replaced(name, &FASTVIT);
+    let last = renamed.rsplit('.').next().unwrap_or_default();
+    match last.starts_with("layer_scale") {
+        true => format!("{renamed}.gamma"),
+        false => renamed,
+    }
 }
 
 fn replaced(name: &str, pairs: &[(&str, &str)]) -> String {
@@ -150,11 +172,15 @@ pub fn config(json: &Value) -> Result<Value> {
         }
     };
     let text = field("text_cfg", "model_name");
-    if text != "base" {
-        return Err(unsupported(format!(
-            "text_cfg.model_name is {text}; \"base\" is supported, without convolutions"
-        )));
-    }
+    let window = match text.as_str() {
+        Some("base") => None,
+        Some("mct") => Some(WINDOW),
+        _ => {
+            return Err(unsupported(format!(
+                "text_cfg.model_name is {text}; \"base\" and \"mct\" are supported"
+            )));
+        }
+    };
     let ratio = field("text_cfg", "ffn_multiplier_per_layer");
     let causal = field("text_cfg", "causal_masking").as_bool();
     let causal = causal.ok_or_else(|| malformed("text_cfg.causal_masking is no truth value".into()))?;
@@ -180,6 +206,7 @@ pub fn config(json: &Value) -> Result<Value> {
                 "layers": field("text_cfg", "n_transformer_layers"),
                 "mlp_ratio": ratio,
                 "no_causal_mask": !causal,
+                "convolution_window": window,
             },
         },
         // As Apple prepares images.
@@ -261,13 +288,38 @@ mod tests {
             assert_eq!(vit.open_clip(&name), format!("visual.trunk.{ours}"));
         }
         assert!(AppleNames::of(["visual.trunk.cls_token"].into_iter()).is_none());
+        let hybrid = [
+            "image_encoder.model.head.proj",
+            "text_encoder.transformer.0.token_mixer.layer_scale",
+            "text_encoder.transformer.5.token_mixer.layer_scale",
+        ];
+        let hybrid = AppleNames::of(hybrid.into_iter()).unwrap();
+        for (theirs, ours) in [
+            (
+                "0.token_mixer.mixer.rbr_conv.0.bn.bias",
+                "convolutions.0.token_mixer.mixer.conv_kxk.0.bn.bias",
+            ),
+            ("1.pre_norm_ffn.4.bias", "transformer.resblocks.0.mlp.c_proj.bias"),
+            ("5.layer_scale", "convolutions.1.layer_scale.gamma"),
+            (
+                "5.convffn.conv.conv.weight",
+                "convolutions.1.mlp.conv.conv.weight",
+            ),
+        ] {
+            let name = format!("text_encoder.transformer.{theirs}");
+            assert_eq!(hybrid.open_clip(&name), format!("text.{ours}"));
+        }
     }
 
     #[test]
     fn towers_that_are_not_there_are_named() {
         for (image, text, reason) in [
             ("mci9", "base", "image_cfg.model_name is \"mci9\""),
-            ("mci0", "mct", "text_cfg.model_name is \"mct\""),
+            (
+                "mci0",
+                "rnn",
+                "text_cfg.model_name is \"rnn\"; \"base\" and \"mct\"",
+            ),
         ] {
             let json = json!({"image_cfg": {"model_name": image}, "text_cfg": {"model_name": text, "causal_masking": false}});
             assert!(is_config(&json));

@@ -103,6 +103,9 @@ fn text_config(mut text: Fields, act: &str) -> Result<Value> {
         }
         config.insert("no_causal_mask".into(), true.into());
     }
+    if let Some(window) = text.take("convolution_window") {
+        config.insert("convolution_window".into(), window);
+    }
     config.insert("num_attention_heads".into(), text.count("heads", 8)?.into());
     config.insert(
         "max_position_embeddings".into(),

@@ -4,23 +4,20 @@
 //! The settings are translated to the `config.json` and `preprocessor_config.json` of `transformers`, so that all
 //! that follows knows one form; a setting that the translation has no counterpart for is refused by name.
 
-#[cfg_attr(
-    target_family = "wasm",
-    allow(dead_code, reason = "a browser reads no files of PyTorch")
-)]
 mod apple;
 mod config;
 mod fields;
 mod preprocess;
+mod published;
 mod timm;
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::weights::ClipConfig;
-#[cfg(not(target_family = "wasm"))]
 pub use apple::AppleNames;
 use fields::Fields;
+pub use published::settings;
 
 /// Name of the file with the settings.
 pub const CONFIG: &str = "open_clip_config.json";
@@ -29,7 +26,14 @@ pub const CONFIG: &str = "open_clip_config.json";
 /// `transformers` has no `model_cfg`.
 pub fn is_config(json: &str) -> bool {
     let parsed: Option<Value> = serde_json::from_str(json).ok();
-    parsed.is_some_and(|parsed| parsed.get("model_cfg").is_some() || apple::is_config(&parsed))
+    parsed.is_some_and(|parsed| {
+        parsed.get("model_cfg").is_some() || apple::is_config(&parsed) || is_model_config(&parsed)
+    })
+}
+
+/// Returns true for one of `open_clip`'s own model configurations, which are a `model_cfg` by themselves.
+fn is_model_config(json: &Value) -> bool {
+    json.get("vision_cfg").is_some() && json.get("text_cfg").is_some()
 }
 
 /// Texts of the `config.json` and the `preprocessor_config.json` that the text of an `open_clip_config.json` comes to;
@@ -40,11 +44,12 @@ pub fn is_config(json: &str) -> bool {
 /// have.
 pub fn translate(json: &str, other: Option<String>) -> Result<(String, Option<String>)> {
     let parsed: Value = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
-    let apples = match apple::is_config(&parsed) {
-        true => Some(apple::config(&parsed)?.to_string()),
-        false => None,
+    let other_form = match parsed {
+        parsed if apple::is_config(&parsed) => Some(apple::config(&parsed)?.to_string()),
+        parsed if is_model_config(&parsed) => Some(serde_json::json!({ "model_cfg": parsed }).to_string()),
+        _ => None,
     };
-    let json = apples.as_deref().unwrap_or(json);
+    let json = other_form.as_deref().unwrap_or(json);
     let config = config::config_json(json)?;
     let vision = ClipConfig::from_json(&config)?.vision;
     let size = vision.map_or(0, |vision| vision.image_size());
