@@ -1,14 +1,14 @@
 // Everyone: axe in every state, the keyboard, narrow and wide, right to left, and a page that never stalls.
 
 import { watchStalls } from "./inpage.mjs";
-import { answer, draw, drop, expect, many, mood, open, paints, png, serious, setLabels, test } from "./page.mjs";
+import { allDone, answer, drop, expect, many, mood, open, redCircle, serious, setLabels, test } from "./page.mjs";
 
 /** Every state that a person can bring about, each from the one before. */
 const states = {
   empty: async () => {},
   results: async (page) => {
     await drop(page, [
-      png("good.png", await draw(page, paints.redCircle)),
+      await redCircle(page, "good.png"),
       { name: "bad.jpg", type: "image/jpeg", bytes: Buffer.from("not a picture") },
     ]);
     await answer(page, "good.png");
@@ -144,10 +144,10 @@ test("the keyboard reaches everything, and shows where it is", async ({ page, si
 
 test("results are announced", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await expect(page.getByRole("status")).toHaveText(/^one\.png: red circle, \d/);
   await drop(page, await many(page, 3));
-  await expect(page.getByRole("status")).toHaveText("4 pictures done");
+  await allDone(page, 4);
 });
 
 /** Nothing sticks out sideways. */
@@ -176,11 +176,8 @@ for (const [width, height] of [
         page,
         "a label that is so long that no chip and no bar could ever show the whole of it at once, cat, كلب, 犬",
       );
-      await drop(page, [
-        ...(await many(page, 30)),
-        png(`${"a-rather-long-name-".repeat(6)}.png`, await draw(page, paints.redCircle)),
-      ]);
-      await expect(page.getByRole("status")).toHaveText("31 pictures done");
+      await drop(page, [...(await many(page, 30)), await redCircle(page, `${"a-rather-long-name-".repeat(6)}.png`)]);
+      await allDone(page, 31);
       await fits(page, width);
       for (const view of ["Overview", "Map", "Gallery"]) {
         await page.getByRole("tab", { name: view }).click();
@@ -193,7 +190,7 @@ for (const [width, height] of [
 test("with the system's own colours, bars and choices are still seen", { tag: "@forced" }, async ({ page, site }) => {
   await mood(page, { forcedColors: "active" });
   await open(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   const border = await page.evaluate(
     () => getComputedStyle(document.querySelector(".ranks li"), "::before").borderTopWidth,

@@ -1,6 +1,6 @@
 // The browser's Back closes what is on top and never leaves the page by surprise.
 
-import { answer, draw, drop, expect, many, open, paints, png, test } from "./page.mjs";
+import { allDone, answer, drop, expect, many, open, redCircle, test } from "./page.mjs";
 
 const depth = (page) => page.evaluate(() => history.state?.layers ?? 0);
 
@@ -10,7 +10,7 @@ test("Back closes the opened picture, then the selection, then the search, one a
 }) => {
   await open(page, site);
   await drop(page, await many(page, 4));
-  await expect(page.getByRole("status")).toHaveText("4 pictures done");
+  await allDone(page, 4);
   await page.getByLabel("Search the pictures").fill("red");
   await page.getByRole("button", { name: "Search", exact: true }).click();
   await expect(page.locator("#reference-text")).toContainText("red");
@@ -35,7 +35,7 @@ test("Back closes the opened picture, then the selection, then the search, one a
 
 test("what is closed in another way leaves no entry behind", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   const before = await page.evaluate(() => history.length);
   for (let times = 0; times < 3; times += 1) {

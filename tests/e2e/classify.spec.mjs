@@ -2,7 +2,9 @@
 
 import { paste } from "./inpage.mjs";
 import {
+  allDone,
   answer,
+  blueSquare,
   card,
   choose,
   draw,
@@ -11,6 +13,7 @@ import {
   open,
   paints,
   png,
+  redCircle,
   returning,
   setLabels,
   setTemplate,
@@ -20,7 +23,7 @@ import {
 test("a dropped picture gets its labels ranked, with percentages that add up", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "blue square, red circle, cat");
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   expect(await answer(page, "one.png")).toHaveLength(3);
   const shares = (await card(page, "one.png").locator(".score").allTextContents()).map((text) =>
     parseFloat(text.replace("<", "")),
@@ -35,10 +38,7 @@ test("what is drawn is what is answered", async ({ page, site }) => {
   await open(page, site);
   await setTemplate(page, "a {}");
   await setLabels(page, "blue square, red circle");
-  await drop(page, [
-    png("circle.png", await draw(page, paints.redCircle)),
-    png("square.png", await draw(page, paints.blueSquare)),
-  ]);
+  await drop(page, [await redCircle(page, "circle.png"), await blueSquare(page, "square.png")]);
   expect((await answer(page, "circle.png"))[0]).toBe("red circle");
   expect((await answer(page, "square.png"))[0]).toBe("blue square");
 });
@@ -62,11 +62,11 @@ test("an emoji is recognized by its name among five others", async ({ page, site
 
 test("a second picture joins the first; one can be removed, and all", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
-  await drop(page, [png("two.png", await draw(page, paints.blueSquare))]);
+  await drop(page, [await blueSquare(page, "two.png")]);
   await answer(page, "two.png");
-  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  await allDone(page, 2);
   await page.getByRole("button", { name: "Remove one.png" }).click();
   await expect(page.locator(".card")).toHaveCount(1);
   await page.getByRole("button", { name: "Remove all" }).click();
@@ -77,7 +77,7 @@ test("a second picture joins the first; one can be removed, and all", async ({ p
 test("another label is ranked without embedding the picture again", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "cat, dog");
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   const states = await page.evaluateHandle(() => {
     const seen = [];
@@ -123,7 +123,7 @@ test("pictures and labels given while the model loads are answered when it is th
   });
   await returning(page);
   await page.goto(site);
-  await drop(page, [png("early.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "early.png")]);
   await expect(card(page, "early.png")).toContainText("Waiting for the model");
   await expect(card(page, "early.png").locator("img[src]")).toBeVisible();
   await setLabels(page, "submarine, red circle");

@@ -5,14 +5,13 @@ import { pagePolicy, policies } from "../../www/tools/policy.mjs";
 import {
   answer,
   beforeEngine,
+  blueSquare,
   DIST,
-  draw,
   drop,
   expect,
   isolated,
   open,
-  paints,
-  png,
+  redCircle,
   setLabels,
   setTemplate,
   test,
@@ -33,8 +32,8 @@ test.describe("pictures", () => {
     expect(registered).toHaveLength(1);
     heard.length = 0;
     await drop(page, [
-      png("circle.png", await draw(page, paints.redCircle)),
-      png("square.png", await draw(page, paints.blueSquare)),
+      await redCircle(page, "circle.png"),
+      await blueSquare(page, "square.png"),
       { name: "broken.jpg", type: "image/jpeg", bytes: Buffer.from("no picture") },
     ]);
     await answer(page, "circle.png");
@@ -130,7 +129,7 @@ test("labels and file names are never HTML", async ({ page, site }) => {
   const spell = '<img src="x" onerror="document.title=1">';
   await open(page, site);
   await setLabels(page, `${spell}, other`);
-  await drop(page, [png(`${spell}.png`, await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, `${spell}.png`)]);
   await answer(page, "onerror");
   await expect(page.locator(".card .ranks")).toContainText(spell);
   expect(await page.locator('img[src="x"]').count()).toBe(0);

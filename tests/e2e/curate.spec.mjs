@@ -3,6 +3,7 @@
 
 import {
   acceptAnyMatch,
+  allDone,
   answer,
   card,
   chips,
@@ -25,7 +26,7 @@ const prepare = async (page, site, count) => {
   await setTemplate(page, "a {}");
   await setLabels(page, "red circle, blue square");
   await drop(page, await many(page, count));
-  await expect(page.getByRole("status")).toHaveText(`${count} pictures done`);
+  await allDone(page, count);
 };
 
 test("several pictures are selected by click, range and keyboard, and removed together", async ({ page, site }) => {
@@ -78,7 +79,7 @@ test("examples make a label that finds similar pictures, and a saved set stores 
   // The word alone says nothing of squares.
   await setLabels(page, "red circle, zorp");
   await drop(page, await many(page, 8));
-  await expect(page.getByRole("status")).toHaveText("8 pictures done");
+  await allDone(page, 8);
   const similarity = async () => {
     const dialog = page.getByRole("dialog", { name: "square-5.png" });
     await page.getByRole("button", { name: "Open square-5.png" }).click();
@@ -177,7 +178,7 @@ test("export: a report with thumbnails opens without the page, and XMP sidecars 
   await acceptAnyMatch(page);
   await setLabels(page, "red <circle> & co, blue square");
   await drop(page, await many(page, 2));
-  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  await allDone(page, 2);
   await page.getByRole("button", { name: "Export" }).click();
   const report = await take(page, "report");
   expect(report.name).toBe("cliplet.html");

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import {
   acceptAnyMatch,
+  allDone,
   chips,
   downloaded,
   draw,
@@ -30,7 +31,7 @@ const prepare = async (page, site) => {
   await acceptAnyMatch(page);
   await setLabels(page, '"red, round circle", blue square, cat');
   await drop(page, [...(await many(page, 2)), png('it\'s "one", $(echo no).png', await draw(page, paints.redCircle))]);
-  await expect(page.getByRole("status")).toHaveText("3 pictures done");
+  await allDone(page, 3);
   await page.getByRole("button", { name: "Export" }).click();
 };
 

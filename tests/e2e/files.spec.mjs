@@ -1,7 +1,7 @@
 // Bad pictures and bad weights: a message that names the file, and everything else goes on.
 
 import { readFile } from "node:fs/promises";
-import { answer, card, choose, draw, drop, expect, MODEL, open, paints, png, ready, test } from "./page.mjs";
+import { answer, card, choose, draw, drop, expect, MODEL, open, paints, png, ready, redCircle, test } from "./page.mjs";
 
 /** A PNG header that claims 30000 x 30000 pixels of four bytes, and nothing behind it. */
 const HUGE = Buffer.concat([
@@ -128,13 +128,13 @@ test("damaged weights are refused by name and the model in use stays", async ({ 
     await page.getByRole("button", { name: "Dismiss" }).click();
     await page.keyboard.press("Escape");
   }
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
 });
 
 test("a complete model file replaces the model in use and pictures are classified again", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   await openModel(page, "mine.gguf", await readFile(MODEL));
   await expect(page.locator("#model-name")).not.toHaveText("Included model");

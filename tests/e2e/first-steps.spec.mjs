@@ -1,6 +1,21 @@
 // The first ten seconds: a drop target before everything else, samples, and tags before any label is typed.
 
-import { answer, card, chips, draw, drop, expect, paints, png, remember, serious, test, visit } from "./page.mjs";
+import {
+  answer,
+  blueSquare,
+  card,
+  chips,
+  draw,
+  drop,
+  expect,
+  paints,
+  png,
+  redCircle,
+  remember,
+  serious,
+  test,
+  visit,
+} from "./page.mjs";
 
 for (const [width, height] of [
   [320, 640],
@@ -51,7 +66,7 @@ test("samples are photos with their source named", async ({ page, site }) => {
 test("a picture gets tags before any label is typed, each one click to become a label", async ({ page, site }) => {
   await visit(page, site);
   await expect(chips(page)).toHaveCount(0);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   const tags = card(page, "one.png").locator(".tag");
   await expect(tags).toHaveText(["red circle"], { timeout: 40_000 });
   await expect(card(page, "one.png").locator(".guess")).toHaveCount(0);
@@ -68,10 +83,10 @@ test("a picture gets tags before any label is typed, each one click to become a 
 
 test("the everyday words are embedded once: the next visit has its tags at once", async ({ page, site }) => {
   await visit(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await expect(card(page, "one.png").locator(".tag").first()).toHaveText("red circle", { timeout: 40_000 });
   await page.reload();
-  await drop(page, [png("two.png", await draw(page, paints.blueSquare))]);
+  await drop(page, [await blueSquare(page, "two.png")]);
   const started = Date.now();
   await expect(card(page, "two.png").locator(".tag").first()).toHaveText("blue square", { timeout: 40_000 });
   expect(Date.now() - started).toBeLessThan(15_000);
@@ -160,7 +175,7 @@ test.describe("in German", () => {
     await visit(page, site);
     await expect(page.getByRole("heading", { name: "Bilder hier ablegen" })).toBeVisible();
     expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
-    await drop(page, [png("eins.png", await draw(page, paints.redCircle))]);
+    await drop(page, [await redCircle(page, "eins.png")]);
     await answer(page, "eins.png");
     await page.locator("#label-input").fill("red circle, cat");
     await page.keyboard.press("Enter");

@@ -5,21 +5,19 @@ import { simdKind } from "../../www/cliplet/variants.js";
 import {
   answer,
   beforeEngine,
-  draw,
   drop,
   expect,
   isolated,
   open,
-  paints,
-  png,
   ready,
+  redCircle,
   setLabels,
   setTemplate,
   test,
 } from "./page.mjs";
 
 async function classifies(page) {
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   expect((await answer(page, "one.png")).length).toBeGreaterThan(1);
 }
 

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { paste } from "./inpage.mjs";
 import {
   acceptAnyMatch,
+  allDone,
   answer,
   card,
   chips,
@@ -15,6 +16,7 @@ import {
   open,
   paints,
   png,
+  redCircle,
   setLabels,
   setTemplate,
   test,
@@ -50,7 +52,7 @@ test("labels are typed as chips, edited in place and removed, by keyboard alone"
 
 test("a pasted list of thousands of labels is added and ranked", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await alone(page);
   await input(page).focus();
   await page.evaluate(paste, {
@@ -82,7 +84,7 @@ test("a label is text, whatever it looks like", async ({ page, site }) => {
   await open(page, site);
   const label = "<img src=x onerror=document.title=1>";
   await setLabels(page, `${label}, cat`);
-  await drop(page, [png("<b>one</b>.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "<b>one</b>.png")]);
   expect(await answer(page, "<b>one</b>.png")).toContain(label);
   await expect(chips(page).first()).toHaveText(label);
   await page.getByRole("tab", { name: "Overview" }).click();
@@ -258,7 +260,7 @@ test("several templates of one's own are averaged; the preview follows every key
 test("similarity is the cosine, and is the same whatever other labels there are", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "red circle, cat");
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   await page.getByText("Similarity", { exact: true }).click();
   await expect.poll(async () => (await shown(page, "one.png"))[0][1]).toBeLessThan(1);
@@ -273,7 +275,7 @@ test("similarity is the cosine, and is the same whatever other labels there are"
 test("'no good match' is the answer below the threshold that was set", async ({ page, site }) => {
   await open(page, site);
   await setLabels(page, "red circle, red disc, red ball");
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   await page.getByLabel("Say when nothing is a good match").check();
   await page.getByLabel("Threshold").fill("1");
@@ -291,7 +293,7 @@ test("of a single label no share is told, which would always be all", async ({ p
   await open(page, site);
   await setLabels(page, "red circle");
   await acceptAnyMatch(page);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   await expect(card(page, "one.png").locator(".score")).toHaveText("");
   await expect(page.getByRole("status")).toHaveText("one.png: red circle");
@@ -304,7 +306,7 @@ test("pictures are filtered by label and sorted, and cards show as many labels a
   await setLabels(page, "red circle, blue square, cat, dog");
   await setTemplate(page, "a {}");
   await drop(page, await many(page, 20));
-  await expect(page.getByRole("status")).toHaveText("20 pictures done");
+  await allDone(page, 20);
   await page.getByLabel("Labels per card").selectOption("1, the best");
   await expect(card(page, "circle-0.png").locator(".label")).toHaveText(["red circle"]);
   await page.getByLabel("Show", { exact: true }).selectOption({ label: "blue square (10)" });
@@ -322,7 +324,7 @@ test("the overview counts labels, and shows confusions and how certain answers a
   await setLabels(page, "red circle, blue square, cat");
   await setTemplate(page, "a {}");
   await drop(page, await many(page, 20));
-  await expect(page.getByRole("status")).toHaveText("20 pictures done");
+  await allDone(page, 20);
   await page.getByRole("tab", { name: "Overview" }).click();
   await expect(page.getByRole("region", { name: "Pictures per label" }).getByRole("button")).toHaveCount(2);
   const bins = page.getByRole("region", { name: "How certain" }).getByRole("button");
@@ -336,7 +338,7 @@ test("the overview counts labels, and shows confusions and how certain answers a
     .first()
     .focus();
   await drop(page, [{ ...(await many(page, 2))[1], name: "square-21.png" }]);
-  await expect(page.getByRole("status")).toHaveText("21 pictures done");
+  await allDone(page, 21);
   await expect(page.getByRole("button", { name: /red circle.*10/ }).first()).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByText("10 of 21 shown")).toBeVisible();
@@ -358,7 +360,7 @@ test("pictures in folders: the overview compares the folders with the best label
     await writeFile(`${folder}/${kind}/${name}`, bytes);
   }
   await choose(page, page.getByRole("button", { name: "Add folder" }), folder);
-  await expect(page.getByRole("status")).toHaveText("8 pictures done");
+  await allDone(page, 8);
   await page.getByRole("tab", { name: "Overview" }).click();
   await expect(page.getByRole("button", { name: "round / red circle: 3" })).toBeVisible();
   await expect(page.getByRole("button", { name: "angular / blue square: 4" })).toBeVisible();

@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { startHub } from "./hub.mjs";
-import { answer, beforeEngine, choose, draw, drop, expect, open, paints, png, serious, test } from "./page.mjs";
+import { answer, beforeEngine, choose, drop, expect, open, redCircle, serious, test } from "./page.mjs";
 
 const PORT = 18_444;
 const HUB = `http://127.0.0.1:${PORT}`;
@@ -40,7 +40,7 @@ async function lookUp(page, id = "some/tiny") {
 test("a Hub model is offered with its size, loaded on request, cached, listed and deleted", async ({ page, site }) => {
   await openWithHub(page, site);
   expect(hub.requests).toEqual([]);
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   await lookUp(page);
   await expect(page.locator("#model-offer")).toContainText("some/tiny: 179 kB to download");
@@ -154,7 +154,7 @@ test("a better model comes with one click, and the small one answers meanwhile",
   });
   await expect(page.locator("#better-model")).toHaveAttribute("title", /157 MB once, stays on this device/);
   await page.locator("#better-model").click();
-  await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   letGo();
   await expect(page.locator("#model-name")).toHaveText("some/tiny");

@@ -4,7 +4,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { serve } from "../../www/tools/serve.mjs";
 import { copied, stamped, titled } from "./copies.mjs";
-import { answer, choose, DIST, draw, drop, expect, isolated, open, paints, png, ready, test } from "./page.mjs";
+import { answer, choose, DIST, drop, expect, isolated, open, ready, redCircle, test } from "./page.mjs";
 
 /** Servers of these tests' own listen where the page's guard against foreign requests knows them. */
 const PORT = 18_445;
@@ -40,7 +40,7 @@ test.describe("without a network", () => {
     await context.setOffline(true);
     await page.reload();
     await ready(page);
-    await drop(page, [png("one.png", await draw(page, paints.redCircle))]);
+    await drop(page, [await redCircle(page, "one.png")]);
     await answer(page, "one.png");
     await page.locator("#model-button").click();
     await page.getByRole("button", { name: `Load ${name}` }).click();

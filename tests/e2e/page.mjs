@@ -155,6 +155,13 @@ export async function drop(page, files) {
 
 export const png = (name, bytes) => ({ name, type: "image/png", bytes });
 
+/** A picture of a red circle, and one of a blue square, as files to be dropped. */
+export const redCircle = async (page, name) => png(name, await draw(page, paints.redCircle));
+export const blueSquare = async (page, name) => png(name, await draw(page, paints.blueSquare));
+
+/** Waits until so many pictures, at least two, are analyzed. */
+export const allDone = (page, count) => expect(page.getByRole("status")).toHaveText(`${count} pictures done`);
+
 /** The card of a picture, by its name. */
 export const card = (page, name) => page.locator(".card", { has: page.locator("figcaption", { hasText: name }) });
 

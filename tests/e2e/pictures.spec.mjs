@@ -2,7 +2,22 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { paste } from "./inpage.mjs";
-import { answer, card, chips, choose, draw, drop, expect, many, names, open, paints, png, test } from "./page.mjs";
+import {
+  allDone,
+  answer,
+  card,
+  chips,
+  choose,
+  draw,
+  drop,
+  expect,
+  many,
+  names,
+  open,
+  paints,
+  redCircle,
+  test,
+} from "./page.mjs";
 
 const status = (page) => page.getByRole("status");
 
@@ -199,7 +214,7 @@ test("a picture that cannot be shown has a sign in its place, on its card and op
 test("an opened picture is zoomed by wheel, double click, buttons and keys, and moved", async ({ page, site }) => {
   await open(page, site);
   await drop(page, await many(page, 2));
-  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  await allDone(page, 2);
   await page.getByRole("button", { name: "Open circle-0.png" }).click();
   const scale = page.locator(".zoom-buttons output");
   const image = page.locator("#detail-image");
@@ -230,7 +245,7 @@ test("a picture that failed can be retried by itself", async ({ page, site }) =>
   await open(page, site);
   await drop(page, [
     { name: "bad.png", type: "image/png", bytes: Buffer.from("nothing") },
-    png("good.png", await draw(page, paints.redCircle)),
+    await redCircle(page, "good.png"),
   ]);
   await answer(page, "good.png");
   await page.getByRole("button", { name: "Retry bad.png" }).click();

@@ -1,12 +1,12 @@
 // Search: any sentence ranks the pictures, a picture finds similar ones, a map lays them out.
 
-import { drop, expect, many, names, open, returning, setLabels, setTemplate, test } from "./page.mjs";
+import { allDone, drop, expect, many, names, open, returning, setLabels, setTemplate, test } from "./page.mjs";
 
 const ready = async (page, site, count) => {
   await open(page, site);
   await setTemplate(page, "a {}");
   await drop(page, await many(page, count));
-  await expect(page.getByRole("status")).toHaveText(`${count} pictures done`);
+  await allDone(page, count);
 };
 
 /** A page with pictures whose model comes when what this gives is called. */

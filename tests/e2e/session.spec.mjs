@@ -1,7 +1,9 @@
 // Nothing is lost: undo, links as previews, Back, leaving, reloading, other tabs, duplicates and skipped files.
 
 import {
+  allDone,
   answer,
+  blueSquare,
   card,
   chips,
   draw,
@@ -10,19 +12,17 @@ import {
   many,
   open,
   paints,
-  png,
   ready,
+  redCircle,
   setLabels,
   setTemplate,
   test,
 } from "./page.mjs";
 
-const red = async (page, name) => png(name, await draw(page, paints.redCircle));
-
 test("removed pictures come back with their answers, in their places", async ({ page, site }) => {
   await open(page, site);
   await drop(page, await many(page, 3));
-  await expect(page.getByRole("status")).toHaveText("3 pictures done");
+  await allDone(page, 3);
   await page.getByRole("button", { name: "Remove circle-0.png" }).click();
   await expect(page.locator(".card")).toHaveCount(2);
   await page.getByRole("button", { name: "Undo" }).click();
@@ -94,7 +94,7 @@ test("a link opens as a preview, and what the visitor had comes back", async ({ 
 
 test("Back closes the opened picture, and closing it leaves no entry behind", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [await red(page, "one.png")]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   const before = await page.evaluate(() => history.length);
   await page.getByRole("button", { name: "Open one.png" }).click();
@@ -112,7 +112,7 @@ test("leaving with results asks once", async ({ page, site }) => {
   await open(page, site);
   const asks = () => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
   expect(await asks()).toBe(false);
-  await drop(page, [await red(page, "one.png")]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   expect(await asks()).toBe(true);
   expect(await asks()).toBe(false);
@@ -144,7 +144,7 @@ test("after a reload pictures, answers and hand labels are back, without being a
   await open(page, site);
   await setLabels(page, "red circle, blue square");
   await drop(page, await many(page, 4));
-  await expect(page.getByRole("status")).toHaveText("4 pictures done");
+  await allDone(page, 4);
   await page.getByRole("button", { name: "Open square-1.png" }).focus();
   await page.keyboard.press("1");
   await expect(card(page, "square-1.png").locator(".corrected")).toHaveText("✓ red circle");
@@ -173,13 +173,13 @@ test("after a reload pictures, answers and hand labels are back, without being a
 
 test("two tabs show the same pictures and labels", async ({ page, site, context }) => {
   await open(page, site);
-  await drop(page, [await red(page, "one.png")]);
+  await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");
   await saved(page, 1);
   const other = await context.newPage();
   await open(other, site);
   await answer(other, "one.png");
-  await drop(other, [png("two.png", await draw(other, paints.blueSquare))]);
+  await drop(other, [await blueSquare(other, "two.png")]);
   await answer(page, "two.png");
   await setLabels(page, "owl, red circle");
   await expect(chips(other)).toHaveText(["owl", "red circle"]);
@@ -219,7 +219,7 @@ test("skipped files are named, whatever other messages there are", async ({ page
   await drop(page, [
     { name: "report.pdf", type: "application/pdf", bytes: Buffer.from("%PDF") },
     { name: "song.mp3", type: "audio/mpeg", bytes: Buffer.from("ID3") },
-    await red(page, "one.png"),
+    await redCircle(page, "one.png"),
   ]);
   await answer(page, "one.png");
   await drop(page, [{ name: "empty.csv", type: "text/csv", bytes: Buffer.from("\n") }]);
@@ -232,7 +232,7 @@ test("skipped files are named, whatever other messages there are", async ({ page
 test("pictures removed one after another come back together", async ({ page, site }) => {
   await open(page, site);
   await drop(page, await many(page, 3));
-  await expect(page.getByRole("status")).toHaveText("3 pictures done");
+  await allDone(page, 3);
   await page.getByRole("button", { name: "Remove circle-0.png" }).click();
   await page.getByRole("button", { name: "Remove circle-2.png" }).click();
   await expect(page.getByText("2 pictures removed.")).toBeVisible();
@@ -282,7 +282,7 @@ test("pictures that were still in the queue are named after a reload", async ({ 
 
 test("with originals stored here the queue itself goes on after a reload", async ({ page, site }) => {
   await open(page, site);
-  await drop(page, [await red(page, "first.png")]);
+  await drop(page, [await redCircle(page, "first.png")]);
   await answer(page, "first.png");
   await page.getByLabel("Keep the original files on this device too").check();
   await drop(page, await many(page, 20));
@@ -290,14 +290,14 @@ test("with originals stored here the queue itself goes on after a reload", async
   await saved(page, 21);
   await page.reload();
   await ready(page);
-  await expect(page.getByRole("status")).toHaveText("21 pictures done");
+  await allDone(page, 21);
   await expect(page.locator(".notice.offer")).toHaveCount(0);
 });
 
 test("a click is not lost when the page moves between press and release", async ({ page, site }) => {
   await open(page, site);
   await drop(page, await many(page, 2));
-  await expect(page.getByRole("status")).toHaveText("2 pictures done");
+  await allDone(page, 2);
   const button = page.getByRole("button", { name: "Remove circle-0.png" });
   await button.scrollIntoViewIfNeeded();
   const { x, y, width, height } = await button.boundingBox();

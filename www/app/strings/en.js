@@ -372,7 +372,8 @@ export const text = {
   modelSizes:
     "CLIP in several sizes: later ones see more detail and are slower. Their size is shown before anything is downloaded.",
   modelHub: "From the Hugging Face Hub",
-  modelHubHelp: "A name such as owner/model, or its web address. Only huggingface.co is asked, and only for the model.",
+  modelHubHelp:
+    "A name such as owner/model or ViT-B/32, or its web address. Only huggingface.co is asked, and only for the model.",
   modelQuant: "Precision",
   quants: { q8: "8 bits", q4: "4 bits, half the size" },
   modelLookUp: "Look up",
