@@ -6,7 +6,7 @@ import { fileNameOf } from "./download.js";
 import { ClipletError } from "./errors.js";
 import { documentBase } from "./host.js";
 import { hubIdOf } from "./model-names.js";
-import { CONFIG, OPEN_CLIP_CONFIG, WEIGHTS } from "./snapshot-files.js";
+import { CONFIG, isApples, OPEN_CLIP_CONFIG, WEIGHTS } from "./snapshot-files.js";
 
 export const HUB = "https://huggingface.co";
 
@@ -28,6 +28,7 @@ const EXAMPLE = "openai/clip-vit-base-patch32";
 /** True of a file that stands for the model that it is part of. @param {string} path */
 const isSnapshotFile = (path) =>
   [...WEIGHTS, CONFIG, OPEN_CLIP_CONFIG, "README.md"].includes(path) ||
+  isApples(path) ||
   /^(model|pytorch_model)-\d+-of-\d+\.(safetensors|bin)$/.test(path);
 
 /**

@@ -22,6 +22,7 @@ for (const [given, sent] of [
   ["https://huggingface.co/a/b/blob/main/pytorch_model.bin", "hf:a/b"],
   ["https://huggingface.co/a/b/blob/main/model-00001-of-00003.safetensors", "hf:a/b"],
   ["https://huggingface.co/a/b/blob/main/open_clip_config.json", "hf:a/b"],
+  ["https://huggingface.co/apple/MobileCLIP-S0/blob/main/mobileclip_s0.pt", "hf:apple/MobileCLIP-S0"],
   ["https://huggingface.co/a/b/blob/v2/sub/one.gguf", "https://huggingface.co/a/b/resolve/v2/sub/one.gguf"],
   ["https://huggingface.co/a/b/resolve/main/one.gguf", "https://huggingface.co/a/b/resolve/main/one.gguf"],
   ["https://huggingface.co/a/b/raw/main/config.json", "hf:a/b"],

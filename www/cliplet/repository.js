@@ -5,6 +5,7 @@ import { fromSent } from "./errors.js";
 import { startHubWorker } from "./host.js";
 import { HUB } from "./model-source.js";
 import {
+  applesWeights,
   CONFIG,
   isOpenClip,
   OPEN_CLIP_CONFIG,
@@ -18,6 +19,9 @@ import { WeightFile } from "./weight-file.js";
 
 /** Revisions with the Hub's own conversion to safetensors, for repositories whose main branch has none. @type {Record<string, string>} */
 const CONVERTED = { "openai/clip-vit-base-patch32": "refs/pr/15" };
+
+/** Has the tokenizer of models that are published without any. */
+const WITH_TOKENIZER = "openai/clip-vit-base-patch32";
 
 /** @typedef {{ hub?: string, baseUrl?: string, signal?: AbortSignal, stallTimeout?: number }} HubOptions */
 
@@ -104,17 +108,18 @@ export function parseHubId(source) {
  * @property {string} id
  * @property {(file: string, branch?: string) => string} at address of a file
  * @property {(file: string) => Promise<Uint8Array<ArrayBuffer> | undefined>} fetched a small file
+ * @property {() => Promise<Uint8Array<ArrayBuffer> | undefined>} commonTokenizer that of most CLIPs
  */
 
 /**
  * The small files of a model that go with its weights.
  * @param {Repository} repository
  * @param {string} config name of its configuration
- * @param {Uint8Array<ArrayBuffer>} configBytes
+ * @param {Uint8Array<ArrayBuffer>} [configBytes] none where the model's name tells it
  */
-async function smallFiles({ fetched }, config, configBytes) {
+async function smallFiles({ id, fetched, commonTokenizer }, config, configBytes) {
   /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
-  const files = new Map([[config, configBytes]]);
+  const files = new Map(configBytes && [[config, configBytes]]);
   const add = (/** @type {string[]} */ names) =>
     Promise.all(
       names.map(async (name) => {
@@ -126,8 +131,12 @@ async function smallFiles({ fetched }, config, configBytes) {
   const wanted = tokenizerFiles(new TextDecoder().decode(configBytes));
   const [first] = await Promise.all([add(wanted[0]), add(["tokenizer_config.json", ...SETTINGS])]);
   const later = wanted.slice(1);
-  for (let found = first; !found.every(Boolean) && later.length > 0; )
-    found = await add(/** @type {string[]} */ (later.shift()));
+  let found = first;
+  while (!found.every(Boolean) && later.length > 0) found = await add(/** @type {string[]} */ (later.shift()));
+  if (!found.every(Boolean) && applesWeights(id)) {
+    const tokenizer = await commonTokenizer();
+    if (tokenizer) files.set("tokenizer.json", tokenizer);
+  }
   return files;
 }
 
@@ -148,6 +157,7 @@ export async function openRepository(source, options) {
     id,
     at: (file, branch) => rootAt(folder + file, branch),
     fetched: (file) => smallFile(rootAt(folder + file), options),
+    commonTokenizer: () => smallFile(`${hub}/${WITH_TOKENIZER}/resolve/main/tokenizer.json`, options),
   };
   /** @type {Uint8Array<ArrayBuffer> | undefined} */
   let plain;
@@ -158,15 +168,16 @@ export async function openRepository(source, options) {
     ofOpenClip = plain ? undefined : await repository.fetched(OPEN_CLIP_CONFIG);
     if (plain || ofOpenClip) break;
   }
-  if (!plain && !ofOpenClip)
+  if (!plain && !ofOpenClip) folder = "";
+  if (!plain && !ofOpenClip && !applesWeights(id))
     throw failure("model", `${id}: the repository has no ${CONFIG}, which a CLIP in Hugging Face's layout has`);
   const snapshot = async () => {
     const { name, weights } = await findWeights(repository, Boolean(plain), revision, options);
     // Weights that open_clip wrote are read by its own settings.
     if (isOpenClip(name)) ofOpenClip ??= await repository.fetched(OPEN_CLIP_CONFIG);
-    const openClip = !plain || (isOpenClip(name) && Boolean(ofOpenClip));
+    const openClip = Boolean(ofOpenClip) && (!plain || isOpenClip(name));
     const [config, bytes] = openClip ? [OPEN_CLIP_CONFIG, ofOpenClip] : [CONFIG, plain];
-    const files = await smallFiles(repository, config, /** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+    const files = await smallFiles(repository, config, bytes);
     return { files, openClip, weights };
   };
   return { id, snapshot };
@@ -188,7 +199,8 @@ async function findWeights(repository, hasConfig, revision, options) {
       const { value } = await chunks.next();
       return { ...value, chunks };
     });
-  const readable = WEIGHTS.filter((name) => hasConfig || isOpenClip(name));
+  const apples = applesWeights(id);
+  const readable = WEIGHTS.filter((name) => hasConfig || isOpenClip(name)).concat(apples ?? []);
   const converted = revision === "main" ? CONVERTED[id] : undefined;
   for (const name of readable) {
     if (name.endsWith(".json")) {

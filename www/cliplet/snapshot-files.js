@@ -31,6 +31,21 @@ export const isWeights = (name) => /\.(safetensors|bin|pt|pth)$/i.test(name);
 export const isOpenClip = (name) => name.startsWith("open_clip");
 
 /**
+ * Whether weights are named as Apple's MobileCLIPs, whose names tell their settings.
+ * @param {string} name
+ */
+export const isApples = (name) => /^mobileclip2?_[a-z0-9]+\.pt$/i.test(name);
+
+/**
+ * The file of weights in a repository of Apple's, such as mobileclip2_s0.pt of apple/MobileCLIP2-S0.
+ * @param {string} id
+ */
+export function applesWeights(id) {
+  const [, version, size] = /^apple\/mobileclip(2?)-(s\d|b|b-lt|l-14)$/i.exec(id) ?? [];
+  return size && `mobileclip${version}_${size.replaceAll("-", "").toLowerCase()}.pt`;
+}
+
+/**
  * Names of tokenizer files to be looked for, the best first: several in one entry go together.
  * @param {string} config text of the configuration
  */

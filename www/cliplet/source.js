@@ -8,6 +8,7 @@ import { HUB } from "./model-source.js";
 import { downloadFromHub, openRepository } from "./repository.js";
 import {
   CONFIG,
+  isApples,
   isOpenClip,
   isWeights,
   OPEN_CLIP_CONFIG,
@@ -198,7 +199,7 @@ async function fromFiles(chosen, quant) {
   const settings = openClip ? OPEN_CLIP_CONFIG : CONFIG;
   const config = (await byName.get(settings)?.text()) ?? "";
   const tokenizers = tokenizerFiles(config);
-  const missing = byName.has(settings) ? [] : [settings];
+  const missing = byName.has(settings) || isApples(name) ? [] : [settings];
   if (!tokenizers.some((files) => files.every((file) => byName.has(file)))) missing.push(...tokenizers[0]);
   // A vision tower alone has no texts, which its configuration tells the engine.
   const onlyImages = /"CLIPVisionModel/.test(config) || /"clip_vision_model"/.test(config);

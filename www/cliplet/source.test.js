@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shardsOf, tokenizerFiles } from "./snapshot-files.js";
+import { applesWeights, isApples, shardsOf, tokenizerFiles } from "./snapshot-files.js";
 import { openSource } from "./source.js";
 
 globalThis.location = { href: "http://localhost/", origin: "http://localhost" };
@@ -33,6 +33,24 @@ test("weights of open_clip go with their own settings", async () => {
   const openClip = async (files) => (await (await opened(files)).snapshot()).openClip;
   assert.equal(await openClip(names), true);
   assert.equal(await openClip(["model.safetensors", ...names.slice(1), "config.json"]), false);
+});
+
+test("Apple's files are known by their names, and need a tokenizer alone", async () => {
+  const { snapshot } = await opened(["mobileclip2_s0.pt", "tokenizer.json"]);
+  const { files, weights, openClip } = await snapshot();
+  assert.deepEqual([[...files.keys()], weights[0].name, openClip], [["tokenizer.json"], "mobileclip2_s0.pt", false]);
+  await assert.rejects(opened(["mobileclip_s1.pt"]), { message: /together with tokenizer\.json of its folder/ });
+  for (const [id, name] of [
+    ["apple/MobileCLIP-S0", "mobileclip_s0.pt"],
+    ["apple/MobileCLIP2-S4", "mobileclip2_s4.pt"],
+    ["apple/MobileCLIP-B-LT", "mobileclip_blt.pt"],
+  ]) {
+    assert.equal(applesWeights(id), name);
+    assert.ok(isApples(name));
+  }
+  assert.equal(applesWeights("apple/MobileCLIP-S1-OpenCLIP"), undefined);
+  assert.equal(applesWeights("someone/MobileCLIP-S0"), undefined);
+  assert.ok(!isApples("pytorch_model.bin") && !isApples("my_mobileclip_s0.pt"));
 });
 
 test("small files are those of the tokenizer and the settings that are there", async () => {

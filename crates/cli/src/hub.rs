@@ -11,13 +11,14 @@ use super::terminal;
 /// The branch that is taken where none is named.
 const MAIN: &str = "main";
 /// Files of weights, of which the first that is there is taken.
-const WEIGHTS: [Weights; 6] = [
+const WEIGHTS: [Weights; 7] = [
     Weights::Single("model.safetensors"),
     Weights::Sharded("model", "safetensors"),
     Weights::Single("pytorch_model.bin"),
     Weights::Sharded("pytorch_model", "bin"),
     Weights::Single("open_clip_model.safetensors"),
     Weights::Single("open_clip_pytorch_model.bin"),
+    Weights::Apples,
 ];
 /// Files with the configuration, one of which a snapshot has.
 const CONFIGS: [&str; 2] = ["config.json", "open_clip_config.json"];
@@ -155,6 +156,8 @@ impl ModelId {
 enum Weights {
     Single(&'static str),
     Sharded(&'static str, &'static str),
+    /// The file of one of Apple's MobileCLIPs, such as `mobileclip_s0.pt`, whose name tells its settings.
+    Apples,
 }
 
 impl Weights {
@@ -164,6 +167,10 @@ impl Weights {
         let has = |name: String| files.contains(&name).then_some(name);
         match self {
             Self::Single(name) => Some(vec![has(format!("{folder}{name}"))?]),
+            Self::Apples => {
+                let is_apples = |file: &&String| file.starts_with("mobileclip") && file.ends_with(".pt");
+                Some(vec![files.iter().find(is_apples)?.clone()])
+            }
             Self::Sharded(stem, extension) => {
                 let index = has(format!("{folder}{stem}.{extension}.index.json"))?;
                 let (start, end) = (format!("{folder}{stem}-"), format!(".{extension}"));
@@ -278,6 +285,8 @@ mod tests {
         assert_eq!(found(&pickled), Some(list(&["pytorch_model.bin"])));
         let open_clip = ["open_clip_config.json", "open_clip_model.safetensors"];
         assert_eq!(found(&open_clip), Some(list(&["open_clip_model.safetensors"])));
+        let apples = ["README.md", "mobileclip2_s0.pt"];
+        assert_eq!(found(&apples), Some(list(&["mobileclip2_s0.pt"])));
         assert_eq!(found(&["config.json", "flax_model.msgpack"]), None);
     }
 }
