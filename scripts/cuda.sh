@@ -15,7 +15,7 @@ cuda_env() {
   cap=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d . || true)
   export CUDA_HOME CUDA_PATH=$CUDA_HOME CUDA_ROOT=$CUDA_HOME CUDA_TOOLKIT_ROOT_DIR=$CUDA_HOME
   export CUDA_COMPUTE_CAP=${cap:-90} PATH="$CUDA_HOME/bin:$PATH" CARGO_TARGET_DIR="$TARGET/cuda"
-  # candle's kernels compile on half of the cores unless told. Where no GPU will run them, nvcc need not
+  # candle's kernels compile on half of the cores by default. Where no GPU will run them, nvcc need not
   # optimise them: each of the ten files of quantized products then takes a fifth of the time.
   export CUDAFORGE_THREADS=${CUDAFORGE_THREADS:-$(nproc)}
   [ -n "$cap" ] || export NVCC_APPEND_FLAGS="${NVCC_APPEND_FLAGS:-} -Ofc=max"

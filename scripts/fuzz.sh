@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly CARGO_FUZZ=0.13.2
 readonly TOOLS="${XDG_CACHE_HOME:-$HOME/.cache}/cliplet"
 export PATH="$TOOLS/bin:$PATH"
-# The sanitizers' flags want a compiler that takes unstable ones; a stable one does when it is told that it may.
+# The sanitizers' flags want a compiler that takes unstable ones; a stable one does with RUSTC_BOOTSTRAP.
 export RUSTC_BOOTSTRAP=1
 
 cargo fuzz --version 2>/dev/null | grep -q -F "$CARGO_FUZZ" ||

@@ -229,7 +229,7 @@ fn it_is_the_model_that_converting_makes() {
         assert_eq!(promised, file.len() as u64);
         let reopened = opened(&file);
         if quant == Quant::F16 {
-            // Converted weights were rounded to 16 bits; those that were streamed are when kept.
+            // Converted weights were rounded to 16 bits; those that were streamed are rounded when stored.
             assert_eq!(embedded(&reopened), embedded(&converted));
         } else {
             assert_eq!(embedded(&streamed), embedded(&converted));

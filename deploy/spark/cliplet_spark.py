@@ -67,7 +67,7 @@ def filtered(batches, command):
                     row = {name: value for name, value in row.items() if value is not None and value == value}
                     process.stdin.write(json.dumps(row) + "\n")
                 process.stdin.flush()
-        except BaseException as error:  # told by the reader, whatever it is
+        except BaseException as error:  # the reader reports it, whatever it is
             failure.append(error)
         finally:
             try:

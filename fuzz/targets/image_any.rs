@@ -1,4 +1,4 @@
-//! A file of any image format, told by its content.
+//! A file of any image format, recognized by its content.
 #![no_main]
 
 use cliplet_fuzz::preprocess;

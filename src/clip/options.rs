@@ -9,9 +9,9 @@ use crate::weights::{OnProgress, Placement};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LoadOptions<'a> {
-    /// Where it runs; the CPU unless said otherwise.
+    /// Device that the model runs on; the CPU by default.
     pub device: Device,
-    /// Type of dense weights and activations: f32 on a CPU and f16 on a GPU unless said otherwise.
+    /// Type of dense weights and activations: by default f32 on a CPU and f16 on a GPU.
     pub dtype: Option<DType>,
     /// Called as loading advances; can cancel it.
     pub progress: OnProgress<'a>,

@@ -23,7 +23,7 @@ pub enum Resize {
         /// In pixels.
         height: usize,
     },
-    /// Proportions are kept as far as whole patches allow, and as many patches are filled as there may be.
+    /// Proportions are preserved as far as whole patches allow, and as many patches are filled as there may be.
     Patches(Patches),
 }
 

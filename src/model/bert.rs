@@ -79,7 +79,7 @@ impl Bert {
         Ok(self.projection.forward(&self.pool(&x, &texts)?, Epilogue::None)?)
     }
 
-    /// What stands for each of `texts`, rows of the tokens `x`: `[texts, width]`.
+    /// The output for each of `texts`, pooled from the rows of its tokens in `x`: `[texts, width]`.
     fn pool(&self, x: &Tensor, texts: &[Range<usize>]) -> candle_core::Result<Tensor> {
         if let Pooling::Mean { .. } = self.config.pooling {
             let mean = |text: &Range<usize>| {

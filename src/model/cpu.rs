@@ -1,4 +1,4 @@
-//! The door between candle's tensors and the kernels' slices.
+//! Conversions between candle's tensors and the kernels' slices.
 //!
 //! On the CPU in f32 the kernels replace candle's operations: they fuse what follows a product,
 //! run ragged attention without padding, and multiply quantized weights. Elsewhere candle's own

@@ -182,7 +182,7 @@ fn largest(ids: &[u32]) -> Option<usize> {
 pub(super) fn used<'a>(config: &TextConfig, ids: &'a [u32]) -> Result<&'a [u32]> {
     let end = match config.pooling {
         Pooling::LargestId => largest(ids),
-        // What stands behind it is seen too.
+        // Tokens behind it are seen too.
         Pooling::LargestOfPadded => ids.len().checked_sub(1),
         // As transformers: a prompt without an end token is pooled at its first one.
         Pooling::EndOfText(end) => ids

@@ -18,7 +18,7 @@ const PROCESSOR: &str = "processor_config.json";
 pub fn image_settings(processor: Option<&str>, preprocessor: Option<String>) -> Result<Option<String>> {
     match processor.map(nested).transpose()?.flatten() {
         Some(settings) => Ok(Some(settings)),
-        // Errors in the older file are told by the reader of its fields.
+        // The reader of its fields reports errors in the older file.
         None => Ok(preprocessor.map(|text| nested(&text).ok().flatten().unwrap_or(text))),
     }
 }

@@ -17,7 +17,7 @@ const EPS: f64 = 1e-5;
 /// Tensors of a batch normalization.
 const NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
 
-/// How a weight of the layout, and the bias beside it, come of tensors of a file.
+/// A recipe that makes a weight of the layout, and the bias beside it, of tensors of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     /// Name of both in the layout, without `.weight` and `.bias`.

@@ -68,7 +68,7 @@ pub fn parse_labels(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Labels that are to be told apart, each under one or more names, and the templates they go through.
+/// Labels to choose from, each under one or more names, and the templates they go through.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LabelSet {
     /// Shown for each label, in the caller's order.

@@ -1,5 +1,5 @@
 // A stand-in for the Hugging Face Hub on loopback: serves the tiny snapshot as `some/tiny`, and the small models of every
-// layout as `models/NAME`, with byte ranges, to any origin, and loses connections as told.
+// layout as `models/NAME`, with byte ranges, to any origin, and loses connections as configured.
 
 import { readdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";

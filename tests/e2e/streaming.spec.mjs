@@ -40,7 +40,7 @@ const LOAD = `
 const FAIL = `
   return cliplet.Cliplet.load("hf:some/tiny", { hub }).then(() => "loaded", (error) => error.code + ": " + error.message);`;
 
-/** A load that the Hub breaks off midway and then refuses to go on with; gives what is said. */
+/** A load that the Hub breaks off midway and then refuses to go on with; gives the messages. */
 async function brokenOff(page, site) {
   hub.lose = 120_000;
   const failing = run(page, site, FAIL);

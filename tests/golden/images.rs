@@ -1,4 +1,4 @@
-//! What Hugging Face's processors made of the files beside this one (`make_golden.py`), and the
+//! Outputs of Hugging Face's processors for the files beside this one (`make_golden.py`), and the
 //! assertions that ours make the same: used natively and in a browser.
 
 use cliplet::image::{ImageProcessor, PixelValues};
@@ -25,7 +25,7 @@ struct Case {
     expected: String,
 }
 
-/// How closely an image can be matched: not every decoder of lossy WebP rounds alike.
+/// Tolerance of a comparison: not every decoder of lossy WebP rounds alike.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -50,7 +50,7 @@ impl Images {
         ImageProcessor::from_json(&self.configs[config].to_string()).expect(config)
     }
 
-    /// How far `actual` is from the square of bytes in `expected`, normalised by Hugging Face's figures.
+    /// Distance of `actual` from the square of bytes in `expected`, normalised by Hugging Face's figures.
     pub fn difference(&self, config: &str, actual: &PixelValues, expected: &str) -> Difference {
         let square = image::load_from_memory(file(EXPECTED, expected))
             .expect(expected)

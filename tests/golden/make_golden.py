@@ -99,7 +99,7 @@ def write_images():
         expected = f"{name}.{config}.png"
         Image.fromarray(square(CONFIGS[config], picture)).save(HERE / "expected" / expected, optimize=True)
         cases.append({"file": name, "config": config, "kind": kind, "expected": expected})
-    # Too large to be kept: the test draws it by the same formula.
+    # Too large to be stored: the test draws it by the same formula.
     large = Image.fromarray(pictures.ramp(8000, 6000))
     Image.fromarray(square(CONFIGS["48"], large)).save(HERE / "expected" / "ramp-8000x6000.48.png", optimize=True)
     levels = np.array([0, 1, 127, 255])

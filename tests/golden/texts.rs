@@ -1,4 +1,4 @@
-//! What Hugging Face's CLIP tokenizer made of the texts in `texts.json`.
+//! Ids by Hugging Face's CLIP tokenizer for the texts in `texts.json`.
 
 use cliplet::tokenizer::Tokenizer;
 use serde::Deserialize;

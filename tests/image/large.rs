@@ -1,4 +1,4 @@
-//! A 48-megapixel picture, too large to be kept: drawn by the formula of `golden/pictures.py`'s `ramp`.
+//! A 48-megapixel picture, too large to be stored: drawn by the formula of `golden/pictures.py`'s `ramp`.
 
 use crate::images::{Difference, Images};
 

@@ -92,7 +92,7 @@ pub fn outputs(clip: &Clip, reference: &Reference) -> Vec<(&'static str, Tensor)
     out
 }
 
-/// How near a model comes to its reference.
+/// Differences of a model from its reference.
 pub struct Figures {
     /// Largest relative error of an output in float32.
     pub error: f32,

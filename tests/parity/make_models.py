@@ -387,7 +387,7 @@ def vision_tower(folder):
 
 SENTENCES = ["a photo of a cat", "a photo of a dog", "two dogs in the snow and a red car",
              "the picture of a street in the city at night with many people", "an image of food on a table, pizza and fruit"]
-# What spaces, case, punctuation, unknown letters and lengths do to ids.
+# Texts with spaces, case, punctuation, unknown letters and different lengths.
 PADDED_TEXTS = ["a photo of a cat", "", "Two DOGS, in the snow!", "  a\t photo --  of a (red) car. ", "ａｂ™ naïve 北京", "!?",
                 "the city at night " * 8, "a <b> photo_of\u00a0it", "\u2581cat\u2581 dog\u2581"]
 

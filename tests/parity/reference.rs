@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use cliplet::{Clip, Embedding};
 
-/// What `make_golden.py` and the checkpoint maker write as `reference.safetensors`.
+/// The contents of `reference.safetensors`, which `make_golden.py` and the checkpoint maker write.
 pub struct Reference(HashMap<String, Tensor>);
 
 impl Reference {

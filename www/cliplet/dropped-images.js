@@ -31,7 +31,7 @@ async function* filesOf(entry) {
 }
 
 /**
- * The images of what was dropped or pasted, folders included; of single files all, so that one that is no image is told.
+ * The images of what was dropped or pasted, folders included; of single files all, so that one that is no image is named.
  * @param {DataTransfer | null} transfer
  * @returns {Promise<{ images: File[], folder: boolean }>}
  */

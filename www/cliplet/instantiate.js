@@ -72,7 +72,7 @@ export async function instantiate(options) {
 }
 
 /**
- * Starts what it takes no model's size to start: a module without threads. What is wrong is told by {@link instantiate}.
+ * Starts what it takes no model's size to start: a module without threads. Errors are reported by {@link instantiate}.
  * @param {Omit<InstantiateOptions, "bytes">} options
  */
 export function instantiateEarly(options) {

@@ -51,7 +51,7 @@ async function loadCachedFile(start, { name, cached, file }, step) {
   const opening = /** @type {NonNullable<Opened["file"]>} */ (file)();
   try {
     const [{ wasm, memory, pool }, source] = await Promise.all([start(cached?.bytes ?? 0), opening]);
-    // It is told below.
+    // It is reported below.
     pool?.catch(() => {});
     const total = source.getSize();
     const loader = new wasm.Loader(name, total, true);

@@ -206,7 +206,7 @@ async function freeSlot(key) {
  * that write the same slot at once, the one that began last goes on.
  */
 export class CacheWriter {
-  /** Why nothing is cached any more. @type {"full" | "unavailable" | null} */
+  /** The reason that nothing is cached any more. @type {"full" | "unavailable" | null} */
   error = null;
   /** @type {import("./model-storage.js").ModelStorage | undefined} */
   #storage;

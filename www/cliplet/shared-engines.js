@@ -5,7 +5,7 @@ import { Cliplet } from "./cliplet.js";
 /** @typedef {import("./types.js").LoadOptions} LoadOptions */
 /** @typedef {{ clip: Promise<Cliplet>, users: number, listeners: Set<NonNullable<LoadOptions["onProgress"]>> }} Shared */
 
-/** Milliseconds for which an unused engine is kept: where one element takes the place of another there is none for a moment. */
+/** Milliseconds for which an unused engine lives on: where one element takes the place of another there is none for a moment. */
 const GRACE = 250;
 
 /** @type {Map<string, Shared>} */

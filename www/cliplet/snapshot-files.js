@@ -31,7 +31,7 @@ export const isWeights = (name) => /\.(safetensors|bin|pt|pth)$/i.test(name);
 export const isOpenClip = (name) => name.startsWith("open_clip");
 
 /**
- * Whether weights are named as Apple's MobileCLIPs, whose names tell their settings.
+ * True where weights are named as Apple's MobileCLIPs, whose names give their settings.
  * @param {string} name
  */
 export const isApples = (name) => /^mobileclip2?_[a-z0-9]+\.pt$/i.test(name);

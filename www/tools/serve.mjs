@@ -29,7 +29,7 @@ const TYPES = {
  * @param {{port?: number, prefix?: string, isolated?: boolean, cors?: boolean, hub?: string, onRequest?: (path: string, request: string) => void}} options
  *   `prefix` serves the folder below a sub-path such as "/some/where/"; `isolated: false` leaves all headers out that a plain
  *   host does not set; `cors` lets other sites read the files, as a CDN does; `hub` is another Hub's origin;
- *   `onRequest(path, request)` is told of every request, which is its method and whole target.
+ *   `onRequest(path, request)` is called with every request, which is its method and whole target.
  * @returns {Promise<{url: string, close: () => Promise<void>}>}
  */
 export async function serve(folder, { port = 0, prefix = "/", isolated = true, cors = false, hub, onRequest } = {}) {

@@ -86,7 +86,7 @@ impl ApiError {
         )
     }
 
-    /// 421: the request names a host that this server was not told of.
+    /// 421: the request names a host that is not among the allowed hosts.
     pub fn unknown_host() -> Self {
         let message =
             "this server does not answer for the host that the request names: --allowed-hosts allows one";
@@ -134,7 +134,7 @@ impl ApiError {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message)
     }
 
-    /// 500: a fault of the server, told without details.
+    /// 500: a fault of the server; the answer gives no details.
     pub fn internal() -> Self {
         let message = "something went wrong in the server; its log has the request's id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
@@ -281,7 +281,7 @@ macro_rules! errors {
             /// The body is not of a type that is read.
             #[response(status = 415)]
             MediaType($body),
-            /// The request names a host that the server was not told of.
+            /// The request names a host that is not among the allowed hosts.
             #[response(status = 421)]
             UnknownHost($body),
             /// An image cannot be read, or something is over a limit.

@@ -95,7 +95,7 @@ impl ApiKeys {
         self.0.get(index).map_or("", |key| &key.name)
     }
 
-    /// Returns true where clients are told apart by their keys.
+    /// Returns true where keys identify clients.
     pub(crate) fn are_named(&self) -> bool {
         self.0.len() > 1
     }

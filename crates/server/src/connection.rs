@@ -30,7 +30,7 @@ use table::{Connections, Lane, Place};
 
 /// Pause before accepting again where the system has no more file handles.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Pause before accepting again where an idle connection was told to close.
+/// Pause before accepting again where an idle connection is being closed.
 const SHORT_PAUSE: Duration = Duration::from_millis(2);
 /// Time between two warnings that connections cannot be accepted.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
@@ -73,7 +73,7 @@ pub(crate) async fn serve(
                     tracing::warn!(%error, "a connection could not be accepted");
                     warned = Some(Instant::now());
                 }
-                // A connection that was told to close gives its handle back in a moment.
+                // A connection that is being closed gives its handle back in a moment.
                 tokio::time::sleep(if closed { SHORT_PAUSE } else { PAUSE }).await;
             }
         }

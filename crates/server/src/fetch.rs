@@ -1,4 +1,4 @@
-//! Images from the web, for servers that were told to fetch them: http and https, from public
+//! Images from the web, for servers configured to fetch them: http and https, from public
 //! addresses only, within limits of size, time and redirects.
 //!
 //! The address is checked where it is used: a name after it was resolved, with the connection going to

@@ -1,6 +1,6 @@
 //! Protection of a server without a key from web pages: a page that a person on this machine opens may send
 //! requests to loopback, and with a name that it makes resolve to 127.0.0.1 (DNS rebinding) read the answers.
-//! Such a server answers only for hosts that it was told of, and refuses requests of pages of other origins.
+//! Such a server answers only for allowed hosts, and refuses requests of pages of other origins.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -33,7 +33,7 @@ impl Origins {
     }
 
     /// Returns true for a loopback name, for an address that no name was needed for (`numeric`), and for a host
-    /// that the server was told of, with or without its port.
+    /// that is allowed, with or without its port.
     fn allows_host(&self, host: &Authority, numeric: bool) -> bool {
         let name = host.host().to_ascii_lowercase();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
@@ -128,7 +128,7 @@ impl Origins {
     }
 }
 
-/// Rejects requests for hosts that a server without a key was not told of (421), and requests of web pages of
+/// Rejects requests for hosts that a server without a key does not allow (421), and requests of web pages of
 /// other origins (403).
 pub(crate) async fn check_host_and_origin(
     State(app): State<Shared>,

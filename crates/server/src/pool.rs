@@ -149,7 +149,7 @@ mod tests {
 
     const CLIENT: Client = Client::Unknown;
 
-    /// Starts work that holds the pool's only thread until it is told to go on.
+    /// Starts work that holds the pool's only thread until it is released.
     async fn block(pool: &Arc<Pool>) -> (JoinHandle<Result<bool, Panicked>>, Sender<()>) {
         let (go, gate) = channel::<()>();
         let pool = pool.clone();

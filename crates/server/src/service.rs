@@ -356,7 +356,7 @@ impl From<Error> for ServiceError {
                 message: reason,
             },
             Error::Input(message) => Self::Invalid(message),
-            // Nobody is left to be told.
+            // Nobody is left to receive the error.
             Error::Cancelled => Self::Internal,
             error => {
                 tracing::error!(%error, "the core failed");

@@ -147,7 +147,7 @@ impl SnapshotLoader {
         self.0.take_packed()
     }
 
-    /// Takes a part that was kept instead of what it was made of.
+    /// Takes a part that was cached instead of the bytes it was made from.
     pub fn restore(&mut self, part: &[u8]) -> JsResult<()> {
         self.0.restore(part).map_err(thrown)
     }
@@ -255,12 +255,12 @@ impl Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// What is loaded, as JSON.
+    /// Information about the loaded model, as JSON.
     pub fn info(&self) -> JsResult<String> {
         serde_json::to_string(self.clip.info()).map_err(|error| thrown(error.into()))
     }
 
-    /// How many prompts of labels have been embedded so far.
+    /// Number of prompts of labels that have been embedded so far.
     #[wasm_bindgen(getter, js_name = embeddedPrompts)]
     pub fn embedded_prompts(&self) -> usize {
         self.embedded

@@ -14,11 +14,11 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-/// What `cliplet convert` makes of the tiny snapshot.
+/// The tiny snapshot as `cliplet convert` writes it.
 const MODEL: &[u8] = include_bytes!("../../../tests/parity/tiny-q8.gguf");
 /// The weights of that snapshot.
 const WEIGHTS: &[u8] = include_bytes!("../../../tests/parity/tiny/model.safetensors");
-/// What transformers makes of it, by `parity/make_golden.py`.
+/// Outputs of transformers for it, by `parity/make_golden.py`.
 const REFERENCE: &[u8] = include_bytes!("../../../tests/parity/tiny/reference.safetensors");
 
 fn stream(bytes: &[u8], chunk: usize) -> Result<Engine, JsValue> {

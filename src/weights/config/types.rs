@@ -162,7 +162,7 @@ impl VisionConfig {
 pub struct VitConfig {
     /// Its blocks.
     pub tower: TowerConfig,
-    /// Side of the square input, in pixels; where proportions are kept, that of the image whose patches have the positions
+    /// Side of the square input, in pixels; where proportions are preserved, that of the image whose patches have the positions
     /// of the table.
     pub image_size: usize,
     /// Side of a patch, in pixels.

@@ -55,7 +55,7 @@ pub struct TensorInfo {
     pub bytes: u64,
 }
 
-/// Why an item could not be parsed.
+/// The reason that an item could not be parsed.
 enum Stop {
     /// It ends at this byte of the header, which has not come yet.
     Needs(usize),
@@ -65,7 +65,7 @@ enum Stop {
 
 type Parsed<T> = std::result::Result<T, Stop>;
 
-/// A header being parsed; items are kept as ranges until all of them are there.
+/// A header being parsed; items are stored as ranges until all of them are there.
 #[derive(Default)]
 pub struct HeaderParser {
     position: usize,

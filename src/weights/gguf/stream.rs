@@ -95,7 +95,7 @@ impl GgufStream {
         self.received
     }
 
-    /// Room for bytes that come next, to be written there and told of by [`Self::advance`]: they are
+    /// Room for bytes that come next, to be written there and counted by [`Self::advance`]: they are
     /// then not copied again. What is in it has no meaning; it is never empty.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub struct GgufWriter<W> {
 }
 
 impl<W: Write + Seek> GgufWriter<W> {
-    /// A file with this metadata that will hold `parts`, encoded as said, in this order.
+    /// A file with this metadata that will hold `parts`, encoded as named, in this order.
     pub fn new(mut out: W, metadata: Metadata, parts: &[(TensorSpec, Encoding)]) -> std::io::Result<Self> {
         let tensors: Vec<TensorDecl> = parts
             .iter()

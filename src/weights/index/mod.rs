@@ -63,7 +63,7 @@ pub(super) enum Start {
     },
 }
 
-/// Why a tensor cannot be read, told only to who wants it.
+/// The reason that a tensor cannot be read, reported only where the tensor is wanted.
 #[derive(Clone, Debug)]
 enum Problem {
     Malformed(String),

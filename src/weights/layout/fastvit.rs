@@ -1,7 +1,7 @@
 //! The tensors of a FastViT image tower, under the names of `timm`'s class once its branches are folded together:
 //! batch normalizations and the scales of blocks are part of the weights beside them.
 //!
-//! Convolutions of one tap that stand by themselves, and the weighing of channels, are kept in floating point: no
+//! Convolutions of one tap that stand by themselves, and the weighing of channels, stay in floating point: no
 //! input goes around them, so that all that follows carries their errors on, and they are few.
 
 use super::{Kind, WeightSpec};

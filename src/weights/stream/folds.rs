@@ -10,7 +10,7 @@ const MAX_DISTANCE: usize = 32;
 
 /// For each of the tensors `names`, in the order of the file, the norm whose fold it takes part in, and its role.
 /// Those norms are folded whose two vectors follow one another, with their matrices soon after, as published files
-/// have them: others would have to be kept for long.
+/// have them: others would have to be held for long.
 pub fn fold_of_each(names: &[&str]) -> Vec<Option<(String, Role)>> {
     let mut folds = vec![None; names.len()];
     for (norm, members) in by_norm(names) {

@@ -287,7 +287,7 @@ impl Tensors {
                 return Err(Error::model(file, reason));
             }
             if encoding == Encoding::F16 {
-                // What was computed is no half, unlike what other tensors hold: the file is this model exactly.
+                // Computed values are not halves, unlike those of other tensors: rounded, the file is this model exactly.
                 values = FloatType::F16.to_f32(&FloatType::F16.to_bytes(&values));
             }
             self.pack_part(&part, encoding, encoding.encode(values, cols))?;

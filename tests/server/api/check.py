@@ -59,7 +59,7 @@ def check_triton(cliplet: str, address: str):
 def check_openai(cliplet: str, address: str):
     client = openai.OpenAI(base_url=f"http://{address}/v1", api_key="none")
     picture = "data:image/png;base64," + base64.b64encode(CIRCLE.read_bytes()).decode()
-    # The client asks for base64 unless told otherwise.
+    # The client asks for base64 by default.
     for options in ({}, {"encoding_format": "float"}):
         answer = client.embeddings.create(model="clip", input=["a cat", picture], **options)
         text, image = (np.array(item.embedding, dtype=np.float32) for item in answer.data)

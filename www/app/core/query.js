@@ -101,7 +101,7 @@ export class Query extends EventTarget {
     return this.#own !== null;
   }
 
-  /** Changes some settings; labels are trimmed and kept once each. */
+  /** Changes some settings; labels are trimmed, and repeated ones dropped. */
   change(some) {
     const next = { ...some };
     if (some.labels) next.labels = [...new Set(some.labels.map((label) => label.trim()).filter(Boolean))];

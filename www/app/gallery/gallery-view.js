@@ -7,7 +7,7 @@ import { html, View } from "../core/view.js";
 import { text } from "../strings/index.js";
 import { card, LEAST_BARS, probe } from "./card.js";
 
-/** Rows kept ready above and below what is seen. */
+/** Rows drawn above and below those in view. */
 const SPARE_ROWS = 2;
 
 export class GalleryView extends View {

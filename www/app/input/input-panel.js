@@ -8,7 +8,7 @@ import { CREDITS, SAMPLES, sampleFile } from "./samples.js";
 
 /** With more pictures than this, nobody needs the samples. */
 const SAMPLES_UNTIL = 5;
-/** Tags of the only picture that are told in a sentence. */
+/** Largest number of tags of the only picture that the status names. */
 const SPOKEN_TAGS = 3;
 /** Least milliseconds between two messages to screen readers while the queue runs. */
 const UPDATE_EVERY = 2500;
@@ -81,7 +81,7 @@ export class InputPanel extends View {
     this.part("#add").focus();
   }
 
-  /** The queue's progress, told at a pace that screen readers can follow, or its result. */
+  /** The queue's progress, announced at a pace that screen readers can follow, or its result. */
   #summary() {
     const { open, items } = this.app.session;
     const now = performance.now();

@@ -55,7 +55,7 @@ export class LabelsPanel extends View {
       </section>`;
   }
 
-  /** The last thing said, the progress of new labels, or how to begin; at the end of a row, so that it moves nothing. */
+  /** The last message, the progress of new labels, or how to begin; at the end of a row, so that it moves nothing. */
   #message() {
     const { classifier, labels, query } = this.app;
     const { progress } = classifier;

@@ -11,7 +11,7 @@ export const HUB = meta("cliplet-hub");
 /** The larger model that is offered in one click. */
 export const BETTER_MODEL = meta("cliplet-better-model");
 
-/** A source's name before it has told its own. */
+/** A source's name before its model has loaded. */
 function nameOf(source) {
   if (source === DEFAULT_MODEL) return text.theIncludedModel;
   const [first] = Array.isArray(source) ? source : [source];
@@ -109,7 +109,7 @@ export class Model {
     const message = canceled ? text.loadCanceled : text.modelFailed(reasonOf(error));
     const words = this.clip ? `${message} ${text.modelStays}` : message;
     this.problem = words;
-    // The dialog shows it where it is open; what was loaded so far is kept, and loading resumes from there.
+    // The dialog shows it where it is open; what was loaded so far is cached, and loading resumes from there.
     if (!this.dialogOpen) this.#app.notices.add(words, { label: canceled ? text.resume : text.retry, run: again });
   }
 

@@ -6,7 +6,7 @@ import { variables } from "../core/dom.js";
 import { html, nothing, View } from "../core/view.js";
 import { number, text } from "../strings/index.js";
 
-/** Labels told one by one; the rest would not be read. */
+/** Labels announced one by one; nobody would listen to more. */
 const LABELS_SHOWN = 30;
 const CELLS_SHOWN = 12;
 const BINS = 10;

@@ -94,7 +94,7 @@ impl Drop for Log {
     }
 }
 
-/// Standard error, on which a failed write is counted instead of told.
+/// Standard error, whose failed writes are counted and otherwise ignored.
 struct CountingStderr(Arc<AtomicUsize>);
 
 impl Write for CountingStderr {

@@ -1,6 +1,6 @@
 //! Signals: the server stops at Ctrl-C and what a service manager sends, and reads its keys again at SIGHUP.
 
-/// Returns once the process is told to stop.
+/// Returns once the process receives a signal to stop.
 ///
 /// # Errors
 /// Those of the system, where it gives no signals.
@@ -17,7 +17,7 @@ pub fn stop() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Returns once the process is told to stop by Ctrl-C.
+/// Returns once Ctrl-C is pressed.
 #[cfg(not(unix))]
 pub fn stop() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {

@@ -70,7 +70,7 @@ fn an_update_answers_new_changed_and_failed_rows_alone() {
         done(&call(&input, &output, &["--update"]));
         folder.write("images/1b.png", square(7));
         folder.write("images/9.png", square(9));
-        // 0.png is changed after the run, to an image that is told from the former.
+        // 0.png is changed after the run, to an image that differs from the former.
         folder.write("images/0.png", square(5));
         let later = SystemTime::now() + Duration::from_secs(5);
         let file = std::fs::File::options()

@@ -333,7 +333,7 @@ impl Output {
         }
     }
 
-    /// Says of which kind its values are, where that is to be said.
+    /// The kind of its values, where it is not the usual one.
     pub fn of_kind(mut self, kind: Option<&'static str>) -> Self {
         self.parameters.kind = kind;
         self

@@ -12,7 +12,7 @@ const BATCHING: Batching = Batching {
     places: 8,
 };
 
-/// A queue that doubles numbers; each batch is told, then waits to be let go.
+/// A queue that doubles numbers; each batch is reported, then waits to be released.
 fn held(batching: Batching) -> (Queue<u32, u32>, Receiver<Vec<u32>>, Sender<()>) {
     let (told, batches) = channel();
     let (go, gate) = channel();

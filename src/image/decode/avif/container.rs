@@ -1,4 +1,4 @@
-//! What the items of an AVIF file are (ISO/IEC 23008-12): its image, the alpha channel of that, and how to show them.
+//! The items of an AVIF file (ISO/IEC 23008-12): its image, the alpha channel of that, and how to show them.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
 //! Bits of Huffman-coded data: stuffed zeros taken out, zeros given after a marker, and a file that
-//! stops told from a segment that stops.
+//! stops distinguished from a segment that stops.
 
 use super::huffman::{HuffmanTable, LOOKUP_BITS};
 use super::input::Input;

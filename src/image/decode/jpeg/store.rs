@@ -1,4 +1,4 @@
-//! The coefficients of an image with several scans, kept until the last has been read.
+//! The coefficients of an image with several scans, stored until the last has been read.
 
 use super::entropy::Block;
 use super::frame::{Component, Frame};

@@ -12,7 +12,7 @@ const END: [u8; 2] = [0xff, 0xd9];
 /// Adobe's marker up to its last byte, which says how colors are stored: 0 as they are, 1 as luma and chroma.
 const ADOBE: [u8; 15] = *b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00";
 
-/// What the chunks of an image have in common.
+/// Settings that the chunks of an image share.
 pub(super) struct JpegChunks {
     /// Everything before the bytes of a chunk.
     head: Vec<u8>,

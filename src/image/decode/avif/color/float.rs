@@ -8,7 +8,7 @@ use crate::image::decode::avif::container::Color;
 use crate::image::decode::avif::planes::{Plane, Planes};
 use crate::image::decode::file::File;
 
-/// How chroma becomes color.
+/// Conversion from chroma to color.
 #[derive(Clone, Copy)]
 enum Matrix {
     /// Green, blue and red are stored as they are.
