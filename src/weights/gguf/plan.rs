@@ -6,7 +6,7 @@ use super::header::{Header, TensorInfo};
 use super::{
     FORMAT_VERSION, MULTIPLIER, SCALE, TensorType, align, keys, malformed, score_rule_key, unsupported,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::weights::config::{ClipConfig, Family};
 use crate::weights::layout::TensorSpec;
 use crate::weights::store::{Assembler, Placement};
@@ -129,9 +129,13 @@ fn check_family(header: &Header, family: Family, config: &ClipConfig) -> Result<
     }
 }
 
+/// A file without a key that every file has.
+fn missing(key: &str) -> Error {
+    malformed(format!("metadata {key} is missing"))
+}
+
 /// Checks what there is beside tensors and gives the family of the model.
 fn check_metadata(header: &Header) -> Result<Family> {
-    let missing = |key: &str| malformed(format!("metadata {key} is missing"));
     let architecture = header
         .strings
         .get(keys::ARCHITECTURE)
@@ -153,6 +157,12 @@ fn check_metadata(header: &Header) -> Result<Family> {
             "format version is {version}; only {FORMAT_VERSION} is supported"
         )));
     }
+    check_keys(header)?;
+    Ok(family)
+}
+
+/// Refuses keys of a newer version, and headers without one that every file has.
+fn check_keys(header: &Header) -> Result<()> {
     let ours = [
         keys::FORMAT_VERSION,
         keys::QUANTIZATION,
@@ -191,7 +201,7 @@ fn check_metadata(header: &Header) -> Result<Family> {
     if !header.numbers.contains_key(keys::HEADER_CHECKSUM) {
         return Err(missing(keys::HEADER_CHECKSUM));
     }
-    Ok(family)
+    Ok(())
 }
 
 /// Every published tensor must be there with the pieces that its form has, and no others.
