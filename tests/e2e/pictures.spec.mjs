@@ -182,6 +182,13 @@ test("memory stays bounded: a large photo has a small thumbnail, and only for th
   expect(Math.max(...sizes)).toBeLessThanOrEqual(480);
 });
 
+test("while the model is still loading, the list of filters counts all pictures", async ({ page, site }) => {
+  await page.route("**/*.gguf", () => {});
+  await page.goto(site);
+  await drop(page, await many(page, 3));
+  await expect(page.locator("#filter option").first()).toHaveText("All (3)");
+});
+
 test("the queue can be paused, resumed, cancelled and retried", async ({ page, site }) => {
   await open(page, site);
   await drop(page, await many(page, 250));

@@ -55,7 +55,10 @@ export class DetailDialog extends View {
       <div class="detail-body">
         <div class="detail-picture">
           ${this.#frame(item)}
-          <p id="detail-facts" class="quiet" dir="auto">${this.#facts(item)}</p>
+          <div class="detail-foot">
+            <p id="detail-facts" class="quiet" dir="auto">${this.#facts(item)}</p>
+            ${this.#unreadable ? nothing : this.#zoomButtons()}
+          </div>
         </div>
         <div class="detail-side ${noMatch ? "unmatched" : ""}">
           <p id="detail-state" class="state" data-state=${item.state} ?hidden=${!state}>${state}</p>
@@ -75,7 +78,7 @@ export class DetailDialog extends View {
       </div>`;
   }
 
-  /** The picture in its frame, with buttons to zoom. */
+  /** The picture in its frame, or a sign in its place. */
   #frame(item) {
     const zoom = this.#zoom;
     return html`
@@ -85,7 +88,7 @@ export class DetailDialog extends View {
         <img id="detail-image" src=${this.#address ?? nothing} alt="" draggable="false"
           @error=${() => this.#set({ unreadable: true })} @load=${({ target }) => item.original && Object.assign(item, { width: target.naturalWidth, height: target.naturalHeight })} />
       </div>
-      ${this.#unreadable ? NO_PREVIEW : this.#zoomButtons()}`;
+      ${this.#unreadable ? NO_PREVIEW : nothing}`;
   }
 
   /** Disabled ones keep the focus, so that the keyboard is not thrown out of the row. */

@@ -15,6 +15,8 @@ export class Toolbar extends View {
   #options = [];
   #filter = null;
   #countedAt = -Infinity;
+  /** Number of pictures that were counted. */
+  #counted = 0;
 
   connectedCallback() {
     super.connectedCallback();
@@ -113,7 +115,7 @@ export class Toolbar extends View {
   #filters(total) {
     const { session, gallery, classifier } = this.app;
     const { filter } = gallery;
-    const busy = session.open > 0 && filter === this.#filter;
+    const busy = session.open > 0 && filter === this.#filter && total === this.#counted;
     // While the queue runs counts follow slowly, and an open list must not change under the hand.
     if (
       busy &&
@@ -121,6 +123,7 @@ export class Toolbar extends View {
     )
       return this.#options;
     this.#filter = filter;
+    this.#counted = total;
     this.#countedAt = performance.now();
     const counts = new Map();
     let corrected = 0;
