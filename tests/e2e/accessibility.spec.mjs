@@ -259,7 +259,9 @@ test("while hundreds of pictures are classified, the page's thread stays free; h
   await expect(page.getByRole("status")).toHaveText("200 pictures done", { timeout: 50_000 });
   const stalls = await page.evaluate(() => globalThis.stalls);
   const words = await page.locator("#speed").textContent();
-  expect(words).toMatch(/^200 pictures in .* per second\.( The page (never stalled|stalled once, for \d+ ms|stalled \d+ times, at most \d+ ms)|$)/);
+  expect(words).toMatch(
+    /^200 pictures in .* per second\.( The page (never stalled|stalled once, for \d+ ms|stalled \d+ times, at most \d+ ms)|$)/,
+  );
   const measured = `${words} Tasks over 50 ms: ${stalls.length ? stalls.map(Math.round).join(", ") : "none"}.`;
   info.annotations.push({ type: "main thread", description: measured });
   console.log(`\nmain thread while classifying: ${measured}`);
