@@ -10,6 +10,11 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::parquet_metadata::walk;
+
+/// Bytes of the length of the metadata and of the file's mark, which are last.
+const FOOTER: u64 = 8;
+
 /// An open file of known length.
 pub struct ParquetFile {
     file: File,
@@ -22,6 +27,32 @@ impl ParquetFile {
     pub fn new(file: File) -> std::io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file, length })
+    }
+
+    /// The same file once more.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn try_clone(&self) -> std::io::Result<Self> {
+        let file = self.file.try_clone()?;
+        Ok(Self { file, ..*self })
+    }
+
+    /// Walks over the metadata at the end of the file, if there are any.
+    ///
+    /// # Errors
+    /// Those of [`walk`].
+    pub fn check_metadata(&self) -> Result<()> {
+        let Some(end) = self.length.checked_sub(FOOTER) else {
+            return Ok(());
+        };
+        let mut length = [0; 4];
+        self.get_read(end)?.read_exact(&mut length)?;
+        let length = u64::from(u32::from_le_bytes(length));
+        if let Some(start) = end.checked_sub(length) {
+            walk(self.get_read(start)?.take(length), |_, _| {})?;
+        }
+        Ok(())
     }
 }
 
@@ -68,6 +99,26 @@ impl Read for UntilEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn metadata_are_walked_over() {
+        // A list of two bytes; of as many truth values as there are numbers of 31 bits.
+        let sound = [0x19, 0x23, 1, 2, 0];
+        let forged = [0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 7, 0];
+        for (metadata, length, passes) in [
+            (&sound[..], 5, true),
+            (&sound, 4, false),
+            (&forged, 8, false),
+            (&sound, 100, true),
+        ] {
+            let mut file = tempfile::tempfile().unwrap();
+            let length = u32::to_le_bytes(length);
+            file.write_all(&[metadata, &length, b"PAR1"].concat()).unwrap();
+            let checked = ParquetFile::new(file).unwrap().check_metadata();
+            assert_eq!(checked.is_ok(), passes, "{metadata:?}, {length:?}");
+        }
+    }
 
     #[test]
     fn nothing_is_read_behind_the_end() {

@@ -1,35 +1,67 @@
 //! Pages of a Parquet file, checked before they are decoded.
 //!
-//! The library takes memory for as many lengths as the delta encodings of texts claim, of which a few bytes may claim
-//! billions. Columns are therefore read through readers that refuse such pages.
+//! The library takes memory for as many bytes as the header of a page claims, for as many as its gzipped data become,
+//! and for as many lengths as the delta encodings of texts claim, of which a few bytes may claim billions. Columns are
+//! therefore read through readers that refuse such pages.
+
+use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::Encoding;
+use flate2::read::MultiGzDecoder;
+use parquet::basic::{Compression, Encoding};
 use parquet::bloom_filter::Sbbf;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::reader::{FileReader, RowGroupReader};
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader};
 use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 
-/// Values that a byte of a page stands for at most. Encoders write five bytes or more for 128 equal lengths.
-const VALUES_PER_BYTE: u64 = 128;
+use super::parquet_delta::Values;
+use super::parquet_file::ParquetFile;
+use super::parquet_metadata::walk;
+
+/// Bytes that a page may have in any case, and for each of its bytes in the file. Images, which are compressed already,
+/// do not get smaller.
+const PAGE_BYTES: u64 = 64 << 20;
+const PAGE_BYTES_PER_BYTE: u64 = 256;
+/// Fields of the header of a page, and the type of one that is passed over.
+const PAGE_TYPE: [i64; 2] = [0, 1];
+const UNPACKED_BYTES: [i64; 2] = [0, 2];
+const PACKED_BYTES: [i64; 2] = [0, 3];
+/// Lengths of the two lists of levels before the data of a page of the second kind, which are never packed.
+const LEVELS: [[i64; 2]; 2] = [[8, 5], [8, 6]];
+const INDEX_PAGE: i64 = 1;
 
 /// A file whose pages are checked.
-pub struct CheckedFile<R>(pub R);
+pub struct CheckedFile<R> {
+    reader: R,
+    file: Arc<ParquetFile>,
+}
+
+impl<R: FileReader> CheckedFile<R> {
+    /// The `reader` of a file, and that file once more.
+    pub fn new(reader: R, file: ParquetFile) -> Self {
+        let file = Arc::new(file);
+        Self { reader, file }
+    }
+}
 
 impl<R: FileReader> FileReader for CheckedFile<R> {
     fn metadata(&self) -> &ParquetMetaData {
-        self.0.metadata()
+        self.reader.metadata()
     }
 
     fn num_row_groups(&self) -> usize {
-        self.0.num_row_groups()
+        self.reader.num_row_groups()
     }
 
     fn get_row_group(&self, i: usize) -> Result<Box<dyn RowGroupReader + '_>> {
-        Ok(Box::new(CheckedGroup(self.0.get_row_group(i)?)))
+        Ok(Box::new(CheckedGroup {
+            group: self.reader.get_row_group(i)?,
+            file: Arc::clone(&self.file),
+        }))
     }
 
     fn get_row_iter(&self, projection: Option<Type>) -> Result<RowIter<'_>> {
@@ -37,27 +69,36 @@ impl<R: FileReader> FileReader for CheckedFile<R> {
     }
 }
 
-struct CheckedGroup<'a>(Box<dyn RowGroupReader + 'a>);
+struct CheckedGroup<'a> {
+    group: Box<dyn RowGroupReader + 'a>,
+    file: Arc<ParquetFile>,
+}
 
 impl RowGroupReader for CheckedGroup<'_> {
     fn metadata(&self) -> &RowGroupMetaData {
-        self.0.metadata()
+        self.group.metadata()
     }
 
     fn num_columns(&self) -> usize {
-        self.0.num_columns()
+        self.group.num_columns()
     }
 
     fn get_column_page_reader(&self, i: usize) -> Result<Box<dyn PageReader>> {
-        let column = self.metadata().column(i).column_descr();
+        let chunk = self.metadata().column(i);
+        let column = chunk.column_descr();
+        let (start, length) = chunk.byte_range();
         Ok(Box::new(CheckedPages {
-            pages: self.0.get_column_page_reader(i)?,
+            pages: self.group.get_column_page_reader(i)?,
+            file: Arc::clone(&self.file),
+            gzipped: matches!(chunk.compression(), Compression::GZIP(_)),
+            next: start,
+            end: start.saturating_add(length),
             levels: [column.max_rep_level(), column.max_def_level()],
         }))
     }
 
     fn get_column_bloom_filter(&self, i: usize) -> Option<&Sbbf> {
-        self.0.get_column_bloom_filter(i)
+        self.group.get_column_bloom_filter(i)
     }
 
     fn get_row_iter(&self, projection: Option<Type>) -> Result<RowIter<'_>> {
@@ -67,6 +108,11 @@ impl RowGroupReader for CheckedGroup<'_> {
 
 struct CheckedPages {
     pages: Box<dyn PageReader>,
+    file: Arc<ParquetFile>,
+    gzipped: bool,
+    /// Place in the file of the next page, and of the end of the column.
+    next: u64,
+    end: u64,
     /// The largest repetition and definition levels.
     levels: [i16; 2],
 }
@@ -81,6 +127,7 @@ impl Iterator for CheckedPages {
 
 impl PageReader for CheckedPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
+        self.next = self.check_next()?;
         let page = self.pages.get_next_page()?;
         let sound = page.as_ref().is_none_or(|page| self.is_sound(page));
         match sound {
@@ -92,15 +139,54 @@ impl PageReader for CheckedPages {
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.check_next()?;
         self.pages.peek_next_page()
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
+        self.next = self.check_next()?;
         self.pages.skip_next_page()
     }
 }
 
 impl CheckedPages {
+    /// Checks the header of the next page that is read, and returns the place behind that page.
+    fn check_next(&self) -> Result<u64> {
+        let mut at = self.next;
+        while at < self.end {
+            let (mut kind, mut unpacked, mut packed, mut levels) = (0, 0, 0, 0);
+            let header = walk(self.file.get_read(at)?, |field, number| match field {
+                PAGE_TYPE => kind = number,
+                UNPACKED_BYTES => unpacked = number,
+                PACKED_BYTES => packed = number,
+                field if LEVELS.contains(&field) => levels += number,
+                _ => {}
+            })?;
+            let size =
+                |number: i64| u64::try_from(number).map_err(|_| unsound(format_args!("{number} bytes")));
+            let (unpacked, packed, levels) = (size(unpacked)?, size(packed)?, size(levels)?);
+            let data = at.saturating_add(header);
+            at = data.saturating_add(packed);
+            if kind == INDEX_PAGE {
+                continue;
+            }
+            if unpacked > PAGE_BYTES.max(PAGE_BYTES_PER_BYTE.saturating_mul(packed)) {
+                return Err(unsound(format_args!("{unpacked} bytes in {packed}")));
+            }
+            if self.gzipped {
+                let gzip = self.file.get_read(data.saturating_add(levels))?;
+                let gzip = MultiGzDecoder::new(gzip.take(packed.saturating_sub(levels)));
+                // Broken data are left to the library, which stops at the same place.
+                let passed = std::io::copy(&mut gzip.take(unpacked + 1), &mut std::io::sink());
+                if passed.is_ok_and(|passed| passed > unpacked) {
+                    return Err(unsound(format_args!("{unpacked} bytes, but holds more")));
+                }
+            }
+            break;
+        }
+        Ok(at)
+    }
+
     fn is_sound(&self, page: &Page) -> bool {
         let lists = match page.encoding() {
             Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
@@ -136,69 +222,126 @@ impl CheckedPages {
     }
 }
 
-/// Values that are encoded as differences (DELTA_BINARY_PACKED), and what follows them.
-struct Values<'p>(&'p [u8]);
-
-impl Values<'_> {
-    /// Passes over a list of integers; none where it is cut short or claims more than it can hold.
-    fn skip_list(&mut self) -> Option<()> {
-        let most = VALUES_PER_BYTE * self.0.len() as u64;
-        let (block, miniblocks, count) = (self.number()?, self.number()?, self.number()?);
-        self.number()?;
-        if count > most || miniblocks == 0 || block % miniblocks != 0 {
-            return None;
-        }
-        let in_miniblock = block / miniblocks;
-        let mut left = count.saturating_sub(1);
-        while left > 0 {
-            self.number()?;
-            let (widths, rest) = self.0.split_at_checked(usize::try_from(miniblocks).ok()?)?;
-            self.0 = rest;
-            for width in widths {
-                if left == 0 {
-                    break;
-                }
-                let bytes = in_miniblock.checked_mul(u64::from(*width))? / 8;
-                self.0 = self.0.get(usize::try_from(bytes).ok()?..)?;
-                left = left.saturating_sub(in_miniblock.max(1));
-            }
-        }
-        Some(())
-    }
-
-    /// A number of seven bits a byte, the lowest first.
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
+fn unsound(claim: std::fmt::Arguments) -> ParquetError {
+    ParquetError::General(format!("a page claims {claim}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use std::io::Write;
+
+    use flate2::{Compression as Level, write::GzEncoder};
+    use parquet::file::reader::Length;
+
+    /// No pages: those of the tests are not decoded.
+    struct NoPages;
+
+    impl Iterator for NoPages {
+        type Item = Result<Page>;
+
+        fn next(&mut self) -> Option<Result<Page>> {
+            None
+        }
+    }
+
+    impl PageReader for NoPages {
+        fn get_next_page(&mut self) -> Result<Option<Page>> {
+            Ok(None)
+        }
+
+        fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A number as Thrift has it, its sign in the lowest bit.
+    fn number(number: i64) -> Vec<u8> {
+        let mut rest = ((number << 1) ^ (number >> 63)) as u64;
+        let mut bytes = Vec::new();
+        while rest >= 0x80 {
+            bytes.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+        bytes
+    }
+
+    /// A page of a type: the size that it claims, unpacked levels, and what it holds packed.
+    fn page(kind: i64, unpacked: i64, levels: &[u8], packed: &[u8]) -> Vec<u8> {
+        let length = (levels.len() + packed.len()) as i64;
+        let sizes = [
+            &[0x15][..],
+            &number(kind),
+            &[0x15],
+            &number(unpacked),
+            &[0x15],
+            &number(length),
+        ]
+        .concat();
+        let of_levels = match levels.len() {
+            0 => vec![],
+            length => [&[0x5c, 0x55][..], &number(length as i64), &[0x15, 0, 0]].concat(),
+        };
+        [&sizes, &of_levels, &[0][..], levels, packed].concat()
+    }
+
+    /// The places behind the pages that are sound, until one is not.
+    fn sound(gzipped: bool, pages: &[Vec<u8>]) -> Vec<u64> {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(&pages.concat()).expect("it can be written");
+        let file = Arc::new(ParquetFile::new(file).expect("its length is known"));
+        let mut checked = CheckedPages {
+            pages: Box::new(NoPages),
+            gzipped,
+            next: 0,
+            end: file.len(),
+            file,
+            levels: [0, 0],
+        };
+        let mut places = Vec::new();
+        while checked.next < checked.end && checked.get_next_page().is_ok() {
+            places.push(checked.next);
+        }
+        places
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Level::fast());
+        gzip.write_all(bytes).expect("memory takes it");
+        gzip.finish().expect("memory takes it")
+    }
+
     #[test]
-    fn lists_are_passed_over_and_claims_refused() {
-        // Blocks of 128 values in four miniblocks; three values, the first 5, the others 2 more each.
-        let list = [0x80, 1, 4, 3, 10, 4, 0, 0, 0, 0];
-        let mut values = Values(&list);
-        assert_eq!((values.skip_list(), values.0), (Some(()), &[][..]));
-        // Two bits for each of the 32 values of the first miniblock.
-        let wide = [&[0x80, 1, 4, 3, 10, 4, 2, 0, 0, 0][..], &[0; 8], b"rest"].concat();
-        let mut values = Values(&wide);
-        assert_eq!((values.skip_list(), values.0), (Some(()), &b"rest"[..]));
-        let claim = [0x80, 1, 4, 0xff, 0xff, 0xff, 0xff, 15, 10, 4, 0, 0, 0, 0];
-        let no_miniblocks = [0x80, 1, 0, 3, 10, 4];
-        for broken in [&claim[..], &no_miniblocks, &list[..7], &wide[..15], &[]] {
-            assert_eq!(Values(broken).skip_list(), None, "{broken:?}");
+    fn a_page_claims_no_more_than_its_bytes_justify() {
+        let sized = |unpacked| page(0, unpacked, &[], &[7; 1000]);
+        let length = sized(1000).len() as u64;
+        assert_eq!(sound(false, &[sized(1000), sized(500)]), [length, 2 * length]);
+        let small = page(0, 64 << 20, &[], &[7; 1000]);
+        assert_eq!(sound(false, std::slice::from_ref(&small)), [small.len() as u64]);
+        for claim in [(64 << 20) + 1, 2_000_000_000, -1] {
+            assert_eq!(sound(false, &[sized(1000), sized(claim)]), [length], "{claim}");
+        }
+        // A page of another kind is passed over, with whatever it claims.
+        let index = page(INDEX_PAGE, 2_000_000_000, &[], &[7; 10]);
+        assert_eq!(
+            sound(false, &[index.clone(), sized(900)]),
+            [index.len() as u64 + length]
+        );
+    }
+
+    #[test]
+    fn gzipped_data_become_no_more_than_the_page_claims() {
+        let packed = gzip(&[0; 100_000]);
+        for levels in [&[][..], &[1, 2, 3]] {
+            let claims = |unpacked| page(3, unpacked, levels, &packed);
+            assert_eq!(sound(true, &[claims(100_000)]).len(), 1, "{levels:?}");
+            assert!(sound(true, &[claims(90_000)]).is_empty(), "{levels:?}");
         }
     }
 }

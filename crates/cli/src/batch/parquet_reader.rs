@@ -59,12 +59,14 @@ const ENDED: u64 = u64::MAX;
 /// The reader's rows of an open file, and their number.
 fn open(file: File, name: &str, columns: &ColumnOptions) -> Result<(RowIter<'static>, u64), Error> {
     let file = ParquetFile::new(file).map_err(Error::io(name))?;
+    file.check_metadata().map_err(|error| read_error(name, error))?;
+    let again = file.try_clone().map_err(Error::io(name))?;
     let reader = SerializedFileReader::new(file).map_err(|error| read_error(name, error))?;
     let metadata = reader.metadata().file_metadata();
     let total = u64::try_from(metadata.num_rows()).unwrap_or_default();
     let projection = projection(metadata.schema(), columns);
     let projection = projection.map_err(|reason| Error::Input(format!("{name}: {reason}")))?;
-    let rows = RowIter::from_file_into(Box::new(CheckedFile(reader)))
+    let rows = RowIter::from_file_into(Box::new(CheckedFile::new(reader, again)))
         .project(Some(projection))
         .map_err(|error| read_error(name, error))?
         .with_batch_size(DECODED_AT_ONCE);

@@ -220,3 +220,21 @@ fn a_damaged_file_is_told_and_nothing_panics() {
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     assert!(failure(&[&path], 1).contains("rows.parquet"));
 }
+
+#[test]
+fn metadata_of_billions_of_truth_values_are_refused_at_once() {
+    let folder = Folder::with(0);
+    let path = folder.path("rows.parquet");
+    // A list of 2 to the power of 31, less one, truth values in a field that no reader knows, a thousand times.
+    let list = [&[0x19, 0xf1][..], &[0xff; 4], &[7]].concat().repeat(1000);
+    let metadata = [&list[..], &[0]].concat();
+    let length = (metadata.len() as u32).to_le_bytes();
+    std::fs::write(&path, [b"PAR1", &metadata[..], &length, b"PAR1"].concat()).unwrap();
+    let start = std::time::Instant::now();
+    let message = failure(&[&path], 1);
+    assert!(
+        message.contains("rows.parquet: ") && message.contains("malformed"),
+        "{message}"
+    );
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}
