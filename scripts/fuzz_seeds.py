@@ -22,8 +22,8 @@ def images(*kinds: str) -> dict[str, bytes]:
 
 
 def of_image_target(target: str) -> dict[str, bytes]:
-    kinds = {"png": ["png"], "jpeg": ["jpg", "jpeg"], "gif": ["gif"], "webp": ["webp"], "bmp": ["bmp"],
-             "tiff": ["tif", "tiff"], "ico": ["ico", "cur"], "pnm": ["pbm", "pgm", "ppm", "pam"], "tga": ["tga"],
+    kinds = {"png": ["png"], "jpeg": ["jpg", "jpeg"], "gif": ["gif"], "webp": ["webp"], "bmp": ["bmp", "dib"],
+             "tiff": ["tif", "tiff"], "ico": ["ico", "cur"], "pnm": ["pbm", "pgm", "ppm", "pam", "pfm"], "tga": ["tga"],
              "qoi": ["qoi"], "avif": ["avif"]}
     every = [kind for names in kinds.values() for kind in names]
     made = {

@@ -32,6 +32,7 @@ pub const FILE_EXTENSIONS: &[&str] = &[
     "pgm",
     "ppm",
     "pam",
+    "pfm",
     "tga",
     "icb",
     "vda",
@@ -59,6 +60,14 @@ pub const UNSUPPORTED_EXTENSIONS: &[(&str, &str)] = &[
     ("exr", "OpenEXR"),
     ("hdr", "Radiance HDR"),
     ("dds", "DirectDraw Surface"),
+    ("icns", "an Apple icon"),
+    ("pcx", "PCX"),
+    ("sgi", "SGI"),
+    ("xbm", "X bitmap"),
+    ("xpm", "X pixmap"),
+    ("eps", "PostScript"),
+    ("wmf", "a Windows metafile"),
+    ("emf", "a Windows metafile"),
     ("dng", "camera raw"),
     ("cr2", "camera raw"),
     ("cr3", "camera raw"),
@@ -131,6 +140,7 @@ pub(super) fn detect(bytes: &[u8]) -> Result<Format, String> {
         #[cfg(feature = "avif")]
         None if bytes.get(4..8) == Some(b"ftyp") && iso_media(bytes) == "AVIF" => return Ok(Format::Avif),
         None if is_pnm(bytes) => return Ok(Format::Pnm),
+        None if is_bare_bitmap(bytes) => return Ok(Format::Bmp),
         None if is_tga(bytes) => return Ok(Format::Tga),
         None => {}
     }
@@ -147,9 +157,14 @@ pub fn has_image_signature(start: &[u8]) -> bool {
     matches!(detect(start), Ok(format) if format != Format::Tga)
 }
 
-/// `P1` to `P7`, then white space or a comment.
+/// `P1` to `P7` or `Pf`, then white space or a comment.
 fn is_pnm(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'P', b'1'..=b'7', after, ..] if after.is_ascii_whitespace() || *after == b'#')
+    matches!(bytes, [b'P', b'1'..=b'7' | b'f', after, ..] if after.is_ascii_whitespace() || *after == b'#')
+}
+
+/// A bitmap without the header of a file (DIB): the header that follows there, of a usual length, of one plane.
+pub(super) fn is_bare_bitmap(bytes: &[u8]) -> bool {
+    matches!(bytes, [40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0, ..]) && bytes.get(12..14) == Some(&[1, 0])
 }
 
 /// An icon's or cursor's directory: the reserved byte of its first entry is zero, and its image lies behind it.
@@ -198,7 +213,7 @@ fn known_elsewhere(bytes: &[u8]) -> Option<&'static str> {
     if svg {
         return Some("SVG");
     }
-    let table: [(&[u8], &str); 10] = [
+    let table: [(&[u8], &str); 15] = [
         (b"\0\0\0\x0cJXL \r\n", "JPEG XL"),
         (b"\xff\x0a", "JPEG XL"),
         (b"\0\0\0\x0cjP  \r\n", "JPEG 2000"),
@@ -208,6 +223,11 @@ fn known_elsewhere(bytes: &[u8]) -> Option<&'static str> {
         (b"v/1\x01", "OpenEXR"),
         (b"#?RADIANCE", "Radiance HDR"),
         (b"DDS ", "DirectDraw Surface (DDS)"),
+        (b"icns", "an Apple icon (ICNS)"),
+        (b"%!PS", "PostScript"),
+        (b"\x01\xda\0", "SGI"),
+        (b"\x01\xda\x01", "SGI"),
+        (b"/* XPM */", "X pixmap"),
         (b"\x1aE\xdf\xa3", "video (WebM, Matroska)"),
     ];
     let known = table.iter().find(|(magic, _)| bytes.starts_with(magic));

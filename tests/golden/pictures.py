@@ -540,6 +540,9 @@ def tiffs():
     yield "one-bit.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="packbits")
     yield "fax-3.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group3")
     yield "fax-4.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group4")
+    yield "fax-runs.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="tiff_ccitt")
+    of_two = {292: 1}
+    yield "fax-3-of-2.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group3", tiffinfo=of_two)
     yield "ycbcr.tif", "24", "lossless", saved(photo.convert("YCbCr"), "TIFF")
     yield "cmyk.tif", "24", "lossless", saved(photo.convert("CMYK"), "TIFF", compression="tiff_lzw")
     yield "float.tif", "24", "lossless", saved(Image.fromarray((x * 7.3 - 50).astype(np.float32)), "TIFF")
@@ -600,6 +603,11 @@ def others():
     yield "binary.ppm", "24", "lossless", saved(photo, "PPM")
     yield "binary.pgm", "24", "lossless", saved(photo.convert("L"), "PPM")
     yield "binary.pbm", "24", "lossless", saved(photo.convert("1"), "PPM")
+    floats = grey[::-1] * 1.5 - 40
+    yield "floats.pfm", "24", "lossless", b"Pf\n48 36\n-1.0\n" + floats.astype("<f4").tobytes()
+    yield "big-endian.pfm", "24", "lossless", b"Pf 48 36 2 " + floats.astype(">f4").tobytes()
+    yield "bare.dib", "24", "lossless", saved(photo, "DIB")
+    yield "bare-palette.dib", "24", "lossless", saved(photo.quantize(16), "DIB")
     yield "16-bit.ppm", "24", "lossless", b"P6 48 36 65535\n" + deep.astype(">u2").tobytes()
     yield "16-bit.pgm", "24", "lossless", b"P5\n# grey\n48 36\n65535\n" + (deep[..., 0] // 200).astype(">u2").tobytes()
     yield "seven-levels.pgm", "24", "lossless", b"P5 48 36 7\n" + (grey >> 5).tobytes()

@@ -60,8 +60,11 @@ fn other_bytes_are_told_which_would_be_read() {
 #[test]
 fn other_formats_are_called_by_name() {
     let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
-    let cases: [(&[u8], &str); 7] = [
+    let cases: [(&[u8], &str); 10] = [
         (heic, "HEIC"),
+        (b"icns\0\0\x01\0", "Apple icon"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
+        (b"\x01\xda\0\x01", "SGI"),
         (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2", "video"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (b"8BPS\0\x01", "Photoshop"),

@@ -1,4 +1,4 @@
-//! PNM: bitmaps, graymaps and pixmaps, as text or binary, and PAM.
+//! PNM: bitmaps, graymaps and pixmaps, as text or binary, PAM, and graymaps of floats (PFM).
 //!
 //! Samples of another maximum than 255 are scaled to bytes as in Pillow, but grays of more than 8 bits, which become
 //! 16-bit there and saturate at 255.
@@ -13,6 +13,9 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         rest: &file.bytes[2..],
     };
     let kind = file.bytes[1];
+    if kind == b'f' {
+        return read_floats(file, &mut tokens);
+    }
     let header = if kind == b'7' {
         pam_header(file, &mut tokens)?
     } else {
@@ -55,6 +58,33 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let mut row = vec![0; width as usize * channels];
     for y in 0..height as usize {
         rows.read(&mut row)?;
+        canvas.write(0, y, 1, &row)?;
+    }
+    Ok(canvas.finish(Orientation::Upright))
+}
+
+/// A graymap of floats, the lowest row first. Pillow makes bytes of those between 0 and 255, whatever the scale, whose
+/// sign is that of the byte order.
+fn read_floats(file: &File, tokens: &mut Tokens) -> Result<DecodedImage<'static>> {
+    let (width, height) = (tokens.number(file)?, tokens.number(file)?);
+    let scale = std::str::from_utf8(tokens.word(file)?).ok();
+    let scale = scale.and_then(|scale| scale.parse::<f64>().ok());
+    let scale = scale.filter(|scale| scale.is_finite() && *scale != 0.0);
+    let is_little = scale.ok_or_else(|| file.damaged("its scale is no number"))? < 0.0;
+    tokens.rest = tokens.rest.get(1..).unwrap_or_default();
+    file.check_size(width, height, |pixels| 4 * pixels)?;
+    let mut canvas = Canvas::new(file, width, height, PixelLayout::L8, 0)?;
+    let mut row = vec![0; width as usize];
+    for y in (0..height as usize).rev() {
+        let bytes = tokens.bytes(file, 4 * row.len())?;
+        for (byte, float) in row.iter_mut().zip(bytes.as_chunks().0) {
+            let value = match is_little {
+                true => f32::from_le_bytes(*float),
+                false => f32::from_be_bytes(*float),
+            };
+            // As Rust does it too: toward zero, and to the nearest of those that a byte has.
+            *byte = value as u8;
+        }
         canvas.write(0, y, 1, &row)?;
     }
     Ok(canvas.finish(Orientation::Upright))

@@ -4,6 +4,7 @@
 //! tile is written to the canvas as soon as it is unpacked, so an image of any size takes little memory.
 
 mod chunks;
+mod fax;
 mod jpeg;
 mod samples;
 mod unpack;

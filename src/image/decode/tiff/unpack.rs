@@ -1,11 +1,10 @@
 //! TIFF's compressions.
 
+use super::fax::{fax3, fax3_of_two_dimensions, fax4, run_lengths};
 use super::jpeg::JpegChunks;
 use crate::Result;
 use crate::image::decode::file::File;
-use fax::decoder::{DecodeStatus, Group4Decoder, decode_g3};
 use std::borrow::Cow;
-use std::convert::Infallible;
 use weezl::{BitOrder, LzwStatus};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +13,10 @@ pub(super) enum Compression {
     Lzw,
     Deflate,
     PackBits,
-    /// CCITT's group 3 in one dimension, and group 4.
+    /// CCITT's run lengths, group 3 in one and in two dimensions, and group 4.
+    FaxRuns,
     Fax3,
+    Fax3Of2,
     Fax4,
     Jpeg,
 }
@@ -28,11 +29,12 @@ impl Compression {
             5 => return Ok(Self::Lzw),
             8 | 32946 => return Ok(Self::Deflate),
             32773 => return Ok(Self::PackBits),
+            2 => return Ok(Self::FaxRuns),
             // The lowest bit of the options says that lines depend on those before.
             3 if options & 1 == 0 => return Ok(Self::Fax3),
+            3 => return Ok(Self::Fax3Of2),
             4 => return Ok(Self::Fax4),
             7 => return Ok(Self::Jpeg),
-            2 | 3 => "this fax compression (CCITT)",
             6 => "JPEG compression of the old kind",
             34925 => "LZMA compression",
             50000 => "Zstandard compression",
@@ -53,7 +55,7 @@ impl Compression {
             // LZW's longest code stands for at most so many bytes, and is 12 bits.
             Self::Lzw => 4096,
             // A bit repeats a line of up to 65535 pixels.
-            Self::Fax3 | Self::Fax4 => 1 << 16,
+            Self::FaxRuns | Self::Fax3 | Self::Fax3Of2 | Self::Fax4 => 1 << 16,
             // Three blocks of 64 pixels that are like those before take a bit or two each.
             Self::Jpeg => 4096,
         }
@@ -114,7 +116,9 @@ impl Unpacker {
             Compression::PackBits => pack_bits(&packed, out),
             Compression::Lzw => lzw(&packed, out),
             Compression::Deflate => deflate(file, &packed, out)?,
+            Compression::FaxRuns => run_lengths(file, &packed, self.row, out)?,
             Compression::Fax3 => fax3(&packed, self.row, out),
+            Compression::Fax3Of2 => fax3_of_two_dimensions(file, &packed, self.row, out)?,
             Compression::Fax4 => fax4(file, &packed, self.row, out)?,
             Compression::Jpeg => match &self.jpeg {
                 Some(jpeg) => jpeg.unpack(file, &packed, out)?,
@@ -196,52 +200,4 @@ fn deflate(file: &File, mut packed: &[u8], out: &mut [u8]) -> Result<usize> {
         }
     }
     Ok(filled)
-}
-
-/// Fills rows of `out`, of so many bytes and pixels, with lines that depend on those before; the last may be left out
-/// where they are white.
-fn fax4(file: &File, packed: &[u8], (row_bytes, width): (usize, usize), out: &mut [u8]) -> Result<usize> {
-    let filled = out.len();
-    let bytes = packed.iter().map(|byte| Ok::<_, Infallible>(*byte));
-    let decoder = u16::try_from(width).map(|width| Group4Decoder::new(bytes, width));
-    let Ok(Ok(mut decoder)) = decoder else {
-        return Err(file.unsupported(format_args!("fax lines of {width} pixels")));
-    };
-    for row in out.chunks_exact_mut(row_bytes) {
-        file.check_cancelled()?;
-        match decoder.advance() {
-            Ok(DecodeStatus::Incomplete) => write_line(decoder.transition(), width, row),
-            Ok(DecodeStatus::End) => break,
-            Err(_) => return Err(file.damaged("a line of its fax data is broken")),
-        }
-    }
-    Ok(filled)
-}
-
-/// Fills rows of `out` with lines that stand for themselves, and returns how many bytes that was.
-fn fax3(packed: &[u8], (row_bytes, width): (usize, usize), out: &mut [u8]) -> usize {
-    let mut rows = out.chunks_exact_mut(row_bytes);
-    let mut filled = 0;
-    // An end of line begins each line, and the last line has none: it is given one. The end of data within a line is
-    // no error of the lines before.
-    let ended = packed.iter().chain(&[0, 1]).copied();
-    let _ = decode_g3(ended, |line| {
-        if let Some(row) = rows.next() {
-            write_line(line, width, row);
-            filled += row_bytes;
-        }
-    });
-    filled
-}
-
-/// Sets the bits of black pixels; `changes` are the columns where the color changes, white first.
-fn write_line(changes: &[u16], width: usize, row: &mut [u8]) {
-    for black in changes.chunks(2).filter(|pair| !pair.is_empty()) {
-        // The first of each pair begins white, and ends it where black begins.
-        let start = usize::from(black[0]).min(width);
-        let end = black.get(1).map_or(width, |end| usize::from(*end).min(width));
-        for x in start..end {
-            row[x / 8] |= 0x80 >> (x % 8);
-        }
-    }
 }
