@@ -346,7 +346,7 @@ impl Clip {
 }
 
 /// The image processor of a model of this configuration, whose images it must bring to the right size.
-fn image_processor(json: &str, config: &ClipConfig) -> Result<ImageProcessor> {
+pub(crate) fn image_processor(json: &str, config: &ClipConfig) -> Result<ImageProcessor> {
     let processor = ImageProcessor::from_json(json)?;
     let Some(vision) = &config.vision else {
         return Ok(processor);

@@ -117,6 +117,69 @@ fn a_mobileclip_may_have_convolutions_over_texts() {
     );
 }
 
+/// A tower with fewer blocks than it was trained with would run.
+#[test]
+fn numbers_of_blocks_are_compared() {
+    for (name, file, from, to, reason) in [
+        (
+            "vit-h",
+            "config.json",
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": 1",
+            "has 2 blocks, but vision_config.num_hidden_layers is 1",
+        ),
+        (
+            "m-clip",
+            "config.json",
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": 3",
+            "has 2 blocks, but text_config.num_hidden_layers is 3",
+        ),
+        (
+            "mobileclip-s1",
+            "open_clip_config.json",
+            "\"layers\": 2,",
+            "\"layers\": 1,",
+            "has 2 blocks, but text_config.num_hidden_layers is 1",
+        ),
+        (
+            "mobileclip-s0-apple",
+            "config.json",
+            "\"mct\"",
+            "\"base\"",
+            "has convolutions over texts, but the configuration has none",
+        ),
+    ] {
+        let folder = snapshot(name);
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{name}: {text}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        let message = Clip::open(folder.path()).err().expect("it loads").to_string();
+        assert!(message.contains(reason), "{name}: {message}");
+    }
+}
+
+/// Settings that cannot be used are found before a file is written.
+#[test]
+fn a_file_that_could_not_be_opened_is_not_written() {
+    let folder = snapshot("open-clip-openai");
+    let path = folder.path().join("open_clip_config.json");
+    let json = std::fs::read_to_string(&path).unwrap();
+    let mut settings: serde_json::Value = serde_json::from_str(&json).unwrap();
+    settings["preprocess_cfg"]["mean"] = serde_json::json!([0.5]);
+    std::fs::write(&path, settings.to_string()).unwrap();
+    let file = folder.path().join("converted.gguf");
+    let message = convert(folder.path(), &file, Quant::Q8, None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("image_mean and image_std are one number, or three"),
+        "{message}"
+    );
+    assert!(!file.exists());
+}
+
 /// Apple's files come without settings: their names tell them, whose sizes these weights do not have.
 #[test]
 fn files_of_apples_are_known_by_their_names() {
@@ -129,7 +192,7 @@ fn files_of_apples_are_known_by_their_names() {
     std::fs::remove_file(folder.path().join("config.json")).unwrap();
     let message = error("mobileclip_s0.pt");
     assert!(
-        message.contains("logit_scale") || message.contains("config.json makes it"),
+        message.contains("has 2 blocks, but text_config.num_hidden_layers is 4"),
         "{message}"
     );
     let message = error("mine.pt");
@@ -522,7 +585,7 @@ fn what_is_missing_or_contradicts_itself_is_named() {
     };
     let message = error("open-clip-openai", &edit("embed_dim", 17));
     assert!(
-        message.contains("visual.proj is [24, 16] but config.json makes it [24, 17]"),
+        message.contains("visual.proj is [24, 16] but the configuration makes it [24, 17]"),
         "{message}"
     );
 }

@@ -64,7 +64,7 @@ fn damaged_safetensors_are_refused() {
             with_header(&tensor("I32", "[]", "[0, 4]"), 4),
         ),
         (
-            "config.json makes it",
+            "the configuration makes it",
             with_header(&tensor("F32", "[2]", "[0, 8]"), 8),
         ),
         ("is missing", with_header(&tensor("F32", "[]", "[0, 4]"), 4)),

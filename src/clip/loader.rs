@@ -88,6 +88,9 @@ impl SnapshotLoader {
     /// has it.
     pub fn new(texts: SnapshotMetadata, quant: Quant, files: &[WeightIndex]) -> Result<Self> {
         let placement = LoadOptions::default().placement();
+        // Weights need not come for settings that are of no use.
+        super::image_processor(&texts.preprocessor_json, &texts.config)
+            .map_err(|error| error.in_file(&texts.about.name))?;
         Ok(Self {
             name: texts.about.name.clone(),
             stream: SnapshotStream::new(texts, quant, files, placement)?,

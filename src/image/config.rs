@@ -93,7 +93,10 @@ pub(super) struct Config {
 
 /// A length, or lengths by name.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "size and crop_size are a whole number, or such by name"
+)]
 enum Size {
     Side(usize),
     Named {
@@ -106,7 +109,7 @@ enum Size {
 
 /// One figure for all channels or one for each.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "image_mean and image_std are one number, or three")]
 enum PerChannel {
     All(f64),
     Each([f64; 3]),

@@ -49,9 +49,9 @@ impl ClipConfig {
     pub fn from_json(json: &str) -> Result<Self> {
         let fields: Map<String, Value> = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
         let config = match fields.get("model_type").and_then(Value::as_str) {
-            None | Some("clip") => Self::clip(&fields, &Defaults::CLIP)?,
-            Some("metaclip_2") => Self::clip(&fields, &Defaults::METACLIP_2)?,
-            Some("chinese_clip") => Self::clip(&fields, &Defaults::CHINESE_CLIP)?,
+            None | Some("clip") => Self::clip(&fields, "clip", &Defaults::CLIP)?,
+            Some("metaclip_2") => Self::clip(&fields, "metaclip_2", &Defaults::METACLIP_2)?,
+            Some("chinese_clip") => Self::clip(&fields, "chinese_clip", &Defaults::CHINESE_CLIP)?,
             Some("siglip") => Self::siglip(&fields, &Defaults::SIGLIP)?,
             Some("siglip2") => Self::siglip(&fields, &Defaults::NAFLEX)?,
             Some("clip_text_model" | "clip_vision_model") => Self::tower_alone(fields)?,
@@ -65,10 +65,12 @@ impl ClipConfig {
         Ok(config)
     }
 
-    fn clip(fields: &Map<String, Value>, defaults: &Defaults) -> Result<Self> {
+    fn clip(fields: &Map<String, Value>, model_type: &str, defaults: &Defaults) -> Result<Self> {
+        let text = object(fields, "text_config")?;
+        check_text_kind(&text, model_type)?;
         Ok(Self {
             family: Family::Clip,
-            text: Some(text_config(object(fields, "text_config")?, defaults)?),
+            text: Some(text_config(text, defaults)?),
             vision: Some(vision_config(object(fields, "vision_config")?)?),
             projection_dim: projection_dim(fields)?,
             no_match_threshold: threshold(fields)?,
@@ -76,8 +78,16 @@ impl ClipConfig {
     }
 
     fn siglip(fields: &Map<String, Value>, defaults: &Defaults) -> Result<Self> {
-        let text: RawTower = parse("text_config", object(fields, "text_config")?)?;
-        let vision: RawTower = parse("vision_config", object(fields, "vision_config")?)?;
+        let tower = |name: &str| -> Result<RawTower> {
+            let tower = object(fields, name)?;
+            match tower.get("model_type").and_then(Value::as_str) {
+                Some(kind) if !kind.starts_with("siglip") => Err(malformed(format!(
+                    "model_type is a SigLIP's, but {name}.model_type is {kind:?}"
+                ))),
+                _ => parse(name, tower),
+            }
+        };
+        let (text, vision) = (tower("text_config")?, tower("vision_config")?);
         if vision.vision_use_head == Some(false) {
             return Err(unsupported(
                 "vision_config.vision_use_head is false; a SigLIP without its attention pooling gives no embeddings"
@@ -118,6 +128,7 @@ impl ClipConfig {
             true => {
                 let nested = object(&fields, "text_config")?;
                 let fields = if nested.is_empty() { fields } else { nested };
+                check_text_kind(&fields, "clip")?;
                 (Some(text_config(fields, &Defaults::CLIP)?), None)
             }
             false => (None, Some(vision_config(fields)?)),
@@ -152,8 +163,41 @@ fn object(fields: &Map<String, Value>, name: &str) -> Result<Map<String, Value>>
     }
 }
 
+/// The fields of the object `name`; an error names the field that has a wrong value.
 fn parse<T: serde::de::DeserializeOwned>(name: &str, fields: Map<String, Value>) -> Result<T> {
-    serde_json::from_value(Value::Object(fields)).map_err(|e| malformed(format!("{name}: {e}")))
+    let read = |fields: &Map<String, Value>| {
+        let read = serde_json::from_value::<T>(Value::Object(fields.clone()));
+        read.map_err(|e| e.to_string())
+    };
+    read(&fields).map_err(|reason| {
+        // Without the wrong field there is no error, or another.
+        let is_wrong = |field: &&String| {
+            let mut rest = fields.clone();
+            rest.remove(*field);
+            read(&rest).err().as_ref() != Some(&reason)
+        };
+        let expected = reason.replace("u64", "a whole number").replace("f64", "a number");
+        match fields.keys().find(is_wrong) {
+            Some(field) => malformed(format!("{name}.{field}: {expected}")),
+            None => malformed(format!("{name}: {expected}")),
+        }
+    })
+}
+
+/// Kinds of text towers that may stand in the place of any CLIP's own.
+const OTHER_TEXT_TOWERS: [&str; 3] = ["bert", "distilbert", "xlm-roberta"];
+
+/// Checks that the text tower is one that a model of this `model_type` has, where both say what they are.
+fn check_text_kind(fields: &Map<String, Value>, model_type: &str) -> Result<()> {
+    let own = format!("{model_type}_text_model");
+    match fields.get("model_type").and_then(Value::as_str) {
+        None => Ok(()),
+        Some(kind) if kind == own || OTHER_TEXT_TOWERS.contains(&kind) => Ok(()),
+        Some(kind) => Err(unsupported(format!(
+            "text_config.model_type is {kind:?}, but model_type is {model_type:?}, with which {own:?}, {} are supported",
+            OTHER_TEXT_TOWERS.map(|kind| format!("{kind:?}")).join(", ")
+        ))),
+    }
 }
 
 fn projection_dim(fields: &Map<String, Value>) -> Result<usize> {
@@ -301,7 +345,34 @@ mod tests {
             (r#"{"vision_config": {"num_channels": 4}}"#, "num_channels"),
             (r#"{"text_config": {"hidden_act": "relu"}}"#, "relu"),
             (r#"{"text_config": {"layer_norm_eps": 0}}"#, "layer_norm_eps"),
-            (r#"{"text_config": {"vocab_size": -1}}"#, "-1"),
+            (
+                r#"{"text_config": {"vocab_size": -1}}"#,
+                "text_config.vocab_size: invalid value: integer `-1`",
+            ),
+            (
+                r#"{"vision_config": {"image_size": [14, 28]}}"#,
+                "vision_config.image_size: invalid type: sequence, expected a whole number",
+            ),
+            (
+                r#"{"vision_config": {"model_type": "fastvit", "layers": 3}}"#,
+                "vision_config",
+            ),
+            (
+                r#"{"text_config": {"model_type": "t5"}}"#,
+                "text_config.model_type is \"t5\", but model_type is \"clip\", with which \"clip_text_model\"",
+            ),
+            (
+                r#"{"text_config": {"model_type": "metaclip_2_text_model"}}"#,
+                "text_config.model_type is \"metaclip_2_text_model\", but model_type is \"clip\"",
+            ),
+            (
+                r#"{"model_type": "siglip", "text_config": {"model_type": "clip_text_model"}}"#,
+                "text_config.model_type is \"clip_text_model\"",
+            ),
+            (
+                r#"{"text_config": {"vocab_size": 100, "eos_token_id": 200}}"#,
+                "eos_token_id is 200, but vocab_size is 100",
+            ),
             (
                 r#"{"vision_config": {"model_type": "siglip_vision_model"}}"#,
                 "siglip_vision_model",

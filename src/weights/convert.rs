@@ -5,13 +5,15 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use crate::clip::image_processor;
 use crate::error::{Error, Result};
+use crate::tokenizer::ModelTokenizer;
 use crate::weights::fold::{self, ChannelScales};
 use crate::weights::gguf::write::GgufWriter;
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::snapshot::Snapshot;
-use crate::weights::{OnProgress, report};
+use crate::weights::{OnProgress, SnapshotMetadata, report};
 
 /// A model file that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ pub fn convert_towers(
 
 /// Writes a snapshot as one file at `to`.
 fn write(mut snapshot: Snapshot, to: &Path, quant: Quant, progress: OnProgress) -> Result<Converted> {
+    check_texts(&snapshot.texts).map_err(|error| error.in_file(snapshot.name()))?;
     let parts: Vec<(TensorSpec, Encoding, usize)> = weight_specs(&snapshot.texts.config)
         .into_iter()
         .flat_map(|spec| {
@@ -102,6 +105,15 @@ fn write(mut snapshot: Snapshot, to: &Path, quant: Quant, progress: OnProgress) 
     temporary.rename(to)?;
     let warnings = snapshot.texts.warnings;
     Ok(Converted { bytes, warnings })
+}
+
+/// Checks that images and texts can be prepared as the snapshot says, so that the file can be opened.
+fn check_texts(texts: &SnapshotMetadata) -> Result<()> {
+    image_processor(&texts.preprocessor_json, &texts.config)?;
+    if texts.config.text.is_some() {
+        ModelTokenizer::new(texts.tokenizer_json.clone(), texts.config.text.clone()).get()?;
+    }
+    Ok(())
 }
 
 /// A file beside the wanted one, removed unless it takes its place.

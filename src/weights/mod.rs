@@ -4,6 +4,7 @@
 //! one, to an [`Assembler`], which keeps them in the form the model multiplies with. Nothing here
 //! computes anything; the model takes [`Weights`] apart.
 
+mod blocks;
 mod config;
 #[cfg(not(target_family = "wasm"))]
 mod convert;

@@ -109,7 +109,7 @@ impl TensorSource {
             return Ok(());
         }
         Err(format!(
-            "tensor {name} is {given:?} but config.json makes it {shape:?}"
+            "tensor {name} is {given:?} but the configuration makes it {shape:?}"
         ))
     }
 

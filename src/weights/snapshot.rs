@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
+use crate::weights::blocks;
 use crate::weights::join::join;
 use crate::weights::layout::{TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
@@ -73,6 +74,8 @@ impl Snapshot {
         // A file without settings may be known by its name.
         let named = if has_config(&dir) { &dir } else { &paths[0] };
         let texts = texts(&dir, named, naming, text_tower)?;
+        blocks::check(&texts.config, naming, &|name| file_of.contains_key(name))
+            .map_err(|reason| Error::model(path.display().to_string(), reason))?;
         let mut by_name = HashMap::new();
         for recipe in recipes(&texts.config, &|name| file_of.contains_key(name)) {
             let recipe = Rc::new(recipe);

@@ -108,6 +108,13 @@ impl RawTower {
             TextPooling::Padded => Pooling::Last,
             TextPooling::Bert { padding, .. } => self.bert_pooling(padding)?,
         };
+        if let (Pooling::EndOfText(end), Some(_)) = (pooling, self.eos_token_id)
+            && u64::from(end) >= vocab_size
+        {
+            return Err(malformed(format!(
+                "text_config.eos_token_id is {end}, but vocab_size is {vocab_size}"
+            )));
+        }
         let convolution_window = self.convolution_window(pooling)?;
         let room = context - bert.as_ref().map_or(0, |bert| bert.first_position);
         let longest = self.max_length.unwrap_or(room as u64);

@@ -6,7 +6,8 @@ use super::folds::{fold_of_each, out_of_order};
 use super::mixtures::{self, Making, Mixture, Output};
 use super::order;
 use super::step::Step;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::weights::blocks;
 use crate::weights::config::ClipConfig;
 use crate::weights::index::WeightIndex;
 use crate::weights::layout::weight_specs;
@@ -21,6 +22,8 @@ use crate::weights::reparameterize::{Recipe, recipes};
 pub fn plan(files: &[WeightIndex], config: &ClipConfig, quant: Quant) -> Result<(Vec<Step>, Vec<Mixture>)> {
     let has = |name: &str| files.iter().any(|index| index.has(name));
     let naming = Naming::of_names(files.iter().flat_map(WeightIndex::tensor_names));
+    blocks::check(config, naming, &has)
+        .map_err(|reason| Error::model(files.first().map_or("weights", WeightIndex::file), reason))?;
     let recipes = recipes(config, &has);
     let mixed: HashSet<String> = recipes.iter().flat_map(Recipe::names).collect();
     let (mut steps, mut outputs) = (Vec::new(), HashMap::new());
