@@ -88,7 +88,13 @@ function withWords(files) {
   files.set("vocab.txt", Buffer.from(`${words.join("\n")}\n`));
 }
 
-for (const [what, name, change] of [
+/** Gives the weights of a MobileCLIP the name under which Apple publishes them. */
+function withApplesName(files) {
+  files.set("mobileclip_s0.pt", files.get("mobileclip.pt"));
+  files.delete("mobileclip.pt");
+}
+
+for (const [what, name, change, id = "models/one"] of [
   ["pytorch_model.bin", "pytorch-bin"],
   ["pytorch_model.bin in a folder of sentence-transformers", "pytorch-bin", "nested"],
   ["vocab.json and merges.txt", "pytorch-bin", withVocabulary],
@@ -98,6 +104,8 @@ for (const [what, name, change] of [
   ["open_clip_model.safetensors", "open-clip-openai"],
   ["spiece.model", "siglip"],
   ["tokenizer.json that tokenizer_config.json pads", "siglip2"],
+  ["a model of images in their own proportions", "siglip2-naflex"],
+  ["Apple's mobileclip_s0.pt", "mobileclip-s0-apple", withApplesName, "apple/MobileCLIP-S0"],
   ["a BERT", "chinese-clip"],
   ["vocab.txt", "chinese-clip", withWords],
 ]) {
@@ -105,10 +113,10 @@ for (const [what, name, change] of [
     const files = await filesOfModel(name);
     if (typeof change === "function") change(files);
     const inFolder = ([file, body]) => [`0_CLIPModel/${file}`, body];
-    hub.repositories.set("models/one", change === "nested" ? new Map([...files].map(inFolder)) : files);
+    hub.repositories.set(id, change === "nested" ? new Map([...files].map(inFolder)) : files);
     const reference = files.get("reference.safetensors");
     const texts = files.get("texts.json") && JSON.parse(files.get("texts.json"));
-    for (const source of [{ id: "hf:models/one" }, { files: chosen(files) }]) {
+    for (const source of [{ id: `hf:${id}` }, { files: chosen(files) }]) {
       const { image, text, again, info, last } = await embedded(page, site, source, texts?.[0]);
       expect(cosine(image, rows(reference, "drawn_embeds")[0])).toBeGreaterThan(0.999);
       if (texts) expect(cosine(text, rows(reference, "text_embeds")[0])).toBeGreaterThan(0.999);

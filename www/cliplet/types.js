@@ -24,7 +24,7 @@
  * @property {number} dimension length of an embedding: 512 for ViT-B/32
  * @property {"f32" | "f16" | "q8" | "q4" | (string & {})} quantization
  * @property {string} [family] kind of model: `clip` or `siglip`
- * @property {number | null} image_size side of the square image that the model sees, in pixels; null for texts alone
+ * @property {number | null} image_size side of the square image that the model sees, in pixels; of one that keeps proportions, of a square of as many patches; null for texts alone
  * @property {"softmax" | "sigmoid"} [score_rule] how logits become scores: shares of all labels, or each label judged alone
  * @property {number} logit_scale factor from the cosine of image and text to a logit: 100 for OpenAI's models
  * @property {number} [logit_bias] added to that; 0 where scores are shares
