@@ -540,6 +540,8 @@ def tiffs():
     yield "one-bit.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="packbits")
     yield "fax-3.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group3")
     yield "fax-4.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group4")
+    unsigned = scene(90, 66)[..., :1].astype(np.uint32) * 0x1010101 // 9 * 9
+    yield "32-bit.tif", "24", "lossless", tiff(unsigned, 1, 32)
     yield "fax-runs.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="tiff_ccitt")
     of_two = {292: 1}
     yield "fax-3-of-2.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group3", tiffinfo=of_two)

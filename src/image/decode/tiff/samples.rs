@@ -261,8 +261,8 @@ impl Samples {
             (16, Number::Signed) => (self.integer(bytes(2)) as i16).clamp(0, 255) as u8,
             (16, _) if gray => self.integer(bytes(2)).min(255) as u8,
             (16, _) => (self.integer(bytes(2)) >> 8) as u8,
-            (_, Number::Signed) => (self.integer(bytes(4)) as i32).clamp(0, 255) as u8,
-            (_, Number::Unsigned) => self.integer(bytes(4)).min(255) as u8,
+            // Pillow takes those without a sign for signed ones too: the largest are black.
+            (_, Number::Signed | Number::Unsigned) => (self.integer(bytes(4)) as i32).clamp(0, 255) as u8,
             (_, Number::Float) => f32::from_bits(self.integer(bytes(4))).clamp(0.0, 255.0) as u8,
         }
     }
