@@ -50,7 +50,7 @@ pub fn check(config: &ClipConfig, naming: Naming, has: &dyn Fn(&str) -> bool) ->
     let without_window = text.is_some_and(|text| text.convolution_window.is_none());
     if without_window && has("text.convolutions.0.mlp.fc1.weight") {
         return Err(
-            "has convolutions over texts, but the configuration has none; Apple's says \"mct\"".into(),
+            "has convolutions over texts, but the configuration has none; Apple's set text_cfg.model_name to \"mct\"".into(),
         );
     }
     Ok(())

@@ -4,10 +4,12 @@
 /** @typedef {import("./element-parts.js").Words} Words */
 
 export class ElementPictures {
-  /** The picture in question. @type {ImageSource | null} */
+  /** The picture that is shown. @type {ImageSource | null} */
   current = null;
   /** All that were given together. @type {ImageSource[]} */
   #all = [];
+  /** Place among them of the one that is shown. */
+  #place = 0;
   /** Address of a file that is shown. @type {string | null} */
   #address = null;
   #parts;
@@ -27,7 +29,7 @@ export class ElementPictures {
    * @param {ImageSource[]} images
    */
   take(images) {
-    this.#all = images;
+    [this.#all, this.#place] = [images, 0];
     this.current = images[0];
     this.show();
   }
@@ -35,11 +37,12 @@ export class ElementPictures {
   /**
    * Shows the picture after or before, if there is one.
    * @param {1 | -1} by
-   * @returns {boolean} whether there is
+   * @returns {boolean} true if there is one
    */
   step(by) {
     const next = this.#all[this.#place + by];
     if (!next) return false;
+    this.#place += by;
     this.current = next;
     this.show();
     return true;
@@ -48,7 +51,7 @@ export class ElementPictures {
   clear() {
     const { preview, button, hint, several } = this.#parts;
     this.hide();
-    [this.current, this.#all] = [null, []];
+    [this.current, this.#all, this.#place] = [null, [], 0];
     preview.hidden = true;
     preview.removeAttribute("src");
     several.hidden = true;
@@ -62,11 +65,7 @@ export class ElementPictures {
     this.#address = null;
   }
 
-  get #place() {
-    return this.#all.indexOf(/** @type {ImageSource} */ (this.current));
-  }
-
-  /** Shows the picture in question and its place among the others. */
+  /** Shows the current picture and its place among the others. */
   show() {
     const { preview, button, hint, several, previous, place, next } = this.#parts;
     const image = this.current;

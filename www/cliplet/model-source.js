@@ -72,7 +72,7 @@ function pathOf({ pathname, href }) {
  * @returns {string | undefined}
  */
 function fromHubName(text, hub) {
-  const known = hubIdOf(text);
+  const known = MODEL_FILE.test(text) ? undefined : hubIdOf(text);
   if (known) return `hf:${known}`;
   const bare = text.replace(/\/+$/, "");
   if (REPOSITORY_PAGE.test(text)) return fromHubPage(new URL(text, `${hub}/`));

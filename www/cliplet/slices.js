@@ -114,19 +114,21 @@ async function answer(call, from, slice, attempts) {
   const { engine, op, images, args, options, results } = call;
   for (const [place, error] of slice.errors) results[place] = error;
   if (slice.places.length === 0) return null;
-  /** @type {Slice | null} */
-  let ready = slice;
+  /** The slice as it was read last: images that could not be read the first time may be read the second. */
+  let sent = slice;
+  let isReady = true;
   const make = async () => {
     // Buffers that were moved to an engine which stopped are gone with it.
-    const now = ready ?? (await sliceOf(images, from, slice.to, readingOf(call)));
-    ready = null;
-    const pixels = /** @type {SentImage[]} */ (now.images.filter((image) => !(image instanceof Float32Array)));
-    return { args: { ...args, images: now.images }, transfer: transferred(pixels) };
+    if (!isReady) sent = await sliceOf(images, from, slice.to, readingOf(call));
+    isReady = false;
+    const pixels = /** @type {SentImage[]} */ (sent.images.filter((image) => !(image instanceof Float32Array)));
+    return { args: { ...args, images: sent.images }, transfer: transferred(pixels) };
   };
   try {
     const { signal, onLabels } = options;
     const answers = await engine.request(op, make, { signal, onProgress: onLabels, attempts });
-    slice.places.forEach((place, i) => {
+    for (const [place, error] of sent.errors) results[place] = error;
+    sent.places.forEach((place, i) => {
       const { value, error } = answers[i];
       if (error) fail(call, place, fromSent(error));
       else results[place] = value;

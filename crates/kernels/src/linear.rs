@@ -107,7 +107,7 @@ fn multiply(kernel: &Kernel, codes: &QuantizedRows, panels: Range<usize>, writer
         let weights = w.expanded(first, panels.len(), &mut scratch);
         // The weights that are multiplied next come from memory while these are multiplied.
         let next = w.bytes_of(panels.end..end.min(panels.end + kernel.panels));
-        let mut pieces = next.chunks(next.len().div_ceil(codes.tile_count()).max(1));
+        let mut pieces = next.chunks(next.len().div_ceil(codes.tile_count().max(1)).max(1));
         for tile_rows in codes.tiles() {
             let size = (tile_rows.rows.len(), panels.len());
             let mut tile = Tile::new(tile_rows.codes, weights, size.0, size.1, w.groups());
@@ -215,6 +215,16 @@ mod tests {
         let activated = linear(&x, &packed, None, Epilogue::Activation(Activation::QuickGelu));
         Activation::QuickGelu.apply(&mut out);
         assert_eq!(activated, out);
+    }
+
+    #[test]
+    fn no_rows_make_no_outputs() {
+        let mut builder = PackedMatrix::builder(80, 4, Bits::Q8).unwrap();
+        builder.push_q8(&[1; 320], &[1.0; 80]).unwrap();
+        let packed = builder.finish().unwrap();
+        for kernel in dispatch::available() {
+            assert!(linear_with(kernel, &[], &packed, None, Epilogue::None).is_empty());
+        }
     }
 
     #[test]

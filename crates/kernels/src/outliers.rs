@@ -46,6 +46,10 @@ pub fn limit(x: &[f32], mean: f32, peak: f32, range: CodeRange) -> f32 {
         return f32::INFINITY;
     }
     limit = limit.max(peak / MAX_PEAK);
+    // Rounding would hold up the growth of a number that is not normal.
+    if limit < f32::MIN_POSITIVE {
+        return f32::INFINITY;
+    }
     loop {
         match count_above(x, limit) {
             0 => return f32::INFINITY,
@@ -201,6 +205,10 @@ mod tests {
         assert_eq!(usual_range(&x, 5.0).1, 5.0 * MIN_RANGE);
         x[..20].fill(30.0);
         assert!((30.0..70.0).contains(&of(&x, CodeRange::S8)));
+        for tiny in [1e-45, 1e-44, 1e-40] {
+            let few: Vec<f32> = (0..768).map(|i| if i % 100 == 0 { tiny } else { 0.0 }).collect();
+            assert_eq!(of(&few, CodeRange::U8), f32::INFINITY, "{tiny}");
+        }
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
             x[7] = bad;
             assert_eq!(of(&x, CodeRange::U8), f32::INFINITY, "{bad}");

@@ -46,7 +46,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// Those of `CLIPTextConfig` and `CLIPVisionConfig`.
+    /// Defaults of `CLIPTextConfig` and `CLIPVisionConfig`.
     pub const CLIP: Self = Self {
         text: TowerDefaults {
             width: 512,
@@ -63,13 +63,13 @@ impl Defaults {
         keeps_proportions: false,
     };
 
-    /// Those of `MetaClip2TextConfig` and `MetaClip2VisionConfig`.
+    /// Defaults of `MetaClip2TextConfig` and `MetaClip2VisionConfig`.
     pub const METACLIP_2: Self = Self {
         text_pooling: TextPooling::EndToken,
         ..Self::CLIP
     };
 
-    /// Those of `ChineseCLIPTextConfig` and `ChineseCLIPVisionConfig`.
+    /// Defaults of `ChineseCLIPTextConfig` and `ChineseCLIPVisionConfig`.
     pub const CHINESE_CLIP: Self = Self {
         text: TowerDefaults {
             activation: "gelu",
@@ -86,7 +86,7 @@ impl Defaults {
         ..Self::CLIP
     };
 
-    /// Those of `DistilBertConfig`, under the names of `BertConfig`.
+    /// Defaults of `DistilBertConfig`, under the names of `BertConfig`.
     const DISTILBERT: Self = Self {
         text_pooling: TextPooling::Bert {
             token_kinds: 0,
@@ -96,7 +96,7 @@ impl Defaults {
         ..Self::CHINESE_CLIP
     };
 
-    /// Those of `XLMRobertaConfig`.
+    /// Defaults of `XLMRobertaConfig`.
     const XLM_ROBERTA: Self = Self {
         text_pooling: TextPooling::Bert {
             token_kinds: 2,
@@ -116,7 +116,7 @@ impl Defaults {
         }
     }
 
-    /// Those of `SiglipTextConfig` and `SiglipVisionConfig`.
+    /// Defaults of `SiglipTextConfig` and `SiglipVisionConfig`.
     pub const SIGLIP: Self = Self {
         text: SIGLIP_BASE,
         vision: SIGLIP_BASE,
@@ -128,7 +128,7 @@ impl Defaults {
         keeps_proportions: false,
     };
 
-    /// Those of `Siglip2TextConfig` and `Siglip2VisionConfig`.
+    /// Defaults of `Siglip2TextConfig` and `Siglip2VisionConfig`.
     pub const NAFLEX: Self = Self {
         keeps_proportions: true,
         ..Self::SIGLIP

@@ -1,4 +1,4 @@
-//! Which tensors of a file are folded while it arrives.
+//! The choice of the tensors of a file that are folded while it arrives.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ fn by_norm(names: &[&str]) -> HashMap<String, Vec<(usize, Role)>> {
     by_norm
 }
 
-/// If the tensors of one norm, by their places in the file, come in an order in which they can be folded.
+/// Returns true if the tensors of one norm, by their places in the file, come in an order in which they can be folded.
 fn can_fold(members: &[(usize, Role)]) -> bool {
     let [(first, a), (second, b), matrices @ ..] = members else {
         return false;

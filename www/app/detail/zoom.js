@@ -88,6 +88,8 @@ export class Zoom {
   moved(event) {
     const before = this.#pointers.get(event.pointerId);
     if (!before) return;
+    // The button was released outside of the frame.
+    if (event.buttons === 0) return this.released(event);
     const { frame, point } = measured(event);
     const others = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
     this.#pointers.set(event.pointerId, point);

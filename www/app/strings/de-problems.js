@@ -12,11 +12,11 @@ const IMAGE = [
   ],
   [/^video \(.*\) is not supported/, () => "Das ist ein Video und kein Bild."],
   [
-    /^(.+) is not supported; convert it to JPEG or PNG$/,
+    /^([^:]+) is not supported; convert it to JPEG or PNG$/,
     (kind) => `${kind} wird nicht unterstützt. Bitte als JPEG oder PNG speichern.`,
   ],
   [
-    /^(.+) with (.+) is not supported(?:; convert it to PNG)?$/,
+    /^([^:]+) with ([^:]+) is not supported(?:; convert it to PNG)?$/,
     (kind, what) => `Diese Art von ${kind} („${what}“) wird nicht unterstützt. Bitte als PNG speichern.`,
   ],
   [
@@ -25,12 +25,12 @@ const IMAGE = [
       `Das Bild ist mit ${width} × ${height} Pixeln (${number(size)} Megapixel) zu groß; höchstens ${number(most)} Megapixel sind möglich. Bitte verkleinern.`,
   ],
   [
-    /(\d+)x(\d+) pixels of .* take (\d+) MB of memory, more than there is/,
+    /^(\d+)x(\d+) pixels of .* take (\d+) MB of memory, more than there is/,
     (width, height, size) =>
       `Für die ${width} × ${height} Pixel werden ${number(size)} MB Arbeitsspeicher gebraucht, mehr als da sind. Bitte verkleinern.`,
   ],
   [
-    /(\d+) x (\d+) pixels are more than this browser's canvas can hold$/,
+    /^(\d+) x (\d+) pixels are more than this browser's canvas can hold$/,
     (width, height) => `Das Bild ist mit ${width} × ${height} Pixeln zu groß für diesen Browser. Bitte verkleinern.`,
   ],
   [

@@ -50,7 +50,7 @@ impl ParquetFile {
         self.get_read(end)?.read_exact(&mut length)?;
         let length = u64::from(u32::from_le_bytes(length));
         if let Some(start) = end.checked_sub(length) {
-            walk(self.get_read(start)?.take(length), |_, _| {})?;
+            walk(self.get_read(start)?.take(length), |_| Ok(()))?;
         }
         Ok(())
     }

@@ -8,31 +8,44 @@ use std::io::{Error, ErrorKind, Read, Result};
 /// Structures, lists and maps within each other at most, as in the library.
 const DEPTH: u8 = 64;
 /// Types of fields and elements.
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
+pub const TRUE: u8 = 1;
+pub const FALSE: u8 = 2;
 const BYTE: u8 = 3;
 const INT16: u8 = 4;
-const INT32: u8 = 5;
+pub const INT32: u8 = 5;
 const INT64: u8 = 6;
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const SET: u8 = 10;
 const MAP: u8 = 11;
-const STRUCTURE: u8 = 12;
+pub const STRUCTURE: u8 = 12;
 const UUID: u8 = 13;
 
-/// Walks over a structure, and gives `number` the ids and values of fields of 32 bits: those of the structure itself, whose
-/// outer id is zero, and those of structures that are its fields, whose outer ids are those of the fields. Returns the
+/// A field of the structure that is walked over, or of a structure that is a field of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Id of the structure that has the field: zero for the one that is walked over.
+    pub outer: i16,
+    /// Its id.
+    pub id: i16,
+    /// Its type.
+    pub kind: u8,
+    /// Its value, if it is a number of 32 bits; else zero.
+    pub number: i32,
+}
+
+/// Walks over a structure and gives `take` its fields and those of structures within it, in the file's order. Returns the
 /// length of the structure.
 ///
 /// # Errors
-/// Those of reading, the end of input within the structure, and a structure that is none or has lists of truth values.
-pub fn walk(input: impl Read, number: impl FnMut([i64; 2], i64)) -> Result<u64> {
+/// Those of reading, the end of input within the structure, and a malformed structure or one with lists of booleans, and
+/// those of `take`.
+pub fn walk(input: impl Read, take: impl FnMut(Field) -> Result<()>) -> Result<u64> {
     let mut walk = Walk {
         input,
         length: 0,
-        number,
+        take,
     };
     walk.structure(DEPTH, 0)?;
     Ok(walk.length)
@@ -41,15 +54,15 @@ pub fn walk(input: impl Read, number: impl FnMut([i64; 2], i64)) -> Result<u64> 
 struct Walk<R, N> {
     input: R,
     length: u64,
-    number: N,
+    take: N,
 }
 
-impl<R: Read, N: FnMut([i64; 2], i64)> Walk<R, N> {
+impl<R: Read, N: FnMut(Field) -> Result<()>> Walk<R, N> {
     /// Passes over a structure that is the field `outer` of the one that is walked over.
-    fn structure(&mut self, depth: u8, outer: i64) -> Result<()> {
-        let is_near = depth >= DEPTH - 1;
+    fn structure(&mut self, depth: u8, outer: i16) -> Result<()> {
+        let is_reported = depth >= DEPTH - 1;
         let depth = depth.checked_sub(1).ok_or_else(malformed)?;
-        let mut id = 0;
+        let mut id = 0i16;
         loop {
             let head = self.byte()?;
             let kind = head & 15;
@@ -57,22 +70,32 @@ impl<R: Read, N: FnMut([i64; 2], i64)> Walk<R, N> {
                 return Ok(());
             }
             id = match head >> 4 {
-                0 => self.signed()?,
-                more => id + i64::from(more),
+                0 => i16::try_from(self.signed()?).ok(),
+                more => id.checked_add(i16::from(more)),
+            }
+            .ok_or_else(malformed)?;
+            let number = match kind {
+                // The library drops the higher bits of a larger number.
+                INT32 => i32::try_from(self.signed()?).map_err(|_| malformed())?,
+                _ => 0,
             };
+            if is_reported {
+                (self.take)(Field {
+                    outer,
+                    id,
+                    kind,
+                    number,
+                })?;
+            }
             match kind {
-                TRUE | FALSE => {}
-                INT32 if is_near => {
-                    let number = self.signed()?;
-                    (self.number)([outer, id], number);
-                }
+                TRUE | FALSE | INT32 => {}
                 STRUCTURE => self.structure(depth, id)?,
                 _ => self.value(kind, depth)?,
             }
         }
     }
 
-    /// Passes over a value; truth values, which take no byte, are none.
+    /// Passes over a value; booleans, which take no byte here, are refused.
     fn value(&mut self, kind: u8, depth: u8) -> Result<()> {
         match kind {
             BYTE => self.skip(1),
@@ -158,12 +181,17 @@ mod tests {
     use super::*;
 
     /// Fields of 32 bits by their ids, and their numbers.
-    type Numbers = Vec<([i64; 2], i64)>;
+    type Numbers = Vec<([i16; 2], i32)>;
 
     /// Length of a structure and its numbers of 32 bits, or none.
     fn walked(bytes: &[u8]) -> Option<(u64, Numbers)> {
         let mut numbers = Vec::new();
-        let length = walk(bytes, |ids, number| numbers.push((ids, number)));
+        let length = walk(bytes, |field| {
+            if field.kind == INT32 {
+                numbers.push(([field.outer, field.id], field.number));
+            }
+            Ok(())
+        });
         Some((length.ok()?, numbers))
     }
 
@@ -210,6 +238,10 @@ mod tests {
             &nested,
             &of_lists,
             &endless_number,
+            // A number of 33 bits, an id of 17, and one that grows beyond 16.
+            &[0x15, 0x80, 0x80, 0x80, 0x80, 0x20, 0],
+            &[0x05, 0x80, 0x80, 0x08, 2, 0],
+            &[0x05, 0xfe, 0xff, 0x03, 2, 0x15, 2, 0],
         ] {
             assert_eq!(walked(bytes), None, "{bytes:?}");
         }

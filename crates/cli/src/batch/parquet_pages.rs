@@ -20,19 +20,18 @@ use parquet::schema::types::Type;
 
 use super::parquet_delta::Values;
 use super::parquet_file::ParquetFile;
-use super::parquet_metadata::walk;
+use super::parquet_metadata::{FALSE, Field, INT32, STRUCTURE, TRUE, walk};
 
-/// Bytes that a page may have in any case, and for each of its bytes in the file. Images, which are compressed already,
-/// do not get smaller.
+/// Unpacked bytes that any page may claim, or for each of its packed bytes, if that is more. Images hardly compress.
 const PAGE_BYTES: u64 = 64 << 20;
 const PAGE_BYTES_PER_BYTE: u64 = 256;
-/// Fields of the header of a page, and the type of one that is passed over.
-const PAGE_TYPE: [i64; 2] = [0, 1];
-const UNPACKED_BYTES: [i64; 2] = [0, 2];
-const PACKED_BYTES: [i64; 2] = [0, 3];
+/// Fields of the header of a page, and the type of a page that is refused: readers disagree about what to pass over.
+const PAGE_TYPE: (i16, i16) = (0, 1);
+const UNPACKED_BYTES: (i16, i16) = (0, 2);
+const PACKED_BYTES: (i16, i16) = (0, 3);
 /// Lengths of the two lists of levels before the data of a page of the second kind, which are never packed.
-const LEVELS: [[i64; 2]; 2] = [[8, 5], [8, 6]];
-const INDEX_PAGE: i64 = 1;
+const LEVELS: [(i16, i16); 2] = [(8, 5), (8, 6)];
+const INDEX_PAGE: i32 = 1;
 
 /// A file whose pages are checked.
 pub struct CheckedFile<R> {
@@ -152,39 +151,38 @@ impl PageReader for CheckedPages {
 impl CheckedPages {
     /// Checks the header of the next page that is read, and returns the place behind that page.
     fn check_next(&self) -> Result<u64> {
-        let mut at = self.next;
-        while at < self.end {
-            let (mut kind, mut unpacked, mut packed, mut levels) = (0, 0, 0, 0);
-            let header = walk(self.file.get_read(at)?, |field, number| match field {
-                PAGE_TYPE => kind = number,
-                UNPACKED_BYTES => unpacked = number,
-                PACKED_BYTES => packed = number,
-                field if LEVELS.contains(&field) => levels += number,
-                _ => {}
-            })?;
-            let size =
-                |number: i64| u64::try_from(number).map_err(|_| unsound(format_args!("{number} bytes")));
-            let (unpacked, packed, levels) = (size(unpacked)?, size(packed)?, size(levels)?);
-            let data = at.saturating_add(header);
-            at = data.saturating_add(packed);
-            if kind == INDEX_PAGE {
-                continue;
-            }
-            if unpacked > PAGE_BYTES.max(PAGE_BYTES_PER_BYTE.saturating_mul(packed)) {
-                return Err(unsound(format_args!("{unpacked} bytes in {packed}")));
-            }
-            if self.gzipped {
-                let gzip = self.file.get_read(data.saturating_add(levels))?;
-                let gzip = MultiGzDecoder::new(gzip.take(packed.saturating_sub(levels)));
-                // Broken data are left to the library, which stops at the same place.
-                let passed = std::io::copy(&mut gzip.take(unpacked + 1), &mut std::io::sink());
-                if passed.is_ok_and(|passed| passed > unpacked) {
-                    return Err(unsound(format_args!("{unpacked} bytes, but holds more")));
-                }
-            }
-            break;
+        if self.next >= self.end {
+            return Ok(self.next);
         }
-        Ok(at)
+        let (mut kind, mut unpacked, mut packed, mut levels) = (0, 0, 0, 0u64);
+        let header = walk(self.file.get_read(self.next)?, |field| {
+            check_type(field)?;
+            match (field.outer, field.id) {
+                PAGE_TYPE => kind = field.number,
+                UNPACKED_BYTES => unpacked = bytes(field.number)?,
+                PACKED_BYTES => packed = bytes(field.number)?,
+                id if LEVELS.contains(&id) => levels += bytes(field.number)?,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if kind == INDEX_PAGE {
+            return Err(unsound(format_args!("to be an index")));
+        }
+        if unpacked > PAGE_BYTES.max(PAGE_BYTES_PER_BYTE.saturating_mul(packed)) {
+            return Err(unsound(format_args!("{unpacked} bytes in {packed}")));
+        }
+        let data = self.next.saturating_add(header);
+        if self.gzipped {
+            let gzip = self.file.get_read(data.saturating_add(levels))?;
+            let gzip = MultiGzDecoder::new(gzip.take(packed.saturating_sub(levels)));
+            // Broken data are left to the library, which stops at the same place.
+            let passed = std::io::copy(&mut gzip.take(unpacked + 1), &mut std::io::sink());
+            if passed.is_ok_and(|passed| passed > unpacked) {
+                return Err(unsound(format_args!("{unpacked} bytes, but holds more")));
+            }
+        }
+        Ok(data.saturating_add(packed))
     }
 
     fn is_sound(&self, page: &Page) -> bool {
@@ -220,6 +218,29 @@ impl CheckedPages {
             Page::DictionaryPage { .. } => None,
         }
     }
+}
+
+/// Refuses a field of the header of a page that has another type than the format gives it: the library looks at its id
+/// alone, and would see other fields behind it than were checked.
+fn check_type(field: Field) -> std::io::Result<()> {
+    let types: &[u8] = match (field.outer, field.id) {
+        (0, 1..=4) | (5, 1..=4) | (7, 1..=2) | (8, 1..=6) => &[INT32],
+        (0, 5..=8) | (5, 5) | (8, 8) => &[STRUCTURE],
+        (7, 3) | (8, 7) => &[TRUE, FALSE],
+        _ => return Ok(()),
+    };
+    match types.contains(&field.kind) {
+        true => Ok(()),
+        false => Err(std::io::Error::other(format!(
+            "field {} of a page's header has type {}",
+            field.id, field.kind
+        ))),
+    }
+}
+
+/// A number of bytes.
+fn bytes(number: i32) -> std::io::Result<u64> {
+    u64::try_from(number).map_err(|_| std::io::Error::other(format!("a page claims {number} bytes")))
 }
 
 fn unsound(claim: std::fmt::Arguments) -> ParquetError {
@@ -327,12 +348,33 @@ mod tests {
         for claim in [(64 << 20) + 1, 2_000_000_000, -1] {
             assert_eq!(sound(false, &[sized(1000), sized(claim)]), [length], "{claim}");
         }
-        // A page of another kind is passed over, with whatever it claims.
-        let index = page(INDEX_PAGE, 2_000_000_000, &[], &[7; 10]);
+        // Readers disagree about what belongs to an index.
         assert_eq!(
-            sound(false, &[index.clone(), sized(900)]),
-            [index.len() as u64 + length]
+            sound(
+                false,
+                &[sized(900), page(i64::from(INDEX_PAGE), 10, &[], &[7; 10])]
+            ),
+            [length]
         );
+    }
+
+    #[test]
+    fn a_header_that_the_library_reads_otherwise_is_refused() {
+        let whole = page(0, 1000, &[], &[7; 1000]);
+        let length = whole.len() as u64;
+        let header = [0x15, 0, 0x15, 0xd0, 0x0f, 0x15, 0xd0, 0x0f, 0];
+        assert_eq!(sound(false, &[[&header[..], &[7; 1000]].concat()]).len(), 1);
+        // Packed bytes of more than 32 bits, an id of more than 16, and unpacked bytes of 64 bits or a boolean.
+        let others: [&[u8]; 4] = [
+            &[0x15, 0, 0x15, 0xd0, 0x0f, 0x15, 0xd0, 0x8f, 0x80, 0x80, 0x20, 0],
+            &[0x15, 0, 0x05, 0x84, 0x80, 0x08, 0xd0, 0x0f, 0x15, 0xd0, 0x0f, 0],
+            &[0x15, 0, 0x16, 0xd0, 0x0f, 0x15, 0xd0, 0x0f, 0],
+            &[0x15, 0, 0x11, 0x15, 0xd0, 0x0f, 0],
+        ];
+        for other in others {
+            let pages = [whole.clone(), [other, &[7; 1000]].concat()];
+            assert_eq!(sound(false, &pages), [length], "{other:?}");
+        }
     }
 
     #[test]

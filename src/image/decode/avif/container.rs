@@ -1,6 +1,7 @@
 //! The items of an AVIF file (ISO/IEC 23008-12): its image, the alpha channel of that, and how to show them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::boxes::{Meta, Reader, number};
 use crate::Result;
@@ -88,7 +89,17 @@ impl<'a> Meta<'a> {
         if image.tiles.len() < 2 {
             return None;
         }
-        let tiles: Option<Vec<u32>> = image.tiles.iter().map(|tile| self.alpha_of(*tile)).collect();
+        let mut alphas = HashMap::new();
+        for reference in self
+            .references
+            .iter()
+            .filter(|one| one.kind == b"auxl" && self.is_alpha(one.from))
+        {
+            for item in &reference.to {
+                alphas.entry(*item).or_insert(reference.from);
+            }
+        }
+        let tiles: Option<Vec<u32>> = image.tiles.iter().map(|tile| alphas.get(tile).copied()).collect();
         Some(Image {
             tiles: tiles?,
             ..*image
@@ -226,8 +237,10 @@ impl<'a> Meta<'a> {
         match &pieces[..] {
             [] => Err(file.ends_early()),
             [only] => Ok(Cow::Borrowed(only)),
-            // Extents that overlap could stand for more than the file holds.
-            several if several.iter().map(|piece| piece.len()).sum::<usize>() > file.bytes.len() => {
+            // Extents that overlap could add up to more bytes than the file has.
+            several
+                if several.iter().map(|piece| piece.len() as u64).sum::<u64>() > file.bytes.len() as u64 =>
+            {
                 Err(file.damaged("its data overlaps"))
             }
             several => Ok(Cow::Owned(several.concat())),

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 /// Zeros before the one that ends a line, at least.
 const END_OF_LINE: usize = 11;
 
-/// Fills rows of `out`, of so many bytes and pixels, with lines of run lengths, each of whole bytes.
+/// Fills rows of `out`, `row_bytes` long and `width` pixels wide, with lines of run lengths, each of whole bytes.
 pub(super) fn run_lengths(
     file: &File,
     packed: &[u8],
@@ -99,7 +99,7 @@ fn run(bits: &mut impl BitReader, is_black: bool) -> Option<u16> {
     }
 }
 
-/// The same of a line that is described by where it differs from that `above`.
+/// The columns where the color changes of a line that is coded by its differences from the line `above`.
 fn differences(bits: &mut impl BitReader, width: usize, above: &[u16], changes: &mut Vec<u16>) -> Option<()> {
     changes.clear();
     let width = u16::try_from(width).ok()?;
@@ -144,7 +144,8 @@ pub(super) fn fax4(
     out: &mut [u8],
 ) -> Result<usize> {
     let filled = out.len();
-    let bytes = packed.iter().map(|byte| Ok::<_, Infallible>(*byte));
+    // Codes are looked up by more bits than they have.
+    let bytes = packed.iter().chain(&[0]).map(|byte| Ok::<_, Infallible>(*byte));
     let decoder = u16::try_from(width).map(|width| Group4Decoder::new(bytes, width));
     let Ok(Ok(mut decoder)) = decoder else {
         return Err(file.unsupported(format_args!("fax lines of {width} pixels")));
@@ -154,7 +155,7 @@ pub(super) fn fax4(
         match decoder.advance() {
             Ok(DecodeStatus::Incomplete) => write_line(decoder.transition(), width, row),
             Ok(DecodeStatus::End) => break,
-            Err(_) => return Err(file.damaged("a line of its fax data is broken")),
+            Err(_) => return Err(broken_line(file)),
         }
     }
     Ok(filled)
@@ -164,7 +165,7 @@ pub(super) fn fax4(
 pub(super) fn fax3(packed: &[u8], (row_bytes, width): (usize, usize), out: &mut [u8]) -> usize {
     let mut rows = out.chunks_exact_mut(row_bytes);
     let mut filled = 0;
-    // An end of line begins each line, and the last line has none: it is given one. The end of data within a line is
+    // The decoder expects a code for the end of each line; one is appended for the last. The end of data within a line is
     // no error of the lines before.
     let ended = packed.iter().chain(&[0, 1]).copied();
     let _ = decode_g3(ended, |line| {
