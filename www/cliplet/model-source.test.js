@@ -8,6 +8,8 @@ globalThis.location = { href: "http://localhost/page/", origin: "http://localhos
 for (const [given, sent] of [
   ["models/clip.gguf", "http://localhost/page/models/clip.gguf"],
   ["/clip.gguf", "http://localhost/clip.gguf"],
+  ["siglip2-base-q8.gguf", "http://localhost/page/siglip2-base-q8.gguf"],
+  ["MobileCLIP-S0/model.gguf", "http://localhost/page/MobileCLIP-S0/model.gguf"],
   [new URL("http://elsewhere.example/a.gguf"), "http://elsewhere.example/a.gguf"],
   ["hf:openai/clip-vit-base-patch32", "hf:openai/clip-vit-base-patch32"],
   [" openai/clip-vit-base-patch32 ", "hf:openai/clip-vit-base-patch32"],

@@ -31,6 +31,15 @@ test("neither more than the most nor less than the whole picture is shown", () =
   assert.deepEqual([zoom.scale, zoom.zoomed], [1, false]);
 });
 
+test("a drag ends where the button was released outside", () => {
+  const zoom = new Zoom(() => {});
+  zoom.pressed(at(0, 0));
+  zoom.by(2, FRAME);
+  zoom.moved(at(30, 30, { buttons: 0 }));
+  zoom.moved(at(60, 60, { buttons: 1 }));
+  assert.deepEqual([zoom.x, zoom.y], [0, 0]);
+});
+
 test("a drag moves the zoomed picture, at most to its edge; the whole one does not move", () => {
   const zoom = new Zoom(() => {});
   zoom.pressed(at(0, 0));

@@ -188,3 +188,25 @@ fn write_line(changes: &[u16], width: usize, row: &mut [u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::format::Format;
+    use crate::image::limits::Limits;
+
+    #[test]
+    fn lines_without_an_end_of_data_are_read() {
+        let file = File {
+            format: Format::Tiff,
+            bytes: &[],
+            limits: Limits::default(),
+        };
+        // Three white lines, of a bit each.
+        let mut out = [0; 3];
+        assert_eq!(fax4(&file, &[0xe0], (1, 8), &mut out).unwrap(), 3);
+        assert_eq!(out, [0; 3]);
+        // An extension, which no image has.
+        assert!(fax4(&file, &[0x02], (1, 8), &mut out).is_err());
+    }
+}
