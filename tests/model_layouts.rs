@@ -14,13 +14,19 @@ use std::path::Path;
 use candle_core::DType;
 use cliplet::weights::{Quant, convert, convert_towers};
 use cliplet::{Clip, ImageInput};
+use cliplet_kernels::CodeRange;
 use layouts::{Figures, measure, outputs, reference, relative_error, snapshot};
 use reference::{drawn, tensor};
 
 /// Largest relative error of an output in float32.
 const TOLERANCE: f32 = 1e-4;
-/// Least cosine of an embedding in 8 bits.
-const LEAST_COSINE: f32 = 0.999;
+/// Least cosine of an embedding in 8 bits. In models as small as these the seven bits of some kernels' codes show.
+fn least_cosine() -> f32 {
+    match cliplet_kernels::best().range {
+        CodeRange::U7 => 0.998,
+        _ => 0.999,
+    }
+}
 
 /// Checks a model in float32, and in 8 bits as `convert` makes them.
 fn check(name: &str) -> Clip {
@@ -28,7 +34,7 @@ fn check(name: &str) -> Clip {
     let Figures { error, cosine } = figures;
     assert!(error < TOLERANCE, "{name}: an output differs by {error:e}");
     assert!(
-        cosine > LEAST_COSINE,
+        cosine > least_cosine(),
         "{name}: an embedding in 8 bits has a cosine of {cosine}"
     );
     let (whole, small) = (clip.info(), converted.info());
