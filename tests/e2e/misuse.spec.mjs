@@ -91,7 +91,10 @@ test("a foreign embedding among images costs its own answer, and misuse names th
 });
 
 test.describe("of much that callers do wrong", () => {
-  test.use({ expectedComplaints: [/404|ERR_FILE_NOT_FOUND|ERR_INVALID_URL|"ftp" is not supported/] });
+  // The last is how Firefox puts it.
+  test.use({
+    expectedComplaints: [/404|ERR_FILE_NOT_FOUND|ERR_INVALID_URL|"ftp" is not supported|ftp:.*CORS request not http/],
+  });
   test("each has a ClipletError of its kind, and the engine lives", async ({ page, site }) => {
     const found = await run(
       page,

@@ -218,7 +218,11 @@ test("a picture that cannot be shown has a sign in its place, on its card and op
   await expect(page.getByRole("dialog").locator(".no-preview svg")).toBeVisible();
 });
 
-test("an opened picture is zoomed by wheel, double click, buttons and keys, and moved", async ({ page, site }) => {
+test("an opened picture is zoomed by wheel, double click, buttons and keys, and moved", async ({
+  page,
+  site,
+  browserName,
+}) => {
   await open(page, site);
   await drop(page, await many(page, 2));
   await allDone(page, 2);
@@ -239,7 +243,11 @@ test("an opened picture is zoomed by wheel, double click, buttons and keys, and 
   await page.mouse.move(whole.x + whole.width / 2 + 40, whole.y + whole.height / 2, { steps: 4 });
   await page.mouse.up();
   await expect.poll(async () => Math.round((await box()).x - before.x)).toBe(40);
-  await page.mouse.dblclick(whole.x + whole.width / 2, whole.y + whole.height / 2);
+  const middle = { clientX: whole.x + whole.width / 2, clientY: whole.y + whole.height / 2 };
+  await page.mouse.move(middle.clientX, middle.clientY);
+  // Firefox's driver makes no double click of two clicks.
+  if (browserName === "firefox") await image.dispatchEvent("dblclick", middle);
+  else await page.mouse.dblclick(middle.clientX, middle.clientY);
   await expect(scale).toHaveText("100 %");
   await page.mouse.wheel(0, -300);
   await expect(scale).not.toHaveText("100 %");
