@@ -168,15 +168,15 @@ impl Tower {
     /// `[tokens, 2 width]` a block.
     pub fn prefix(&self, x: Tensor, attention: &Attention) -> candle_core::Result<Vec<Tensor>> {
         let mut x = x;
-        let mut kept = Vec::with_capacity(self.stack.blocks.len() + 1);
+        let mut keys_values = Vec::with_capacity(self.stack.blocks.len() + 1);
         for block in &self.stack.blocks {
             let qkv = block.project(&x)?;
             let width = qkv.dim(1)? / 3;
             x = block.finish(&x, &attention.forward(&qkv, None)?)?;
-            kept.push(qkv.narrow(1, width, 2 * width)?);
+            keys_values.push(qkv.narrow(1, width, 2 * width)?);
         }
-        kept.push(self.last.project(&x)?);
-        Ok(kept)
+        keys_values.push(self.last.project(&x)?);
+        Ok(keys_values)
     }
 }
 

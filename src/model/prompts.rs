@@ -80,10 +80,10 @@ fn groups(sorted: &[&[u32]]) -> Vec<(Range<usize>, usize)> {
             }
             tokens += sorted[start].len();
             let count = end - start;
-            let kept = if count > 1 { shared } else { 0 };
-            let cost = best[start].0 + tokens - kept * (count - 1);
+            let prefix = if count > 1 { shared } else { 0 };
+            let cost = best[start].0 + tokens - prefix * (count - 1);
             if cheapest.is_none_or(|(least, ..)| cost < least) {
-                cheapest = Some((cost, start, kept));
+                cheapest = Some((cost, start, prefix));
             }
             if shared == 0 && count > 1 {
                 break;
