@@ -14,26 +14,31 @@ import config from "./playwright.config.mjs";
 const { launchOptions } = config.projects.find(({ name }) => name === "chromium").use;
 
 test.describe("from another site", () => {
-  const PORT = 18_448;
-  const CDN = `http://127.0.0.1:${PORT}`;
-  test.use({ friends: [CDN], expectedComplaints: [/CORS|ERR_FAILED/] });
-  /** @type {{ close: () => Promise<void> }} */
-  let cdn;
-  test.afterEach(() => cdn?.close());
+  test.use({ expectedComplaints: [/CORS|ERR_FAILED/] });
+  /** Serves the package at another origin, whose address is the answer. */
+  async function startCdn(servers, options) {
+    const cdn = await serve(DIST, options);
+    servers.push(cdn);
+    return cdn.url;
+  }
 
-  test("a CDN's package starts its worker here, isolated or not", { tag: "@threads" }, async ({ page, site }) => {
-    cdn = await serve(DIST, { port: PORT, cors: true });
-    const found = await run(page, site, CLASSIFY, { threads: 2 }, `${CDN}/cliplet/index.js`);
+  test("a CDN's package starts its worker here, isolated or not", { tag: "@threads" }, async ({
+    page,
+    site,
+    servers,
+  }) => {
+    const cdn = await startCdn(servers, { cors: true });
+    const found = await run(page, site, CLASSIFY, { threads: 2 }, `${cdn}cliplet/index.js`);
     expect(found).toMatchObject({ threads: 2, cached: true });
   });
 
-  test("baseUrl names the place of a package's files that lie elsewhere", async ({ page, site }) => {
-    cdn = await serve(DIST, { port: PORT, cors: true });
+  test("baseUrl names the place of a package's files that lie elsewhere", async ({ page, site, servers }) => {
+    const cdn = await startCdn(servers, { cors: true });
     const asked = [];
     page.context().on("request", (request) => asked.push(request.url()));
-    await run(page, site, CLASSIFY, { threads: 1, baseUrl: `${CDN}/cliplet` });
-    expect(asked).toContain(`${CDN}/cliplet/worker.js`);
-    expect(asked).toContain(`${CDN}/cliplet/models/cliplet-everyday.gguf`);
+    await run(page, site, CLASSIFY, { threads: 1, baseUrl: `${cdn}cliplet` });
+    expect(asked).toContain(`${cdn}cliplet/worker.js`);
+    expect(asked).toContain(`${cdn}cliplet/models/cliplet-everyday.gguf`);
     await run(
       page,
       site,
@@ -43,13 +48,13 @@ test.describe("from another site", () => {
     expect(asked).toContain(`${site}cliplet/worker.js`);
   });
 
-  test("a site that does not allow it gives an error that names the fix", async ({ page, site }) => {
-    cdn = await serve(DIST, { port: PORT });
+  test("a site that does not allow it gives an error that names the fix", async ({ page, site, servers }) => {
+    const cdn = await startCdn(servers, {});
     const error = await run(
       page,
       site,
       `return cliplet.Cliplet.load(undefined, { baseUrl: given }).catch(({ name, code, message }) => ({ name, code, message }));`,
-      `${CDN}/cliplet/`,
+      `${cdn}cliplet/`,
     );
     expect(error).toMatchObject({ name: "ClipletError", code: "engine", message: expect.stringContaining("baseUrl") });
   });

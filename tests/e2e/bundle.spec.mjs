@@ -13,8 +13,6 @@ import { DIST, draw, expect, paints, test } from "./page.mjs";
 
 const run = promisify(execFile);
 const EXAMPLE = fileURLToPath(new URL("../../examples/vite", import.meta.url));
-const PORT = 18_446;
-test.use({ friends: [`http://127.0.0.1:${PORT}`] });
 
 let work;
 let packed;
@@ -69,7 +67,7 @@ async function answers(page, address, threads) {
 
 test("the Vite example, built from the package, answers in a sub-folder, with threads and without", {
   tag: "@threads",
-}, async ({ page }) => {
+}, async ({ page, servers }) => {
   test.setTimeout(180_000);
   const root = join(work, "example");
   await cp(EXAMPLE, root, {
@@ -90,8 +88,8 @@ test("the Vite example, built from the package, answers in a sub-folder, with th
     [true, new RegExp(`${simdKind()}-threads, [2-9] threads`)],
     [false, new RegExp(`${simdKind()}, 1 threads`)],
   ]) {
-    const server = await serve(join(root, "dist"), { prefix: "/sub/", isolated, port: PORT });
+    const server = await serve(join(root, "dist"), { prefix: "/sub/", isolated });
+    servers.push(server);
     await answers(page, server.url, threads);
-    await server.close();
   }
 });

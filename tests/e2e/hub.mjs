@@ -28,7 +28,7 @@ export async function filesOfModel(name) {
  * `absent`: names of files that it does not have;
  * `etag`: the version of the weights. `served` counts their bytes; `requests` lists all of them.
  */
-export async function startHub({ port = 0 } = {}) {
+export async function startHub() {
   const files = new Map(await Promise.all(FILES.map(async (name) => [name, await readFile(`${PARITY}tiny/${name}`)])));
   /** Files of further repositories by their ids. */
   const repositories = new Map([["some/tiny", files]]);
@@ -60,7 +60,7 @@ export async function startHub({ port = 0 } = {}) {
     // The connection breaks only after the bytes were read: a browser drops those that it has not passed on.
     response.write(part.subarray(0, hub.lose), () => setTimeout(() => request.socket.destroy(), 1000));
   });
-  await new Promise((ready) => server.listen(port, "127.0.0.1", ready));
+  await new Promise((ready, failed) => server.once("error", failed).listen(0, "127.0.0.1", ready));
   hub.url = `http://127.0.0.1:${server.address().port}`;
   hub.repositories = repositories;
   hub.size = files.get("model.safetensors").length;

@@ -1,19 +1,14 @@
 // Models of every layout, from the Hub and from files chosen together, against the library that saved them. The Hub is a
 // stand-in on loopback.
 
-import { filesOfModel, startHub } from "./hub.mjs";
-import { expect, test } from "./page.mjs";
-
-/** The stand-in listens where the page's guard against foreign requests knows it. */
-const PORT = 18_444;
-const HUB = `http://127.0.0.1:${PORT}`;
+import { filesOfModel } from "./hub.mjs";
+import { expect, hubTest as test } from "./page.mjs";
 
 let hub;
-test.beforeEach(async () => {
-  hub = await startHub({ port: PORT });
+test.beforeEach(({ hub: started }) => {
+  hub = started;
 });
-test.afterEach(() => hub.close());
-test.use({ served: { hub: HUB }, friends: [HUB], expectedComplaints: [/ERR_|404/] });
+test.use({ expectedComplaints: [/ERR_|404/] });
 
 /** Rows of a tensor in 32 bits of a safetensors file. */
 function rows(file, name) {

@@ -219,11 +219,11 @@ test("a listener of progress that throws is reported, and the call goes on", asy
 });
 
 test.describe("an image of another site", () => {
-  const PORT = 18_449;
-  test.use({ served: { isolated: false }, friends: [`http://127.0.0.1:${PORT}`], serviceWorkers: "block" });
+  test.use({ served: { isolated: false }, serviceWorkers: "block" });
 
-  test("says what both sides must do to let it be read", async ({ page, site }) => {
-    const other = await serve(DIST, { port: PORT, isolated: false });
+  test("says what both sides must do to let it be read", async ({ page, site, servers }) => {
+    const other = await serve(DIST, { isolated: false });
+    servers.push(other);
     const error = await run(
       page,
       site,
@@ -233,7 +233,6 @@ test.describe("an image of another site", () => {
        return clip.embedImage(image).catch(({ name, code, item, message, cause }) => ({ name, code, item, message, cause: cause.name }));`,
       `${other.url}icons/192.png`,
     );
-    await other.close();
     expect(error).toMatchObject({
       name: "ClipletError",
       code: "image",

@@ -1,20 +1,16 @@
 // The dialog about models: sizes before anything loads, models stored on this device, and the card.
 
 import { readFile } from "node:fs/promises";
-import { startHub } from "./hub.mjs";
-import { answer, beforeEngine, choose, drop, expect, open, redCircle, serious, test } from "./page.mjs";
+import { answer, beforeEngine, choose, drop, expect, open, redCircle, serious, hubTest as test } from "./page.mjs";
 
-const PORT = 18_444;
-const HUB = `http://127.0.0.1:${PORT}`;
 const TINY = new URL("../parity/tiny/", import.meta.url);
 
 let hub;
-test.beforeEach(async () => {
-  hub = await startHub({ port: PORT });
+test.beforeEach(({ hub: started }) => {
+  hub = started;
 });
-test.afterEach(() => hub.close());
 // The service worker holds the engine to the real Hub; the stand-in is let through by the server alone.
-test.use({ served: { hub: HUB }, friends: [HUB], serviceWorkers: "block", expectedComplaints: [/404/] });
+test.use({ serviceWorkers: "block", expectedComplaints: [/404/] });
 
 /** Opens the page with the stand-in as its Hub. */
 async function openWithHub(page, site) {
@@ -22,7 +18,7 @@ async function openWithHub(page, site) {
     const response = await route.fetch();
     await route.fulfill({
       response,
-      body: (await response.text()).replace('content="https://huggingface.co"', `content="${HUB}"`),
+      body: (await response.text()).replace('content="https://huggingface.co"', `content="${hub.url}"`),
     });
   });
   await open(page, site);
@@ -135,7 +131,7 @@ async function openWithBetter(page, site) {
   await page.route(site, async (route) => {
     const response = await route.fetch();
     const body = (await response.text())
-      .replace('content="https://huggingface.co"', `content="${HUB}"`)
+      .replace('content="https://huggingface.co"', `content="${hub.url}"`)
       .replace("hf:openai/clip-vit-base-patch32", "hf:some/tiny");
     await route.fulfill({ response, body });
   });

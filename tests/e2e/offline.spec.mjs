@@ -6,10 +6,6 @@ import { serve } from "../../www/tools/serve.mjs";
 import { copied, stamped, titled } from "./copies.mjs";
 import { answer, choose, DIST, drop, expect, isolated, open, ready, redCircle, test } from "./page.mjs";
 
-/** Servers of these tests' own listen where the page's guard against foreign requests knows them. */
-const PORT = 18_445;
-test.use({ friends: [`http://127.0.0.1:${PORT}`] });
-
 /** Waits until the service worker has the page. */
 const controlled = (page) =>
   page.evaluate(async () => {
@@ -23,9 +19,11 @@ test.describe("without a network", () => {
   test("after one visit to a plain host's sub-folder everything works, opened models too", async ({
     page,
     context,
+    servers,
   }) => {
     test.setTimeout(120_000);
-    const server = await serve(DIST, { prefix: "/a/folder/", isolated: false, port: PORT });
+    const server = await serve(DIST, { prefix: "/a/folder/", isolated: false });
+    servers.push(server);
     await page.goto(server.url);
     await isolated(page);
     await page.locator("#model-button").click();
@@ -63,10 +61,11 @@ test.describe("a model that only the Hub has", () => {
   });
 });
 
-test("a new version is offered, and installed completely or not at all", async ({ page }) => {
+test("a new version is offered, and installed completely or not at all", async ({ page, servers }) => {
   test.setTimeout(120_000);
   const folder = await copied();
-  const server = await serve(folder, { port: PORT });
+  const server = await serve(folder);
+  servers.push(server);
   const title = () => page.title();
   const update = () => page.evaluate(async () => (await navigator.serviceWorker.ready).update().catch(() => {}));
   try {

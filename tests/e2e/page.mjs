@@ -7,6 +7,7 @@ import { dirname, join, relative } from "node:path";
 import { test as base, expect } from "@playwright/test";
 import { serve } from "../../www/tools/serve.mjs";
 import { DIST } from "./copies.mjs";
+import { startHub } from "./hub.mjs";
 import { catchDialog, catchDownload, giveFolder } from "./inpage.mjs";
 
 export { DIST, expect };
@@ -21,12 +22,20 @@ const BEYOND = {
     "where one page starts several engines, one run in four or so never ended under WebDriver BiDi; the journeys load kept models in Firefox",
 };
 
-/** A test of the served page: `site` is its address; `friends` are other
- * origins that may be spoken to. */
+/**
+ * A test of the served page: `site` is its address. The page may speak to the origins in `friends` and to what is put into
+ * `servers`, which end with the test. Every server takes a free port, so that tests can run beside each other.
+ */
 export const test = base.extend({
   served: [{}, { option: true }],
   friends: [[], { option: true }],
   expectedComplaints: [[], { option: true }],
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from a pattern.
+  servers: async ({}, use) => {
+    const servers = [];
+    await use(servers);
+    for (const server of servers) await server.close();
+  },
   site: async ({ served }, use) => {
     const server = await serve(DIST, served);
     await use(server.url);
@@ -40,14 +49,15 @@ export const test = base.extend({
     },
     { auto: true },
   ],
-  page: async ({ page, site, friends, expectedComplaints }, use) => {
+  page: async ({ page, site, servers, friends, expectedComplaints }, use) => {
     const complaints = [];
     const foreign = [];
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.context().on("request", (request) => {
       const url = new URL(request.url());
-      if (!["blob:", "data:"].includes(url.protocol) && ![new URL(site).origin, ...friends].includes(url.origin))
+      const known = [site, ...servers.map(({ url }) => url)].map((address) => new URL(address).origin);
+      if (!["blob:", "data:"].includes(url.protocol) && ![...known, ...friends].includes(url.origin))
         foreign.push(request.url());
     });
     await use(page);
@@ -55,6 +65,16 @@ export const test = base.extend({
     const surprising = complaints.filter((text) => !expectedComplaints.some((pattern) => pattern.test(text)));
     expect(surprising, "console errors").toEqual([]);
   },
+});
+
+/** A test with a stand-in for the Hub, `hub`, which the page takes for the Hub. */
+export const hubTest = test.extend({
+  hub: async ({ servers }, use) => {
+    const hub = await startHub();
+    servers.push(hub);
+    await use(hub);
+  },
+  served: async ({ hub }, use) => use({ hub: hub.url }),
 });
 
 /** Labels of someone who was here before. */

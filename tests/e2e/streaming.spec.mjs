@@ -2,20 +2,15 @@
 // and changed files, by the package alone. The Hub is a stand-in on loopback.
 
 import { readFile } from "node:fs/promises";
-import { startHub } from "./hub.mjs";
-import { beforeEngine, expect, MODEL, test } from "./page.mjs";
+import { beforeEngine, expect, MODEL, hubTest as test } from "./page.mjs";
 
-/** The stand-in listens where the page's guard against foreign requests knows it. */
-const PORT = 18_443;
 const TINY = new URL("../parity/tiny/", import.meta.url);
 
 let hub;
-test.beforeEach(async () => {
-  hub = await startHub({ port: PORT });
+test.beforeEach(({ hub: started }) => {
+  hub = started;
 });
-test.afterEach(() => hub.close());
-const HUB = `http://127.0.0.1:${PORT}`;
-test.use({ served: { hub: HUB }, friends: [HUB], expectedComplaints: [/ERR_|404/] });
+test.use({ expectedComplaints: [/ERR_|404/] });
 
 /** Runs code in a bare page with the package as `cliplet` and the stand-in's address as `hub`. */
 async function run(page, site, code, given = null) {
