@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use super::arch::scalar;
 use super::layout::{Code, CodeRange, GROUP, PANEL};
+use super::pack::PackedMatrix;
 use crate::{Error, Result};
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
@@ -72,8 +73,11 @@ impl<'a> Tile<'a> {
 pub struct Kernel {
     /// Name, as reported to users.
     pub name: &'static str,
-    /// Activation codes whose products the kernel sums exactly.
+    /// Activation codes whose products with any weights the kernel sums exactly.
     pub range: CodeRange,
+    /// The products of two neighboring inputs are summed in 16 bits, so that [pairs of weights](super::pairs) that fit
+    /// allow wider codes.
+    pub(super) pairwise: bool,
     /// Largest number of rows in a tile.
     pub(super) rows: usize,
     /// Largest number of panels in a tile. With many panels, the codes of the tile's rows come from the first-level
@@ -112,7 +116,17 @@ impl Kernel {
     pub fn reference(&self) -> Self {
         Self {
             range: self.range,
+            pairwise: self.pairwise,
             ..scalar::KERNEL
+        }
+    }
+
+    /// Activation codes whose products with a matrix the kernel sums exactly.
+    pub(super) fn range_for(&self, w: &PackedMatrix) -> CodeRange {
+        if self.pairwise && w.fits_pairs() {
+            CodeRange::PAIRED
+        } else {
+            self.range
         }
     }
 

@@ -1,5 +1,7 @@
 //! The memory layout that packing, quantization and the products agree on, and the range of activation codes.
 
+use super::pairs;
+
 /// Outputs in a panel of packed weights.
 pub const PANEL: usize = 8;
 
@@ -38,6 +40,11 @@ pub struct CodeRange {
 impl CodeRange {
     /// Seven bits: exact in every engine's relaxed dot product and in `pmaddubsw`.
     pub const U7: Self = Self { low: 0, high: 127 };
+    /// Seven and a half bits: exact in `pmaddubsw` with [weights that fit by pairs](super::pairs).
+    pub const PAIRED: Self = Self {
+        low: 0,
+        high: pairs::MAX_CODE,
+    };
     /// Unsigned eight bits.
     pub const U8: Self = Self { low: 0, high: 255 };
     /// Signed eight bits.

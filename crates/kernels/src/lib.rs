@@ -23,6 +23,7 @@ mod linear;
 mod norm;
 mod outliers;
 mod pack;
+mod pairs;
 mod parallel;
 #[cfg(not(target_family = "wasm"))]
 mod peak;

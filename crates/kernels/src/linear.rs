@@ -38,7 +38,7 @@ pub fn linear_with(
     if let Epilogue::Residual(residual) = epilogue {
         assert_eq!(residual.len(), length);
     }
-    let codes = QuantizedRows::of(x, k, kernel);
+    let codes = QuantizedRows::of(x, w, kernel);
     let mut out = Vec::with_capacity(length);
     let writer = OutputWriter {
         params: &codes.params,
@@ -85,7 +85,7 @@ pub(crate) fn linear_into(
 ) {
     let (n, k) = (w.matrix.n(), w.matrix.k());
     assert!(x.len().is_multiple_of(k) && w.bias.len() == n && out.len() == x.len() / k * n);
-    let codes = QuantizedRows::of_pixels(x, k, kernel);
+    let codes = QuantizedRows::of_pixels(x, w.matrix, kernel);
     let writer = OutputWriter {
         params: &codes.params,
         w: w.matrix,
@@ -114,7 +114,7 @@ fn multiply(kernel: &Kernel, codes: &QuantizedRows, panels: Range<usize>, writer
             tile.next = pieces.next().unwrap_or_default();
             kernel.dot(&tile, &mut sums);
             tile_rows.outliers.add_to(
-                kernel,
+                (kernel, codes.range),
                 size,
                 weights,
                 &mut weights_of_groups,

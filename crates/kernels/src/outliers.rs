@@ -14,9 +14,9 @@
 use super::dispatch::{Kernel, Tile};
 use super::layout::{Code, CodeRange, GROUP, PANEL};
 
-/// Multiple of a row's mean magnitude that is tried as the limit first: for normally distributed values 4 standard
-/// deviations, which one in sixteen thousand exceeds.
-const MIN_RATIO: f32 = 5.0;
+/// Multiple of a row's mean magnitude that is tried as the limit first: for normally distributed values 3.6 standard
+/// deviations, which one in three thousand exceeds.
+const MIN_RATIO: f32 = 4.5;
 /// Least ratio of the largest value to the limit: a range that is hardly smaller is not worth second codes.
 const MIN_GAIN: f32 = 1.25;
 /// Largest number of outliers in a row. Where more values exceed the limit, the limit is raised.
@@ -136,11 +136,11 @@ impl Outliers {
         self.codes[(index * rows + row) * GROUP + input % GROUP] = high.unsigned_abs() as Code;
     }
 
-    /// Adds the products of second codes to `sums`, `[rows, panels]`, of a tile of `rows` with `weights`,
-    /// `[panels, groups, PANEL, GROUP]`. `weights_of_groups` and `high_sums` are memory to be reused.
+    /// Adds the products of second codes to `sums`, `[rows, panels]`, of a tile of `rows` whose codes have the `range`,
+    /// with `weights`, `[panels, groups, PANEL, GROUP]`. `weights_of_groups` and `high_sums` are memory to be reused.
     pub fn add_to(
         &self,
-        kernel: &Kernel,
+        (kernel, range): (&Kernel, CodeRange),
         (rows, panels): (usize, usize),
         weights: &[i8],
         weights_of_groups: &mut Vec<i8>,
@@ -164,7 +164,7 @@ impl Outliers {
         }
         let tile = Tile::new(&self.codes, weights_of_groups, rows, panels, self.groups.len());
         kernel.dot(&tile, high_sums);
-        let step = step(kernel.range);
+        let step = step(range);
         let sums = sums[..rows * panels].as_flattened_mut();
         for (sum, high) in sums.iter_mut().zip(high_sums.as_flattened()) {
             *sum += step * high;
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(of(&wave, CodeRange::U8), f32::INFINITY);
         let mut x = wave.clone();
         (x[3], x[500]) = (40.0, -70.0);
-        assert!((3.5..5.0).contains(&of(&x, CodeRange::U7)));
+        assert!((3.0..4.5).contains(&of(&x, CodeRange::U7)));
         assert_eq!(of(&x, CodeRange::S11), f32::INFINITY);
         let (low, high) = usual_range(&x, 2.0);
         assert!((-1.0..-0.99).contains(&low) && (0.99..=1.0).contains(&high));

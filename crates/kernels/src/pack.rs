@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
+use super::dispatch::{self, Kernel};
 use super::layout::{GROUP, MAX_INPUTS, PANEL, Q4_GROUP};
+use super::pairs;
 use super::transpose_pack::{self, PackStats, pack_row, sum};
 use crate::{Error, Result};
 
@@ -37,15 +39,26 @@ pub struct PackedMatrix {
     scales: Vec<f32>,
     /// Sum of an output's integer weights: corrects for the activations' zero point.
     sums: Vec<i32>,
+    /// Whether weights are changed so that they [fit by pairs](super::pairs).
+    fits_pairs: bool,
 }
 
 impl PackedMatrix {
-    /// Starts a matrix of `n` outputs by `k` inputs; rows are pushed in order.
+    /// Starts a matrix of `n` outputs by `k` inputs for the kernel in use; rows are pushed in order.
+    ///
+    /// # Errors
+    /// See [`builder_for`](Self::builder_for).
+    pub fn builder(n: usize, k: usize, bits: Bits) -> Result<PackedMatrixBuilder> {
+        Self::builder_for(dispatch::best(), n, k, bits)
+    }
+
+    /// Starts a matrix of `n` outputs by `k` inputs whose 8-bit weights suit a kernel: where that sums products by pairs in
+    /// 16 bits, large pairs are lowered. Every kernel multiplies every matrix; its codes are widest with its own.
     ///
     /// # Errors
     /// [`Error`] where a side is zero, the size overflows, there are more than 8192 inputs, or `k` does not suit the bits
     /// (4-bit weights come in groups of 32).
-    pub fn builder(n: usize, k: usize, bits: Bits) -> Result<PackedMatrixBuilder> {
+    pub fn builder_for(kernel: &Kernel, n: usize, k: usize, bits: Bits) -> Result<PackedMatrixBuilder> {
         let unfit = |why: &str| {
             Error::new(format!(
                 "cannot pack a matrix of {n} outputs by {k} inputs: {why}"
@@ -83,6 +96,7 @@ impl PackedMatrix {
                 multipliers: vec![0; multipliers],
                 scales: vec![0.0; panels * PANEL],
                 sums: vec![0; panels * PANEL],
+                fits_pairs: kernel.pairwise && bits == Bits::Q8,
             },
             rows: 0,
             min: 0,
@@ -102,6 +116,11 @@ impl PackedMatrix {
     /// Bits a weight takes.
     pub fn bits(&self) -> Bits {
         self.bits
+    }
+
+    /// Whether the weights [fit by pairs](super::pairs).
+    pub(super) fn fits_pairs(&self) -> bool {
+        self.fits_pairs
     }
 
     /// Bytes held.
@@ -245,11 +264,26 @@ impl PackedMatrixBuilder {
             )));
         }
         let bytes = k.div_ceil(GROUP) * PANEL * GROUP;
+        self.matrix.scales[self.rows..][..scales.len()].copy_from_slice(scales);
+        let mut narrowed = Vec::new();
         let mut left = rows;
         while !left.is_empty() {
             let (panel, output) = (self.rows / PANEL, self.rows % PANEL);
             let count = (PANEL - output).min(left.len() / k);
-            let (rows, rest) = left.split_at(count * k);
+            let (mut rows, rest) = left.split_at(count * k);
+            if self.matrix.fits_pairs {
+                narrowed.clear();
+                narrowed.extend_from_slice(rows);
+                let scales = &mut self.matrix.scales[self.rows..];
+                let given = rows.chunks_exact(k).zip(narrowed.chunks_exact_mut(k));
+                for ((given, row), scale) in given.zip(scales) {
+                    if let Some(factor) = pairs::narrow(row) {
+                        *scale *= factor;
+                        self.min = self.min.min(transpose_pack::min(given));
+                    }
+                }
+                rows = &narrowed;
+            }
             let stats = if count == PANEL && k.is_multiple_of(GROUP) {
                 let data = &mut self.matrix.data;
                 let stats = transpose_pack(rows, &mut data.spare_capacity_mut()[..bytes]);
@@ -271,8 +305,6 @@ impl PackedMatrixBuilder {
             self.rows += count;
             left = rest;
         }
-        let first = self.rows - scales.len();
-        self.matrix.scales[first..self.rows].copy_from_slice(scales);
         Ok(())
     }
 

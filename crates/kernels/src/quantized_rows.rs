@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::dispatch::Kernel;
 use super::layout::{Code, CodeRange, GROUP};
 use super::outliers::{self, Outliers};
+use super::pack::PackedMatrix;
 use super::parallel;
 use super::quantize::{CODES, QuantParams};
 use super::vector::vectorized;
@@ -18,6 +19,8 @@ pub struct QuantizedRows {
     /// Scale and zero point of each row.
     pub params: Vec<QuantParams>,
     codes: Vec<Code>,
+    /// Range of the codes.
+    pub range: CodeRange,
     /// Codes of a row, a whole number of groups.
     stride: usize,
     /// Rows of every tile but the last.
@@ -37,27 +40,29 @@ pub struct TileRows<'a> {
 }
 
 impl QuantizedRows {
-    /// Quantizes `x`, `[rows, k]`, for a kernel.
-    pub fn of(x: &[f32], k: usize, kernel: &Kernel) -> Self {
-        let mut all = Self::zeros(x.len() / k, k, kernel);
+    /// Quantizes `x`, `[rows, k]`, for the product with a matrix by a kernel.
+    pub fn of(x: &[f32], w: &PackedMatrix, kernel: &Kernel) -> Self {
+        let (k, range) = (w.k(), kernel.range_for(w));
+        let mut all = Self::zeros(x.len() / k, k, kernel, range);
         parallel::each(all.jobs(x, k).collect(), kernel.rows * k, |job| {
-            quantize_tile(job.x, k, kernel.range, true, job.codes, job.params);
-            job.add_outliers(k, kernel.range);
+            quantize_tile(job.x, k, range, true, job.codes, job.params);
+            job.add_outliers(k, range);
         });
         all
     }
 
     /// Quantizes pixels of an image between two convolutions, by one thread. ReLU6 bounds them and leaves many zeros,
     /// so that a row's largest values are no outliers, however far they are above its mean.
-    pub fn of_pixels(x: &[f32], k: usize, kernel: &Kernel) -> Self {
-        let mut all = Self::zeros(x.len() / k, k, kernel);
+    pub fn of_pixels(x: &[f32], w: &PackedMatrix, kernel: &Kernel) -> Self {
+        let (k, range) = (w.k(), kernel.range_for(w));
+        let mut all = Self::zeros(x.len() / k, k, kernel, range);
         for job in all.jobs(x, k) {
-            quantize_tile(job.x, k, kernel.range, false, job.codes, job.params);
+            quantize_tile(job.x, k, range, false, job.codes, job.params);
         }
         all
     }
 
-    fn zeros(count: usize, k: usize, kernel: &Kernel) -> Self {
+    fn zeros(count: usize, k: usize, kernel: &Kernel, range: CodeRange) -> Self {
         let stride = k.next_multiple_of(GROUP);
         // As few tiles as there can be, of heights as even as they can be: a low one takes longer for each of its rows.
         let tiles = count.div_ceil(kernel.rows);
@@ -66,6 +71,7 @@ impl QuantizedRows {
         Self {
             params: vec![QuantParams::default(); count],
             codes: vec![0; count * stride],
+            range,
             stride,
             height: count.div_ceil(tiles.max(1)).max(1),
             outliers,

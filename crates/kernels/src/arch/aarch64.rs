@@ -26,6 +26,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
     let dotprod = DotProd::detect().map(|token| Kernel {
         name: "neon-dotprod",
         range: CodeRange::S8,
+        pairwise: false,
         // Thirty-two registers hold far more sums than are needed to hide latency.
         rows: 8,
         panels: 16,
@@ -34,6 +35,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
     let neon = Kernel {
         name: "neon",
         range: CodeRange::S8,
+        pairwise: false,
         rows: 6,
         panels: 24,
         product: Product::Neon(Neon),

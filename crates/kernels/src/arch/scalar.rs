@@ -7,6 +7,7 @@ use super::super::layout::{Code, CodeRange, GROUP, PANEL};
 pub const KERNEL: Kernel = Kernel {
     name: "scalar",
     range: CodeRange::U7,
+    pairwise: false,
     rows: 4,
     panels: 1,
     product: Product::Scalar,

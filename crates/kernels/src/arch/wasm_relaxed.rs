@@ -9,6 +9,7 @@ use core::arch::wasm32::*;
 
 use super::super::dispatch::{Kernel, Product, Tile};
 use super::super::layout::{CodeRange, PANEL};
+use super::super::pairs::{MAX_CODE, MAX_PAIR};
 
 /// Rows of a tile: twelve sums, two vectors of weights and one of codes fill the fifteen registers that
 /// an engine has on x86-64. That needs the loads where they stand: `build.sh` has the compiler keep the
@@ -19,6 +20,7 @@ const ROWS: usize = 6;
 pub fn kernel() -> Kernel {
     let range = probe();
     Kernel {
+        pairwise: range == CodeRange::U7 && takes_pairs(),
         name: match range {
             CodeRange::U8 => "relaxed-simd-u8",
             CodeRange::S8 => "relaxed-simd-s8",
@@ -31,15 +33,25 @@ pub fn kernel() -> Kernel {
     }
 }
 
+/// The engine's sum of four products of a weight and a code.
+fn product(weight: i8, code: u8) -> i32 {
+    let (weights, codes) = (
+        std::hint::black_box(i8x16_splat(weight)),
+        std::hint::black_box(u8x16_splat(code)),
+    );
+    i32x4_extract_lane::<0>(relaxed_dot(weights, codes, i32x4_splat(0)))
+}
+
+/// Finds out if the engine takes codes of eight bits as unsigned and sums [pairs that fit](super::super::pairs) exactly.
+fn takes_pairs() -> bool {
+    let (code, weight) = (MAX_CODE as u8, (MAX_PAIR / 2) as i8);
+    [weight, -weight]
+        .iter()
+        .all(|&weight| product(weight, code) == 4 * i32::from(weight) * MAX_CODE)
+}
+
 /// Finds out how the engine takes the top bit of a code.
 fn probe() -> CodeRange {
-    let product = |weight: i8, code: u8| {
-        let (weights, codes) = (
-            std::hint::black_box(i8x16_splat(weight)),
-            std::hint::black_box(u8x16_splat(code)),
-        );
-        i32x4_extract_lane::<0>(relaxed_dot(weights, codes, i32x4_splat(0)))
-    };
     let exact_as = |codes: [u8; 3], value: fn(u8) -> i32| {
         codes.iter().all(|&q| {
             [-127i8, 127, 1]

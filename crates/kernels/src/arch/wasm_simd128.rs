@@ -15,6 +15,7 @@ const ROWS: usize = 5;
 pub const KERNEL: Kernel = Kernel {
     name: "simd128",
     range: CodeRange::S11,
+    pairwise: false,
     rows: ROWS,
     panels: 24,
     product: Product::Simd128,

@@ -1,4 +1,4 @@
-//! x86-64: `vpdpbusd` (AVX-512 VNNI, AVX-VNNI) on unsigned bytes, or `pmaddubsw` (AVX2) on seven bits.
+//! x86-64: `vpdpbusd` (AVX-512 VNNI, AVX-VNNI) on unsigned bytes, or `pmaddubsw` (AVX2), whose pairs of products fit 16 bits.
 
 use core::arch::x86_64::*;
 
@@ -12,6 +12,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
         Avx512Vnni::detect().map(|token| Kernel {
             name: "avx512-vnni",
             range: CodeRange::U8,
+            pairwise: false,
             rows: 12,
             panels: 4,
             product: Product::Avx512Vnni(token),
@@ -19,6 +20,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
         AvxVnni::detect().map(|token| Kernel {
             name: "avx-vnni",
             range: CodeRange::U8,
+            pairwise: false,
             rows: 12,
             panels: 12,
             product: Product::AvxVnni(token),
@@ -26,6 +28,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
         Avx2::detect().map(|token| Kernel {
             name: "avx2",
             range: CodeRange::U7,
+            pairwise: true,
             rows: 6,
             panels: 24,
             product: Product::Avx2(token),
