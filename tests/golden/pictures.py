@@ -497,6 +497,13 @@ def differences(array):
     return np.concatenate([array[:, :1], array[:, 1:] - array[:, :-1]], 1)
 
 
+def float_tiff(array):
+    """A TIFF of floating-point samples, whose bytes are differences, the highest of a row first."""
+    rows = np.moveaxis(array.astype(">f4").view(np.uint8).reshape(*array.shape[:2], 4), 2, 1).reshape(len(array), -1)
+    packed = zlib.compress(differences(rows[..., None]).tobytes())
+    return tiff(array, 1, 32, chunks=[packed], tags=[(259, 8), (317, 3), (339, 3)])
+
+
 def jpeg_tiff(image, rows, across, down, tables=False):
     """A TIFF of strips in JPEG, with luma and chroma as scanners write them, chroma of fewer pixels."""
     strips = []
@@ -512,6 +519,12 @@ def jpeg_tiff(image, rows, across, down, tables=False):
                 strip = strip.replace(segment, b"", 1)
             strips[index] = strip
     return tiff(np.asarray(image), 6, chunks=strips, tags=tags)
+
+
+def old_jpeg_tiff(image, across, down):
+    """A TIFF of JPEG of the old kind: the file has it whole, beside the strips."""
+    jpeg = saved(image, "JPEG", quality=85, subsampling=across * down // 2)
+    return tiff(np.asarray(image), 6, chunks=[jpeg], tags=[(259, 6), (513, 8), (514, len(jpeg)), (530, [across, down])])
 
 
 def segments(jpeg, codes):
@@ -540,6 +553,20 @@ def tiffs():
     yield "one-bit.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="packbits")
     yield "fax-3.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group3")
     yield "fax-4.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="group4")
+    yield "zstd.tif", "24", "lossless", saved(photo, "TIFF", compression="zstd", tiffinfo={278: 7, 317: 2})
+    yield "zstd-grey-16-bit.tif", "24", "lossless", saved(Image.fromarray(deep[..., 0] // 200), "TIFF", compression="zstd")
+    yield "lzma.tif", "24", "lossless", saved(photo, "TIFF", compression="lzma", tiffinfo={278: 7})
+    yield "lzma-differences.tif", "24", "lossless", saved(photo, "TIFF", compression="lzma", tiffinfo={317: 2})
+    yield "lab.tif", "24", "lossless", tiff(array, 8)
+    yield "ycbcr-deflate.tif", "24", "lossless", saved(photo.convert("YCbCr"), "TIFF", compression="tiff_adobe_deflate")
+    floats = (x * 7.3 - 50).astype(np.float32)[..., None]
+    yield "float-differences.tif", "24", "lossless", float_tiff(floats)
+    for across, down in [(1, 1), (2, 1), (2, 2)]:
+        yield f"jpeg-old-{across}{down}.tif", "24", "lossless", old_jpeg_tiff(photo, across, down)
+    yield "jpeg-cmyk.tif", "24", "lossless", saved(photo.convert("CMYK"), "TIFF", compression="jpeg", quality=80)
+    yield "jpeg-rgba.tif", "24", "lossless", saved(Image.fromarray(rgba), "TIFF", compression="jpeg", quality=80)
+    grey_alpha = Image.fromarray(np.dstack([array[..., 0], alpha]), "LA")
+    yield "jpeg-grey-alpha.tif", "24", "lossless", saved(grey_alpha, "TIFF", compression="jpeg", quality=80)
     unsigned = scene(90, 66)[..., :1].astype(np.uint32) * 0x1010101 // 9 * 9
     yield "32-bit.tif", "24", "lossless", tiff(unsigned, 1, 32)
     yield "fax-runs.tif", "24", "lossless", saved(photo.convert("1"), "TIFF", compression="tiff_ccitt")
@@ -579,6 +606,11 @@ def icons():
     sizes = [(16, 16), (32, 32)]
     yield "png.ico", "24", "lossless", saved(rgba, "ICO", sizes=sizes)
     yield "bitmap.ico", "24", "lossless", saved(rgba, "ICO", sizes=sizes, bitmap_format="bmp")
+    # Masks that Pillow writes shorter than it reads them, and a transparent color that it passes over.
+    short = {"sizes": [(24, 24)], "bitmap_format": "bmp"}
+    yield "short-mask.ico", "24", "lossless", saved(scaled, "ICO", **short)
+    yield "short-mask-one-bit.ico", "24", "lossless", saved(scaled.convert("1"), "ICO", **short)
+    yield "palette.ico", "24", "lossless", saved(scaled.quantize(9), "ICO", sizes=sizes, transparency=3)
     small = np.asarray(scaled.resize((16, 16)))
     mask = np.packbits(np.arange(16 * 32).reshape(16, 32) % 3 == 0, axis=1).tobytes()
     body = small[::-1, :, ::-1].tobytes()

@@ -27,6 +27,7 @@ mod previous;
 mod row;
 mod run_record;
 mod source;
+mod varint;
 mod writer;
 
 use std::io::IsTerminal;

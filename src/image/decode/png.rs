@@ -27,6 +27,17 @@ const ADAM7: [[usize; 4]; 7] = [
 ];
 
 pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
+    let transparency = chunk(file.bytes, b"tRNS").unwrap_or_default();
+    read_as(file, transparency, orientation_of(file.bytes))
+}
+
+/// Reads a PNG as Pillow reads those of icons: without a transparent color and upright.
+pub(super) fn read_bare(file: &File) -> Result<DecodedImage<'static>> {
+    read_as(file, &[], Orientation::Upright)
+}
+
+/// Reads the pixels; `transparency` is the data of `tRNS`.
+fn read_as(file: &File, transparency: &[u8], orientation: Orientation) -> Result<DecodedImage<'static>> {
     let (pixels, complete) = pixel_chunks(file)?;
     let failed = |error: DecodingError| incomplete(file, complete, &error);
     let mut options = DecodeOptions::default();
@@ -45,7 +56,12 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         bytes: usize::try_from(working).unwrap_or(usize::MAX),
     });
 
-    let samples = Samples::new(file.bytes, color, bits);
+    let samples = Samples {
+        color,
+        bits,
+        colors: chunk(file.bytes, b"PLTE").unwrap_or_default(),
+        transparency,
+    };
     let mut canvas = Canvas::new(file, width, height, samples.layout(), working)?;
     let mut reader = decoder.read_info().map_err(failed)?;
     let (width, height) = (width as usize, height as usize);
@@ -65,7 +81,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
             canvas.write(*left, y, *right, &bytes)?;
         }
     }
-    Ok(canvas.finish(orientation_of(file.bytes)))
+    Ok(canvas.finish(orientation))
 }
 
 fn passes(interlaced: bool) -> &'static [[usize; 4]] {
@@ -140,16 +156,7 @@ struct Samples<'a> {
     transparency: &'a [u8],
 }
 
-impl<'a> Samples<'a> {
-    fn new(bytes: &'a [u8], color: ColorType, bits: u8) -> Self {
-        Self {
-            color,
-            bits,
-            colors: chunk(bytes, b"PLTE").unwrap_or_default(),
-            transparency: chunk(bytes, b"tRNS").unwrap_or_default(),
-        }
-    }
-
+impl Samples<'_> {
     /// The layout of the bytes that [`write_bytes`](Self::write_bytes) writes.
     fn layout(&self) -> PixelLayout {
         match self.color {

@@ -1,5 +1,7 @@
 //! Lists of integers in Parquet's delta encoding (DELTA_BINARY_PACKED), as lengths of texts are stored.
 
+use super::varint;
+
 /// Values that a byte of a page stands for at most. Encoders write five bytes or more for 128 equal lengths.
 const VALUES_PER_BYTE: u64 = 128;
 
@@ -33,18 +35,13 @@ impl Values<'_> {
         Some(())
     }
 
-    /// A number of seven bits a byte, the lowest first.
     fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first()?;
+        varint::read(|| {
+            let (byte, rest) = self.0.split_first().ok_or(())?;
             self.0 = rest;
-            number |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
+            Ok::<_, ()>(*byte)
+        })
+        .ok()?
     }
 }
 

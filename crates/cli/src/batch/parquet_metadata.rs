@@ -3,6 +3,7 @@
 //! The library takes memory for as many elements as a list claims, and passes over a list of truth values in as many
 //! steps as it claims without a byte for any. A structure that this walk passes takes a byte at least for each step.
 
+use super::varint;
 use std::io::{Error, ErrorKind, Read, Result};
 
 /// Structures, lists and maps within each other at most, as in the library.
@@ -152,17 +153,8 @@ impl<R: Read, N: FnMut(Field) -> Result<()>> Walk<R, N> {
         }
     }
 
-    /// A number of seven bits a byte, the lowest first.
     fn unsigned(&mut self) -> Result<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        Err(malformed())
+        varint::read(|| self.byte())?.ok_or_else(malformed)
     }
 
     /// A number whose lowest bit is its sign.

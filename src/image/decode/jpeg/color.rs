@@ -5,7 +5,7 @@ use super::marker::Markers;
 
 /// Meaning of a file's components, which decides how red, green and blue are computed of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ColorSpace {
+pub enum ColorSpace {
     Gray,
     Rgb,
     /// Luminance and two colour differences.
@@ -14,12 +14,14 @@ pub(super) enum ColorSpace {
     Cmyk,
     /// Inverted cyan, magenta, yellow and black, the first three as luminance and differences.
     Ycck,
+    /// Known to the container of the file: components are put out as they are.
+    Stored,
 }
 
 impl ColorSpace {
     /// The space of a file's `ids.len()` components (1, 3 or 4), as libjpeg guesses it: JFIF's marker
     /// counts before Adobe's, and that before the components' numbers.
-    pub fn of(markers: &Markers, ids: &[u8]) -> Self {
+    pub(super) fn of(markers: &Markers, ids: &[u8]) -> Self {
         match (ids.len(), markers.adobe) {
             (1, _) => Self::Gray,
             (3, _) if markers.jfif => Self::YCbCr,
@@ -31,12 +33,12 @@ impl ColorSpace {
         }
     }
 
-    /// Converts one row of each component to interleaved pixels: grey, or red, green and blue.
+    /// Converts one row of each component to interleaved pixels: grey, or red, green and blue, or as they are.
     pub fn convert(self, rows: &[&[u8]], output: &mut [u8]) {
         match (self, rows) {
-            (Self::Gray, [gray]) => output.copy_from_slice(&gray[..output.len()]),
+            (Self::Gray | Self::Stored, [gray]) => output.copy_from_slice(&gray[..output.len()]),
             (Self::YCbCr, [y, cb, cr]) => ycc(y, cb, cr, output),
-            (Self::Rgb, [red, green, blue]) => interleave(red, green, blue, output),
+            (Self::Rgb | Self::Stored, [red, green, blue]) => interleave(red, green, blue, output),
             (Self::Cmyk, [cyan, magenta, yellow, black]) => {
                 interleave(cyan, magenta, yellow, output);
                 under_black(black, output);
@@ -46,6 +48,14 @@ impl ColorSpace {
                 // The differences describe the ink that is there, not the light that it leaves.
                 output.iter_mut().for_each(|value| *value = 255 - *value);
                 under_black(black, output);
+            }
+            (Self::Stored, rows) => {
+                for (index, pixel) in output.chunks_exact_mut(rows.len()).enumerate() {
+                    pixel
+                        .iter_mut()
+                        .zip(rows)
+                        .for_each(|(sample, row)| *sample = row[index]);
+                }
             }
             _ => {}
         }

@@ -15,7 +15,7 @@ use super::scan::{BlockSink, ScanWalk, Work};
 use super::sequential::SequentialDecoder;
 use super::smoothing;
 use super::store::{Progress, Store, StoreSink};
-use super::{Pixels, Scale};
+use super::{Container, Pixels, Scale};
 use crate::image::limits::{Cancel, Limits};
 
 /// Decodes a JPEG file at a scale. The limit on pixels is on those of the header, whatever the scale.
@@ -23,15 +23,35 @@ use crate::image::limits::{Cancel, Limits};
 /// # Errors
 /// [`JpegError`] for every way in which a file can be unfit.
 pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
+    decode_in(bytes, limits, scale, None)
+}
+
+/// [`decode`] of a JPEG within another file.
+pub fn decode_in(
+    bytes: &[u8],
+    limits: &Limits,
+    scale: Scale,
+    container: Option<Container>,
+) -> Result<Pixels> {
     let mut input = Input::new(bytes);
     let mut markers = Markers::default();
     let Stop::Scan(scan) = markers.read(&mut input)? else {
         return Err(damaged("it holds no image"));
     };
-    let frame = markers
+    let mut frame = markers
         .frame
         .clone()
         .ok_or_else(|| damaged("it has no frame header"))?;
+    frame.container = container;
+    let count = frame.components.len();
+    let fits = match container.map(|container| container.colors) {
+        None => count != 2,
+        Some(ColorSpace::Stored) => true,
+        Some(_) => count == 3,
+    };
+    if !fits {
+        return Err(JpegError::Unsupported(format!("{count} components")));
+    }
     let stored = frame.coding.progressive || scan.parts.len() < frame.components.len();
     check_size(&frame, stored, bytes.len(), limits, scale)?;
     let (width, height) = frame.output_size(scale);
@@ -47,7 +67,7 @@ pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
         return Ok(Pixels {
             width: width as u32,
             height: height as u32,
-            gray: frame.output_channels() == 1,
+            channels: frame.output_channels(),
             data,
         });
     }
@@ -76,7 +96,7 @@ pub fn decode(bytes: &[u8], limits: &Limits, scale: Scale) -> Result<Pixels> {
     Ok(Pixels {
         width: width as u32,
         height: height as u32,
-        gray: image.frame.output_channels() == 1,
+        channels: image.frame.output_channels(),
         data,
     })
 }
@@ -143,6 +163,9 @@ impl Image<'_> {
     }
 
     fn colors(&self) -> ColorSpace {
+        if let Some(container) = self.frame.container {
+            return container.colors;
+        }
         let ids: Vec<u8> = self
             .frame
             .components

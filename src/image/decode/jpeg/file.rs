@@ -23,10 +23,9 @@ pub(in crate::image::decode) fn read(file: &File) -> Result<DecodedImage<'static
         result = decode(file.bytes, &file.limits, scale);
     }
     let pixels = result.map_err(|error| explain(file, &error))?;
-    let layout = if pixels.gray {
-        PixelLayout::L8
-    } else {
-        PixelLayout::Rgb8
+    let layout = match pixels.channels {
+        1 => PixelLayout::L8,
+        _ => PixelLayout::Rgb8,
     };
     Ok(DecodedImage::new(
         pixels.width,

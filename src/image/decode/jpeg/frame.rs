@@ -1,9 +1,10 @@
 //! The frame header: dimensions, components, and everything that follows from them before a single
 //! coefficient is read, the memory that decoding will take included.
 
-use super::Scale;
+use super::color::ColorSpace;
 use super::error::{JpegError, Result, damaged};
 use super::input::Segment;
+use super::{Container, Scale};
 
 /// The longest side that libjpeg decodes, in pixels.
 const LONGEST_SIDE: u32 = 65_500;
@@ -42,6 +43,8 @@ pub(super) struct Component {
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
     pub coding: Coding,
+    /// For a JPEG within another file.
+    pub container: Option<Container>,
     pub width: usize,
     pub height: usize,
     pub components: Vec<Component>,
@@ -67,7 +70,7 @@ impl Frame {
         if precision != 8 {
             return Err(JpegError::Unsupported(format!("{precision} bits a sample")));
         }
-        if !matches!(count, 1 | 3 | 4) {
+        if !matches!(count, 1..=4) {
             return Err(JpegError::Unsupported(format!("{count} components")));
         }
         let (width, height) = (u32::from(width), u32::from(height));
@@ -105,6 +108,7 @@ impl Frame {
         });
         Ok(Self {
             coding,
+            container: None,
             width,
             height,
             components: components.collect(),
@@ -146,9 +150,14 @@ impl Frame {
         (scaled(self.width), scaled(self.height))
     }
 
-    /// Bytes of one decoded pixel: grey, or red, green and blue.
+    /// Bytes of one decoded pixel: grey, or red, green and blue, or the components as they are.
     pub fn output_channels(&self) -> usize {
-        if self.components.len() == 1 { 1 } else { 3 }
+        let stored = self.container.is_some_and(|it| it.colors == ColorSpace::Stored);
+        match self.components.len() {
+            count if stored => count,
+            1 => 1,
+            _ => 3,
+        }
     }
 
     /// Bytes that decoding holds at once: pixels, a few rows, and where the file has several scans
@@ -222,7 +231,12 @@ mod tests {
             Err(JpegError::Unsupported(_))
         ));
         assert!(matches!(
-            header(8, 5, 5, &[1, 0x11, 0, 2, 0x11, 0]),
+            header(
+                8,
+                5,
+                5,
+                &[1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0, 5, 0x11, 0]
+            ),
             Err(JpegError::Unsupported(_))
         ));
         let twelve = header(12, 5, 5, &gray).unwrap_err();

@@ -28,8 +28,9 @@ pub fn decode(
 ) -> Result<Vec<u8>> {
     let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
     let is_marked = markers.jfif || markers.adobe.is_some_and(|transform| transform != 0);
-    match ColorSpace::of(markers, &ids) {
-        ColorSpace::Gray | ColorSpace::Rgb => {}
+    let given = frame.container.map(|container| container.colors);
+    match given.unwrap_or_else(|| ColorSpace::of(markers, &ids)) {
+        ColorSpace::Gray | ColorSpace::Rgb | ColorSpace::Stored => {}
         // Without a marker, three components are what they are.
         ColorSpace::YCbCr if !is_marked => {}
         _ => return Err(JpegError::Unsupported("lossless coding of such colors".into())),

@@ -40,7 +40,8 @@ mod tests;
 mod upsample;
 mod zigzag;
 
-pub(super) use decoder::decode;
+pub(super) use color::ColorSpace;
+pub(super) use decoder::decode_in;
 pub(super) use file::{explain, read};
 
 /// The part of its width and height that an image is decoded at.
@@ -68,6 +69,15 @@ impl Scale {
     }
 }
 
+/// What the container of a JPEG knows of it, which counts before the markers of the JPEG itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Container {
+    /// Meaning of the components.
+    pub colors: ColorSpace,
+    /// Whether components of fewer samples are enlarged with filters, or else by repetition.
+    pub smooth: bool,
+}
+
 /// A decoded image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pixels {
@@ -75,8 +85,8 @@ pub(super) struct Pixels {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// One byte a pixel instead of red, green and blue.
-    pub gray: bool,
+    /// Bytes of a pixel: one of gray, three of red, green and blue, or as many as there are components.
+    pub channels: usize,
     /// The pixels row by row.
     pub data: Vec<u8>,
 }

@@ -44,7 +44,7 @@ impl Plane {
             frame.max_h,
             frame.max_v,
             width,
-            scale != Scale::Eighth,
+            scale != Scale::Eighth && frame.container.is_none_or(|container| container.smooth),
         )?;
         let stride = component.width_in_blocks * block_size;
         let rows = component.v * block_size;
@@ -196,6 +196,7 @@ impl Planes {
             let row = |index: usize| self.planes[index].output_row(y);
             match self.planes.len() {
                 1 => self.colors.convert(&[row(0)], output),
+                2 => self.colors.convert(&[row(0), row(1)], output),
                 3 => self.colors.convert(&[row(0), row(1), row(2)], output),
                 _ => self.colors.convert(&[row(0), row(1), row(2), row(3)], output),
             }

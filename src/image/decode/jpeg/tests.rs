@@ -37,7 +37,7 @@ fn many_scans(side: u16, scans: usize) -> Vec<u8> {
 #[test]
 fn scans_are_bounded_by_work_not_by_number() {
     let pixels = decode(&many_scans(80, 1400), &Limits::default(), Scale::Full).unwrap();
-    assert_eq!((pixels.width, pixels.height, pixels.gray), (80, 80, true));
+    assert_eq!((pixels.width, pixels.height, pixels.channels), (80, 80, 1));
     assert!(pixels.data.iter().all(|&pixel| pixel == 128));
     let error = decode(&many_scans(4000, 1400), &Limits::default(), Scale::Full).unwrap_err();
     assert!(

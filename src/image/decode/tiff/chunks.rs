@@ -135,10 +135,8 @@ impl<'f> Grid<'f> {
             self.file.check_cancelled()?;
             let packed = self.packed(plane * self.across() * self.down() + place.index)?;
             unpacker.append(self.file, packed, plane_bytes)?;
-            if unpacker.differences {
-                let rows = &mut unpacker.bytes[plane * plane_bytes..];
-                samples.add_differences(rows, self.row_bytes);
-            }
+            let rows = &mut unpacker.bytes[plane * plane_bytes..];
+            unpacker.predictor.undo(rows, self.row_bytes, samples.shape());
         }
         Ok(Rows {
             bytes: &unpacker.bytes,

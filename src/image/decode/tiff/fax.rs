@@ -19,15 +19,12 @@ pub(super) fn run_lengths(
     out: &mut [u8],
 ) -> Result<usize> {
     let mut bits = bits(packed);
-    let mut changes = Vec::new();
-    for row in out.chunks_exact_mut(row_bytes) {
-        file.check_cancelled()?;
-        runs(&mut bits, width, &mut changes).ok_or_else(|| broken_line(file))?;
-        write_line(&changes, width, row);
+    fill_rows(file, (row_bytes, width), out, |_, changes| {
+        runs(&mut bits, width, changes)?;
         let rest = bits.bits_to_byte_boundary();
         let Ok(()) = bits.consume(rest);
-    }
-    Ok(out.len())
+        Some(())
+    })
 }
 
 /// Fills rows of `out` with lines of which each says whether it depends on that before.
@@ -38,24 +35,34 @@ pub(super) fn fax3_of_two_dimensions(
     out: &mut [u8],
 ) -> Result<usize> {
     let mut bits = bits(packed);
+    fill_rows(file, (row_bytes, width), out, |above, changes| {
+        let mut zeros = 0;
+        while bits.peek(1)? == 0 {
+            zeros += 1;
+            let Ok(()) = bits.consume(1);
+        }
+        let stands_alone = bits.peek(2)? & 1 == 1;
+        let Ok(()) = bits.consume(2);
+        match stands_alone {
+            _ if zeros < END_OF_LINE => None,
+            true => runs(&mut bits, width, changes),
+            false => differences(&mut bits, width, above, changes),
+        }
+    })
+}
+
+/// Fills rows of `out` with lines. `read` is given the columns where the color changes in the line before, and writes
+/// those of the next; none for a line that is broken.
+fn fill_rows(
+    file: &File,
+    (row_bytes, width): (usize, usize),
+    out: &mut [u8],
+    mut read: impl FnMut(&[u16], &mut Vec<u16>) -> Option<()>,
+) -> Result<usize> {
     let (mut above, mut changes) = (Vec::new(), Vec::new());
     for row in out.chunks_exact_mut(row_bytes) {
         file.check_cancelled()?;
-        let mut line = || {
-            let mut zeros = 0;
-            while bits.peek(1)? == 0 {
-                zeros += 1;
-                let Ok(()) = bits.consume(1);
-            }
-            let stands_alone = bits.peek(2)? & 1 == 1;
-            let Ok(()) = bits.consume(2);
-            match stands_alone {
-                _ if zeros < END_OF_LINE => None,
-                true => runs(&mut bits, width, &mut changes),
-                false => differences(&mut bits, width, &above, &mut changes),
-            }
-        };
-        line().ok_or_else(|| broken_line(file))?;
+        read(&above, &mut changes).ok_or_else(|| broken_line(file))?;
         write_line(&changes, width, row);
         std::mem::swap(&mut above, &mut changes);
     }

@@ -6,8 +6,12 @@
 mod chunks;
 mod fax;
 mod jpeg;
+mod lab;
+mod predictor;
 mod samples;
 mod unpack;
+mod xz;
+mod zstd;
 
 use super::canvas::Canvas;
 use super::file::File;
@@ -17,6 +21,7 @@ use crate::Result;
 use crate::image::decoded::DecodedImage;
 use chunks::Grid;
 use jpeg::JpegChunks;
+use predictor::Predictor;
 use samples::Samples;
 use unpack::{Compression, Unpacker};
 
@@ -42,7 +47,12 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
     let side = |tag| u32::try_from(number(tag, 0)).unwrap_or(0);
     let (width, height) = (side(WIDTH), side(HEIGHT));
     let compression = Compression::new(file, number(COMPRESSION, 1), number(FAX_OPTIONS, 0))?;
-    let samples = Samples::new(file, &ifd, compression == Compression::Jpeg)?;
+    let orientation = orientation::find(Some(file.bytes), ifd.data(XMP));
+    if compression == Compression::OldJpeg {
+        file.check_size(width, height, |pixels| pixels / compression.best_ratio())?;
+        return Ok(jpeg::read_old(file, &ifd, (width, height))?.turned(orientation));
+    }
+    let samples = Samples::new(file, &ifd, compression)?;
     let bits = samples.bits_per_pixel();
     file.check_size(width, height, |pixels| {
         pixels.saturating_mul(bits) / 8 / compression.best_ratio()
@@ -73,11 +83,7 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         compression,
         jpeg,
         backwards: number(FILL_ORDER, 1) == 2,
-        differences: match number(PREDICTOR, 1) {
-            0 | 1 => false,
-            2 => true,
-            other => return Err(file.unsupported(format_args!("predictor {other}"))),
-        },
+        predictor: Predictor::new(file, number(PREDICTOR, 1), samples.shape())?,
         row: grid.row(),
         budget: PACKED_READS * (length + pixels),
         bytes: Vec::new(),
@@ -88,5 +94,5 @@ pub(super) fn read(file: &File) -> Result<DecodedImage<'static>> {
         let rows = grid.rows(&place, &samples, &mut unpacker)?;
         rows.write(&place, &samples, &mut canvas)?;
     }
-    Ok(canvas.finish(orientation::find(Some(file.bytes), ifd.data(XMP))))
+    Ok(canvas.finish(orientation))
 }

@@ -1,9 +1,12 @@
 //! Conversion of a TIFF's samples to bytes: as in Pillow, 16-bit and 32-bit grays saturate, and of other
 //! 16-bit samples the high byte counts.
 
+use super::lab::LabTable;
+use super::unpack::Compression;
 use crate::Result;
 use crate::image::decode::file::File;
 use crate::image::decode::ifd::Ifd;
+use crate::image::decode::jpeg::ColorSpace;
 use crate::image::decoded::{Palette, PixelLayout, without_ink};
 
 const BITS: u16 = 258;
@@ -25,13 +28,15 @@ enum Color {
     Cmyk,
     /// Luma and chroma of every pixel, as JPEG has them.
     YCbCr,
+    /// Lightness and two differences of colors, with a sign.
+    Lab,
 }
 
 impl Color {
     fn channels(self) -> usize {
         match self {
             Self::Gray { .. } | Self::Palette => 1,
-            Self::Rgb | Self::YCbCr => 3,
+            Self::Rgb | Self::YCbCr | Self::Lab => 3,
             Self::Cmyk => 4,
         }
     }
@@ -57,18 +62,22 @@ pub(super) struct Samples {
     number: Number,
     color: Color,
     luma_and_chroma: bool,
+    /// Whether the chunks are compressed.
+    packed: bool,
     alpha: Alpha,
     /// Samples of a pixel, those without a meaning included.
     count: usize,
     planar: bool,
     big_endian: bool,
     palette: Box<Palette>,
+    /// For CIE L*a*b* alone.
+    lab: Option<LabTable>,
 }
 
 impl Samples {
-    /// The samples that a directory describes; those of a `jpeg` are RGB once it is decoded, though the file says luma and
+    /// The samples that a directory describes; those of a JPEG are RGB once it is decoded, though the file says luma and
     /// chroma.
-    pub fn new(file: &File, ifd: &Ifd, jpeg: bool) -> Result<Self> {
+    pub fn new(file: &File, ifd: &Ifd, compression: Compression) -> Result<Self> {
         let count = ifd.first_number(SAMPLES).unwrap_or(1);
         let count = usize::try_from(count)
             .ok()
@@ -84,7 +93,7 @@ impl Samples {
             _ => Number::Unsigned,
         };
         let luma_and_chroma = ifd.first_number(PHOTOMETRIC) == Some(6);
-        let color = match jpeg && luma_and_chroma {
+        let color = match compression == Compression::Jpeg && luma_and_chroma {
             true => Color::Rgb,
             false => color(file, ifd)?,
         };
@@ -92,6 +101,7 @@ impl Samples {
         let known = match (bits, number) {
             (1 | 2 | 4, Number::Unsigned) => few,
             (12, Number::Unsigned) => few && color != Color::Palette,
+            _ if color == Color::Lab => (bits, number, count) == (8, Number::Unsigned, 3),
             (8, Number::Unsigned | Number::Signed) | (16, Number::Unsigned) => true,
             (16 | 32, Number::Signed) | (32, _) => few && color != Color::Palette,
             _ => false,
@@ -107,11 +117,13 @@ impl Samples {
             number,
             color,
             luma_and_chroma,
+            packed: compression != Compression::None,
             alpha: alpha(ifd, color, count),
             count,
             planar: count > 1 && ifd.first_number(PLANAR) == Some(2),
             big_endian: ifd.big_endian,
             palette: Box::new(palette(ifd, bits as u32)),
+            lab: (color == Color::Lab).then(LabTable::new),
         })
     }
 
@@ -125,13 +137,11 @@ impl Samples {
         if self.planar { 1 } else { self.count }
     }
 
-    /// True for pixels that a JPEG can hold whose colors need no further conversion.
+    /// True for pixels whose chunks a JPEG can hold.
     pub fn can_be_jpeg(&self) -> bool {
-        let has_components = matches!(self.channels_of_chunk(), 1 | 3);
-        self.bits == 8
-            && has_components
-            && self.color != Color::Cmyk
-            && !(self.planar && self.luma_and_chroma)
+        let planes_of_chroma = self.planar && self.luma_and_chroma;
+        let count = self.channels_of_chunk();
+        self.bits == 8 && matches!(count, 1..=4) && !planes_of_chroma && (count == 3 || !self.luma_and_chroma)
     }
 
     /// True where the file says that pixels are luma and chroma.
@@ -155,24 +165,18 @@ impl Samples {
             (Color::Gray { .. }, Alpha::None) => PixelLayout::L8,
             (Color::Gray { .. }, _) => PixelLayout::La8,
             (Color::Palette, Alpha::None) => PixelLayout::Indexed(self.palette.clone()),
-            (Color::Rgb | Color::Cmyk | Color::YCbCr, Alpha::None) => PixelLayout::Rgb8,
+            (Color::Rgb | Color::Cmyk | Color::YCbCr | Color::Lab, Alpha::None) => PixelLayout::Rgb8,
             _ => PixelLayout::Rgba8,
         }
     }
 
-    /// Turns the differences in rows of a plane into samples.
-    pub fn add_differences(&self, rows: &mut [u8], row_bytes: usize) {
-        let stride = if self.planar { 1 } else { self.count };
-        let bytes = usize::from(self.bits / 8).max(1);
-        for row in rows.chunks_exact_mut(row_bytes) {
-            for at in (stride * bytes..row_bytes.saturating_sub(bytes - 1)).step_by(bytes) {
-                let before = self.integer(&row[at - stride * bytes..][..bytes]);
-                let sample = self.integer(&row[at..][..bytes]).wrapping_add(before);
-                let sample = sample.to_le_bytes();
-                for (index, byte) in row[at..at + bytes].iter_mut().enumerate() {
-                    *byte = sample[if self.big_endian { bytes - 1 - index } else { index }];
-                }
-            }
+    /// The shape of the samples of a chunk.
+    pub fn shape(&self) -> SampleShape {
+        SampleShape {
+            stride: self.channels_of_chunk(),
+            bytes: usize::from(self.bits / 8).max(1),
+            float: self.number == Number::Float,
+            big_endian: self.big_endian,
         }
     }
 
@@ -234,7 +238,18 @@ impl Samples {
             Color::Palette if self.alpha == Alpha::None => out.push(pixel[0]),
             Color::Palette => out.extend(self.palette[usize::from(pixel[0])]),
             Color::Rgb => out.extend([pixel[0], pixel[1], pixel[2]].map(straight)),
+            Color::YCbCr if self.packed => {
+                let rows = [&pixel[..1], &pixel[1..2], &pixel[2..3]];
+                let mut rgb = [0; 3];
+                ColorSpace::YCbCr.convert(&rows, &mut rgb);
+                out.extend(rgb);
+            }
             Color::YCbCr => out.extend(rgb_of_ycbcr([pixel[0], pixel[1], pixel[2]])),
+            Color::Lab => out.extend(
+                self.lab
+                    .iter()
+                    .flat_map(|table| table.rgb([pixel[0], pixel[1], pixel[2]])),
+            ),
             Color::Cmyk => out.extend([0, 1, 2].map(|ink| without_ink(pixel[ink], pixel[3]))),
         }
         if self.alpha != Alpha::None {
@@ -268,11 +283,39 @@ impl Samples {
     }
 
     fn integer(&self, bytes: &[u8]) -> u32 {
+        self.shape().number(bytes)
+    }
+}
+
+/// Number, length and order of the bytes of samples in a chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SampleShape {
+    /// Samples of a pixel.
+    pub stride: usize,
+    /// Bytes of a sample.
+    pub bytes: usize,
+    /// Whether samples are floating-point numbers.
+    pub float: bool,
+    pub big_endian: bool,
+}
+
+impl SampleShape {
+    /// The number that the bytes of a sample are.
+    pub fn number(&self, bytes: &[u8]) -> u32 {
         let join = |number: u32, byte: &u8| number << 8 | u32::from(*byte);
         if self.big_endian {
             bytes.iter().fold(0, join)
         } else {
             bytes.iter().rev().fold(0, join)
+        }
+    }
+
+    /// The place of a sample's byte among them in the order from lowest to highest.
+    pub fn place(&self, index: usize) -> usize {
+        if self.big_endian {
+            self.bytes - 1 - index
+        } else {
+            index
         }
     }
 }
@@ -292,7 +335,8 @@ fn color(file: &File, ifd: &Ifd) -> Result<Color> {
             Color::YCbCr
         }
         6 => return Err(file.unsupported("YCbCr colors of fewer pixels")),
-        8..=10 => return Err(file.unsupported("Lab colors")),
+        8 => Color::Lab,
+        9 | 10 => return Err(file.unsupported("Lab colors of ICC or ITU")),
         other => return Err(file.unsupported(format_args!("photometric interpretation {other}"))),
     })
 }
@@ -320,7 +364,7 @@ fn palette(ifd: &Ifd, bits: u32) -> Palette {
     palette
 }
 
-/// In Pillow's fixed-point steps, of six bits.
+/// In the fixed-point steps of Pillow, of six bits. (It has libtiff convert what is compressed, in those of JPEG.)
 fn rgb_of_ycbcr([luma, blue, red]: [u8; 3]) -> [u8; 3] {
     let times = |factor: f64, chroma: u8| (factor * f64::from(i32::from(chroma) - 128) * 64.0 + 0.5) as i32;
     let add = |sum: i32| (i32::from(luma) + (sum >> 6)).clamp(0, 255) as u8;
