@@ -40,13 +40,18 @@ export function cacheRoot() {
 export const addressOf = (key) => `${cacheRoot()}${encodeURIComponent(key)}/`;
 
 /**
+ * The key in a source that names a cached model, also as earlier versions wrote it; undefined of other sources.
+ * @param {string} source
+ */
+export const cachedKeyOf = (source) => /^(?:cached|kept):(.*)$/s.exec(source)?.[1];
+
+/**
  * The key of a source given by name: one for each quantization of a Hub model; an address is its own key.
  * @param {string} source
  * @param {string} [quant]
  */
 export function keyOf(source, quant) {
-  if (/^(cached|kept):/.test(source)) return source.slice(source.indexOf(":") + 1);
-  return source.startsWith("hf:") ? `${source} ${quant}` : source;
+  return cachedKeyOf(source) ?? (source.startsWith("hf:") ? `${source} ${quant}` : source);
 }
 
 const NEXT = "next:";

@@ -1,6 +1,6 @@
 // The models cached on this device, as the page lists and deletes them.
 
-import { CACHED, keyOf } from "./cache-keys.js";
+import { CACHED, cachedKeyOf } from "./cache-keys.js";
 import { deprecated } from "./deprecated.js";
 import { asClipletError, ClipletError } from "./errors.js";
 import { deleteLabels } from "./label-cache.js";
@@ -20,10 +20,10 @@ export async function listCached() {
 
 /** @param {string} id */
 export async function deleteCached(id) {
-  if (id.startsWith("kept:")) deprecated("an id that begins with kept:", `one that begins with ${CACHED}`);
-  else if (!id.startsWith(CACHED))
+  const key = cachedKeyOf(id);
+  if (key === undefined)
     throw new ClipletError("input", `${id} is no id of a cached model: take one from listCached`, { item: id });
-  const key = keyOf(id);
+  if (!id.startsWith(CACHED)) deprecated("an id that begins with kept:", `one that begins with ${CACHED}`);
   try {
     const { whole } = await findModel(key);
     if (whole?.checksum) await deleteLabels(whole.checksum);

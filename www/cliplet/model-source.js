@@ -1,7 +1,7 @@
 // A model's source as callers give it, brought into the one form that the engine's worker takes: files, an absolute
 // address, `hf:owner/name[@revision]`, or `cached:` and a key.
 
-import { CACHED } from "./cache-keys.js";
+import { CACHED, cachedKeyOf } from "./cache-keys.js";
 import { fileNameOf } from "./download.js";
 import { ClipletError } from "./errors.js";
 import { documentBase } from "./host.js";
@@ -88,7 +88,8 @@ function fromText(text, hub) {
   const trimmed = text.trim().replace(/^(["'`])(.*)\1$/, "$2");
   if (trimmed === "")
     throw new ClipletError("input", "the model's source is empty: name an address, hf:owner/name, or a file");
-  if (/^(cached|kept):/.test(trimmed)) return CACHED + trimmed.slice(trimmed.indexOf(":") + 1);
+  const key = cachedKeyOf(trimmed);
+  if (key !== undefined) return CACHED + key;
   const named = trimmed.replace(/^hf:\/*/i, "");
   if (HUB_ALIAS.test(named)) return fromAddress(named.replace(HUB_ALIAS, HUB), hub);
   const ofHub = fromHubName(named, hub);
@@ -147,5 +148,5 @@ export function sourceName(source) {
     const [first] = Array.isArray(source) ? source : [source];
     return first instanceof File ? first.name : "the model's file";
   }
-  return /^(hf:|cached:)/.test(source) ? source : fileNameOf(source);
+  return source.startsWith("hf:") || source.startsWith(CACHED) ? source : fileNameOf(source);
 }

@@ -7,7 +7,6 @@ import { EngineStopped } from "./worker-client.js";
 
 /** @typedef {import("./images.js").SentImage} SentImage */
 /** @typedef {{ signal?: AbortSignal, onProgress?: (progress: import("./types.js").Progress) => void, named: boolean }} SliceOptions */
-/** @typedef {{ signal?: AbortSignal, named: boolean, dimension: number }} ReadOptions */
 
 /** Most images, and most bytes of them, that are sent to the engine at once. */
 const MAX_IMAGES = 8;
@@ -45,45 +44,6 @@ function checkedEmbedding(embedding, dimension, index) {
 }
 
 /**
- * Images from the place `from` on, ready to be sent; those that cannot be read have their errors at once.
- * @typedef {object} Slice
- * @property {number} to the place after the last
- * @property {number[]} places of the images to be sent
- * @property {(SentImage | Float32Array)[]} images
- * @property {Map<number, ClipletError>} errors by place
- */
-
-/**
- * @param {readonly any[]} images
- * @param {number} from
- * @param {number} limit the place that it ends before at the latest
- * @param {ReadOptions} options
- * @returns {Promise<Slice>}
- */
-async function sliceOf(images, from, limit, { signal, named, dimension }) {
-  /** @type {Slice} */
-  const slice = { to: from, places: [], images: [], errors: new Map() };
-  for (let bytes = 0; slice.to < limit && bytes < MAX_BYTES; slice.to += 1) {
-    const place = slice.to;
-    const image = images[place];
-    try {
-      const index = named ? place : undefined;
-      const sent =
-        image instanceof Float32Array
-          ? checkedEmbedding(image, dimension, index)
-          : await toSentImage(image, { index, signal });
-      slice.places.push(place);
-      slice.images.push(sent);
-      bytes += bytesOf(sent);
-    } catch (error) {
-      if (signal?.aborted) throw cancelled(signal);
-      slice.errors.set(place, /** @type {ClipletError} */ (error));
-    }
-  }
-  return slice;
-}
-
-/**
  * A call with several images, on its way.
  * @typedef {object} Call
  * @property {import("./engine.js").Engine} engine
@@ -94,10 +54,50 @@ async function sliceOf(images, from, limit, { signal, named, dimension }) {
  * @property {any[]} results and errors, in the images' order
  */
 
-/** @param {Call} call @returns {ReadOptions} */
-const readingOf = ({ engine, options: { signal, named } }) => ({ signal, named, dimension: engine.info.dimension });
+/**
+ * Images that are ready to be sent.
+ * @typedef {object} Slice
+ * @property {number} to the place after the last
+ * @property {number[]} places of the images to be sent
+ * @property {(SentImage | Float32Array)[]} images
+ */
 
-/** @param {Call} call @param {number} place @param {ClipletError} error */
+/**
+ * Reads images from the place `from` on. One that cannot be read has its error as its result, and is not sent.
+ * @param {Call} call
+ * @param {number} from
+ * @param {number} limit the place that it ends before at the latest
+ * @returns {Promise<Slice>}
+ */
+async function sliceOf({ engine, images, options: { signal, named }, results }, from, limit) {
+  /** @type {Slice} */
+  const slice = { to: from, places: [], images: [] };
+  for (let bytes = 0; slice.to < limit && bytes < MAX_BYTES; slice.to += 1) {
+    const place = slice.to;
+    const image = images[place];
+    try {
+      const index = named ? place : undefined;
+      const sent =
+        image instanceof Float32Array
+          ? checkedEmbedding(image, engine.info.dimension, index)
+          : await toSentImage(image, { index, signal });
+      slice.places.push(place);
+      slice.images.push(sent);
+      bytes += bytesOf(sent);
+    } catch (error) {
+      if (signal?.aborted) throw cancelled(signal);
+      results[place] = error;
+    }
+  }
+  return slice;
+}
+
+/**
+ * Gives an image the engine's error as its result.
+ * @param {Call} call
+ * @param {number} place
+ * @param {ClipletError} error
+ */
 function fail({ images, options, results }, place, error) {
   results[place] = imageError(error, imageName(images[place], options.named ? place : undefined));
 }
@@ -111,15 +111,14 @@ function fail({ images, options, results }, place, error) {
  * @returns {Promise<EngineStopped | null>} the error if the engine stopped at it each time
  */
 async function answer(call, from, slice, attempts) {
-  const { engine, op, images, args, options, results } = call;
-  for (const [place, error] of slice.errors) results[place] = error;
+  const { engine, op, args, options, results } = call;
   if (slice.places.length === 0) return null;
   /** The slice as it was read last: images that could not be read the first time may be read the second. */
   let sent = slice;
   let isReady = true;
   const make = async () => {
     // Buffers that were moved to an engine which stopped are gone with it.
-    if (!isReady) sent = await sliceOf(images, from, slice.to, readingOf(call));
+    if (!isReady) sent = await sliceOf(call, from, slice.to);
     isReady = false;
     const pixels = /** @type {SentImage[]} */ (sent.images.filter((image) => !(image instanceof Float32Array)));
     return { args: { ...args, images: sent.images }, transfer: transferred(pixels) };
@@ -127,7 +126,6 @@ async function answer(call, from, slice, attempts) {
   try {
     const { signal, onLabels } = options;
     const answers = await engine.request(op, make, { signal, onProgress: onLabels, attempts });
-    for (const [place, error] of sent.errors) results[place] = error;
     sent.places.forEach((place, i) => {
       const { value, error } = answers[i];
       if (error) fail(call, place, fromSent(error));
@@ -152,14 +150,12 @@ async function inSlices(asked) {
   const { signal, onProgress } = options;
   for (let from = 0; from < images.length; ) {
     if (signal?.aborted) throw cancelled(signal);
-    const slice = await sliceOf(images, from, Math.min(images.length, from + MAX_IMAGES), readingOf(call));
+    const slice = await sliceOf(call, from, Math.min(images.length, from + MAX_IMAGES));
     const several = slice.places.length > 1;
     const stopped = await answer(call, from, slice, several ? 1 : 2);
     // One of them stopped the engine: each is tried by itself.
     for (const place of stopped ? slice.places : []) {
-      const again = several
-        ? await answer(call, place, await sliceOf(images, place, place + 1, readingOf(call)), 1)
-        : stopped;
+      const again = several ? await answer(call, place, await sliceOf(call, place, place + 1), 1) : stopped;
       if (again) fail(call, place, again);
     }
     from = slice.to;
