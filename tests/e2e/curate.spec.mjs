@@ -49,6 +49,32 @@ test("several pictures are selected by click, range and keyboard, and removed to
   await expect(page.locator("#selection")).toHaveCount(0);
 });
 
+test("two selected pictures are compared side by side, by keyboard too", async ({ page, site }) => {
+  await prepare(page, site, 3);
+  await page.getByRole("button", { name: "Open circle-0.png" }).focus();
+  await page.keyboard.press("x");
+  await expect(page.locator("#selection")).toContainText("1 selected");
+  await expect(page.locator("#selection-compare")).toHaveCount(0);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("x");
+  await page.locator("#selection-label").focus();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Two pictures side by side" });
+  await expect(dialog.locator("figcaption")).toHaveText(["circle-0.png", "square-1.png"]);
+  await expect(dialog.locator("figure li:first-child .label")).toHaveText(["red circle", "blue square"]);
+  await expect(dialog.locator("#compare-similarity")).toHaveText(/^Similarity -?0\.\d+$/);
+  await expect
+    .poll(() => dialog.locator("img").evaluateAll((all) => all.map((one) => one.naturalWidth)))
+    .toEqual([256, 256]);
+  expect(await serious(page)).toEqual([]);
+  await page.goBack();
+  await expect(dialog).toBeHidden();
+  await expect(page.locator("#selection")).toContainText("2 selected");
+  await page.getByRole("checkbox", { name: "Select circle-2.png" }).check();
+  await expect(page.locator("#selection-compare")).toHaveCount(0);
+});
+
 test("digits label by hand while arrows move, and the overview compares them with the model", async ({
   page,
   site,

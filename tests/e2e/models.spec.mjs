@@ -148,7 +148,11 @@ test("a better model comes with one click, and the small one answers meanwhile",
     await gate;
     return route.continue();
   });
-  await expect(page.locator("#better-model")).toHaveAttribute("title", /157 MB once, stays on this device/);
+  await expect(page.locator("#better-model")).toHaveAttribute(
+    "title",
+    /605 MB to download once, 157 MB stored on this device/,
+  );
+  await expect(page.locator("#better-model")).toHaveText("Better model: 605 MB");
   await page.locator("#better-model").click();
   await drop(page, [await redCircle(page, "one.png")]);
   await answer(page, "one.png");

@@ -1,7 +1,7 @@
 // The page without a single element: the models that features share, and the events by which they speak to each other.
 //
 // Events: "draw" when anything changed; "open", "similar" and "closed" with an `item`; "pick" with `words` and `has`;
-// "camera", "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open what they are
+// "compare" with `items`; "camera", "export", "save-set", "add-url", "learn", "about-model" and "offer-model" (with `source`) open what they are
 // called after; "camera-stop" turns the camera off; "focus-item" (with `item`) and "focus-add" move the focus; "engine-wanted" makes work in the background
 // give way.
 

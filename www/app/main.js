@@ -18,6 +18,7 @@ import "./model/model-dialog.js";
 import "./model/model-status.js";
 import "./notices/notices.js";
 import "./overview/overview-view.js";
+import "./selection/compare-dialog.js";
 import "./selection/selection-bar.js";
 import { closeByBack } from "./shell/back.js";
 import { register } from "./shell/offline.js";
@@ -67,6 +68,7 @@ const page = html`
   <cl-detail-dialog .app=${app}></cl-detail-dialog>
   <cl-export-dialog .app=${app}></cl-export-dialog>
   <cl-save-set-dialog .app=${app}></cl-save-set-dialog>
+  <cl-compare-dialog .app=${app}></cl-compare-dialog>
   <cl-learn-dialog .app=${app}></cl-learn-dialog>
   <cl-url-dialog .app=${app}></cl-url-dialog>
   <cl-model-dialog .app=${app}></cl-model-dialog>`;

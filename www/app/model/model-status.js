@@ -15,7 +15,7 @@ export class ModelStatus extends View {
         @click=${() => this.app.emit("about-model")}><span class="dot" aria-hidden="true"></span><span id="model-name">${name}</span></button>
       ${
         model.isDefault && BETTER_MODEL && !progress
-          ? html`<button type="button" id="better-model" class="small" title=${`${text.betterModelOffer}. ${text.betterModelWhy}`} @click=${() => model.load(BETTER_MODEL)}>${text.betterModel}</button>`
+          ? html`<button type="button" id="better-model" class="small" title=${`${text.betterModelOffer}. ${text.betterModelWhy}`} @click=${() => model.load(BETTER_MODEL)}>${text.betterModelButton}</button>`
           : nothing
       }`;
   }

@@ -31,6 +31,7 @@ export class SelectionBar extends View {
           ${labels.map((one) => html`<option>${one}</option>`)}
           <option>${text.noHandLabel}</option>
         </select>
+        ${size === 2 ? html`<button type="button" id="selection-compare" class="small" aria-haspopup="dialog" @click=${() => app.emit("compare", { items: selection.items })}>${text.compare}</button>` : nothing}
         <button type="button" id="selection-learn" class="small" title=${text.learnTitle} @click=${() => app.emit("learn")}>${text.learn}</button>
         <button type="button" id="selection-export" class="small" @click=${() => app.emit("export")}>${text.exportOpen}</button>
         <button type="button" id="selection-remove" class="small" @click=${() => this.#remove()}>${text.removeSelected}</button>

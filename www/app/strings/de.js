@@ -245,6 +245,8 @@ export const text = {
   chooseLabel: "Label wählen…",
   noHandLabel: "Beschriftung von Hand entfernen",
   correctedTo: (label) => `Von Hand beschriftet: ${label}`,
+  compare: "Vergleichen",
+  compareHeading: "Zwei Bilder nebeneinander",
   learn: "Als Beispiele verwenden für…",
   learnTitle: "Aus den ausgewählten Bildern ein Label machen, das ihnen ähnelt",
   learnHeading: "Aus diesen Bildern ein Label machen",
@@ -338,10 +340,11 @@ export const text = {
   cancel: "Abbrechen",
   dismiss: "Ausblenden",
   betterModel: "Besseres Modell",
-  betterModelOffer: "CLIP ViT-B/32, einmalig 157 MB, bleibt auf diesem Gerät",
+  betterModelButton: "Besseres Modell: 605 MB",
+  betterModelOffer: "CLIP ViT-B/32, einmal 605 MB herunterladen, 157 MB bleiben auf diesem Gerät",
   betterModelWhy:
-    "Das mitgelieferte Modell ist klein und kennt Alltägliches. CLIP ViT-B/32 erkennt weit mehr. Heruntergeladen werden 605 MB, unterwegs auf 157 MB gepackt.",
-  betterModelGet: "Herunterladen",
+    "Das mitgelieferte Modell ist klein und kennt Alltägliches. CLIP ViT-B/32 erkennt weit mehr. Es wird beim Herunterladen verkleinert; nur die kleine Form wird gespeichert.",
+  betterModelGet: "605 MB herunterladen",
   aboutModel: "Über dieses Modell",
   aboutCard: {
     heading: "Was CLIP kann und was nicht",

@@ -254,6 +254,8 @@ export const text = {
   chooseLabel: "Choose a label…",
   noHandLabel: "Remove hand label",
   correctedTo: (label) => `Labeled ${label} by hand`,
+  compare: "Compare",
+  compareHeading: "Two pictures side by side",
   learn: "Use as examples of…",
   learnTitle: "Turn the selected pictures into a label that looks like them",
   learnHeading: "Make a label from these pictures",
@@ -351,10 +353,11 @@ export const text = {
   cancel: "Cancel",
   dismiss: "Dismiss",
   betterModel: "Better model",
-  betterModelOffer: "CLIP ViT-B/32, 157 MB once, stays on this device",
+  betterModelButton: "Better model: 605 MB",
+  betterModelOffer: "CLIP ViT-B/32, 605 MB to download once, 157 MB stored on this device",
   betterModelWhy:
-    "The included model is small and knows everyday things. CLIP ViT-B/32 recognizes far more. It comes as 605 MB, packed to 157 MB on its way.",
-  betterModelGet: "Download",
+    "The included model is small and knows everyday things. CLIP ViT-B/32 recognizes far more. It is made smaller while it arrives, and only the small form is stored.",
+  betterModelGet: "Download 605 MB",
   aboutModel: "About this model",
   aboutCard: {
     heading: "What CLIP can and cannot do",
