@@ -158,6 +158,32 @@ test("attributes are properties; null clears the picture", async ({ page, site }
   await expect(place.getByRole("button", { name: "Choose a picture" })).toBeVisible();
 });
 
+test("an empty list of pictures clears too, and labels that a framework leaves undefined are none", async ({
+  page,
+  site,
+}) => {
+  await open(page, site, `<cliplet-classifier labels="red circle, blue square" threads="1"></cliplet-classifier>`);
+  const place = page.locator("cliplet-classifier");
+  const picture = await draw(page, paints.redCircle);
+  for (const empty of [
+    "[]",
+    'Object.assign(document.createElement("input"), { type: "file" }).files',
+    "undefined",
+    "document.querySelectorAll('x')",
+  ]) {
+    await choose(place, picture);
+    await expect(place.locator("li")).toHaveCount(2, LOADED);
+    await page.evaluate(`document.querySelector("cliplet-classifier").image = ${empty};`);
+    await expect(place.locator("li")).toHaveCount(0);
+    await expect(place.getByRole("status")).toHaveText("");
+    expect(await place.evaluate((element) => element.image)).toBe(null);
+  }
+  await choose(place, picture);
+  await expect(place.locator("li")).toHaveCount(2, LOADED);
+  await place.evaluate((element) => (element.labels = undefined));
+  await expect(place.getByRole("status")).toHaveText("There are no labels to choose from");
+});
+
 test("where even the best label fits badly, it says so", async ({ page, site }) => {
   await open(page, site, `<cliplet-classifier labels="submarine, giraffe" threads="1"></cliplet-classifier>`);
   const place = page.locator("cliplet-classifier");

@@ -203,6 +203,73 @@ test("disposing of an engine while it loads another model ends both", async ({ p
   await expect.poll(() => page.workers().length).toBe(others);
 });
 
+test("images of another window, such as a frame's, are images too", async ({ page, site }) => {
+  const found = await run(
+    page,
+    site,
+    `const clip = await cliplet.Cliplet.load(undefined, { threads: 1 });
+     const other = document.body.appendChild(document.createElement("iframe")).contentWindow;
+     const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 30 });
+     canvas.getContext("2d").fillStyle = "red";
+     canvas.getContext("2d").fillRect(0, 0, 20, 30);
+     const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+     const bytes = new other.Uint8Array(await blob.arrayBuffer());
+     const image = Object.assign(other.document.createElement("img"), { src: canvas.toDataURL() });
+     const drawn = other.document.createElement("canvas");
+     Object.assign(drawn, { width: 40, height: 30 }).getContext("2d").drawImage(canvas, 0, 0);
+     const { data } = drawn.getContext("2d").getImageData(0, 0, 40, 30);
+     const kinds = {
+       blob: new other.Blob([blob], { type: "image/png" }),
+       file: new other.File([blob], "a.png"),
+       buffer: bytes.buffer,
+       view: bytes,
+       pixels: { width: 40, height: 30, data },
+       canvas: drawn,
+       image,
+       address: new other.URL(canvas.toDataURL()),
+     };
+     const wanted = await clip.embedImage(blob);
+     const differences = {};
+     for (const [kind, value] of Object.entries(kinds)) {
+       const embedding = await clip.embedImage(value).catch((error) => [error.message]);
+       differences[kind] = embedding.length === 1 ? embedding[0] : Math.max(...embedding.map((one, i) => Math.abs(one - wanted[i])));
+     }
+     const list = await clip.embedImage(new other.Array(kinds.blob, kinds.file));
+     const [best] = await clip.classify(new other.Float32Array(wanted), new other.Array("a", "b"));
+     clip.dispose();
+     // Transparent pixels are white, however they are read; drawing rounds a little.
+     return { far: Object.entries(differences).filter(([, by]) => !(by < 0.05)), list: list.map(({ length }) => length === wanted.length), best: best.label };`,
+  );
+  expect(found).toEqual({ far: [], list: [true, true], best: expect.stringMatching(/^[ab]$/) });
+});
+
+test("lists and options that fail by themselves give a ClipletError", async ({ page, site }) => {
+  const found = await run(
+    page,
+    site,
+    `const clip = await cliplet.Cliplet.load(undefined, { threads: 1 });
+     const told = (error) => [error.name, error.code, error.message, error.cause?.message];
+     const broken = (function* () { yield new ImageData(8, 8); throw new Error("the list broke"); });
+     const bare = Object.create(null);
+     const answers = [
+       await clip.embedImage(broken()).catch(told),
+       await clip.classify(broken(), ["a"]).catch(told),
+       await clip.classify(new ImageData(8, 8), ["a"], { topK: bare }).catch(told),
+       await cliplet.Cliplet.load(undefined, { variant: bare }).catch(told),
+     ];
+     clip.dispose();
+     return answers;`,
+  );
+  const list = ["ClipletError", "input", "the list of images could not be read to its end", "the list broke"];
+  expect(found.slice(0, 2)).toEqual([list, list]);
+  expect(found[2].slice(0, 3)).toEqual([
+    "ClipletError",
+    "input",
+    "topK must be a whole number of at least 1, and is an object",
+  ]);
+  expect(found[3].slice(0, 2)).toEqual(["ClipletError", "input"]);
+});
+
 test("a listener of progress that throws is reported, and the call goes on", async ({ page, site }) => {
   const found = await run(
     page,

@@ -14,7 +14,8 @@ const refuse = (message) => {
 };
 
 /** @param {unknown} value */
-const shown = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
+const shown = (value) =>
+  typeof value === "string" ? JSON.stringify(value) : Object(value) === value ? "an object" : String(value);
 
 /**
  * One string or several as a list.

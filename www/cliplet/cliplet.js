@@ -7,7 +7,7 @@ import { deprecated } from "./deprecated.js";
 import { Engine, inspectModel } from "./engine.js";
 import { ClipletError } from "./errors.js";
 import { configure } from "./host.js";
-import { areMany } from "./images.js";
+import { areMany, imageList } from "./images.js";
 import { embedAll, rankAll } from "./slices.js";
 
 /** @typedef {import("./types.js").ImageSource} ImageSource */
@@ -173,7 +173,7 @@ export class Cliplet {
     const question = { labels: labelList(labels), templates: templateList(options), topK };
     refuseNumbers(image);
     const many = areMany(image);
-    const answers = await rankAll(this.#engine, many ? [...image] : [image], question, {
+    const answers = await rankAll(this.#engine, many ? imageList(image) : [image], question, {
       signal,
       onProgress,
       named: many,
@@ -204,7 +204,11 @@ export class Cliplet {
     checkCallOptions(options);
     const { normalize = false, signal, onProgress } = options;
     const many = areMany(image);
-    const results = await embedAll(this.#engine, many ? [...image] : [image], { signal, onProgress, named: many });
+    const results = await embedAll(this.#engine, many ? imageList(image) : [image], {
+      signal,
+      onProgress,
+      named: many,
+    });
     const done = normalize
       ? results.map((result) => (result instanceof ClipletError ? result : unit(result)))
       : results;

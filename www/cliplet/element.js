@@ -7,7 +7,7 @@ import { imagesIn } from "./dropped-images.js";
 import { isNoMatch, partsFor, percentage, row, STYLE, takeOver, WORDS } from "./element-parts.js";
 import { ElementPictures } from "./element-pictures.js";
 import { asClipletError } from "./errors.js";
-import { areMany } from "./images.js";
+import { areMany, imageList } from "./images.js";
 import { Lease } from "./shared-engines.js";
 
 /** @typedef {import("./types.js").ImageSource} ImageSource */
@@ -130,10 +130,11 @@ export class ClipletClassifier extends Base {
     );
   }
 
-  /** @param {readonly string[] | string | null} labels */
+  /** @param {readonly string[] | string | null | undefined} labels */
   set labels(labels) {
-    this.#labels = labels === null || typeof labels === "string" ? null : [...labels];
-    if (this.#labels === null) this.#reflect("labels", /** @type {string | null} */ (labels));
+    const listed = labels !== null && labels !== undefined && typeof labels !== "string";
+    this.#labels = listed ? [...labels] : null;
+    if (!listed) this.#reflect("labels", labels ?? null);
     if (this.image) this.#run();
   }
 
@@ -219,8 +220,10 @@ export class ClipletClassifier extends Base {
 
   /** @param {ImageSource | readonly ImageSource[] | FileList | null} image */
   set image(image) {
-    if (image === null || image === undefined) this.clear();
-    else this.#take(areMany(image) ? [...image] : [image]);
+    const given = /** @type {any} */ (image ?? []);
+    const images = areMany(given) ? imageList(given) : [given];
+    if (images.length > 0) this.#take(images);
+    else this.clear();
   }
 
   /** Takes picture and answer away. */

@@ -12,10 +12,17 @@ const KINDS =
 const PROTECTED =
   'its pixels may not be read, because it comes from another site: set crossorigin="anonymous" on the element, and have that site send Access-Control-Allow-Origin';
 
-/** @param {unknown} value @param {string} name of a global class, which need not exist here */
-const isA = (value, name) => {
+/**
+ * True of an instance of a global class, which need not exist here; also of another window's, such as a frame's.
+ * @param {unknown} value
+ * @param {string} name of the class
+ */
+export const isA = (value, name) => {
   const kind = /** @type {any} */ (globalThis)[name];
-  return typeof kind === "function" && value instanceof kind;
+  return (
+    (typeof kind === "function" && value instanceof kind) ||
+    Object.prototype.toString.call(value) === `[object ${name}]`
+  );
 };
 
 /**
@@ -26,6 +33,18 @@ const isA = (value, name) => {
  */
 export const areMany = (images) =>
   typeof images === "object" && typeof images?.[Symbol.iterator] === "function" && !ArrayBuffer.isView(images);
+
+/**
+ * The images that a caller gave.
+ * @param {Iterable<any>} images
+ */
+export function imageList(images) {
+  try {
+    return [...images];
+  } catch (cause) {
+    throw new ClipletError("input", "the list of images could not be read to its end", { cause });
+  }
+}
 
 /**
  * The name of an image in messages, or null.
@@ -148,7 +167,10 @@ async function fetched(address, signal) {
  * @param {Blob} blob
  * @returns {Promise<SentImage>}
  */
-const ofBlob = async (blob) => (isSvg(blob) && typeof Image !== "undefined" ? drawnSvg(blob) : blob);
+async function ofBlob(blob) {
+  if (isSvg(blob) && typeof Image !== "undefined") return drawnSvg(blob);
+  return blob instanceof Blob ? blob : new Blob([blob], { type: /** @type {Blob} */ (blob).type });
+}
 
 /**
  * @param {RawPixels} image
@@ -184,13 +206,13 @@ function copyOf(bytes) {
  * @returns {SentImage | Promise<SentImage>}
  */
 function converted(image, signal) {
-  if (isA(image, "Blob")) return ofBlob(image);
+  if (isA(image, "Blob") || isA(image, "File")) return ofBlob(image);
   if (typeof image === "string" || isA(image, "URL")) return fetched(image, signal).then(ofBlob);
-  if (image instanceof ArrayBuffer || isA(image, "SharedArrayBuffer"))
+  if (isA(image, "ArrayBuffer") || isA(image, "SharedArrayBuffer"))
     return new Blob([copyOf(() => new Uint8Array(image))]);
   if (ArrayBuffer.isView(image))
     return new Blob([copyOf(() => new Uint8Array(image.buffer, image.byteOffset, image.byteLength))]);
-  if (image?.data instanceof Uint8ClampedArray) return pixelsOf(image);
+  if (isA(image?.data, "Uint8ClampedArray")) return pixelsOf(image);
   const width =
     image?.displayWidth ?? image?.videoWidth ?? image?.naturalWidth ?? image?.width?.baseVal?.value ?? image?.width;
   const height =
@@ -229,7 +251,7 @@ export async function toSentImage(image, { index, signal } = {}) {
 
 /**
  * The buffers of images that are moved instead of copied.
- * @param {SentImage[]} images
+ * @param {(SentImage | Float32Array)[]} images
  */
 export const transferred = (images) =>
   images.flatMap((image) => ("data" in image ? [/** @type {ArrayBuffer} */ (image.data.buffer)] : []));

@@ -2,7 +2,7 @@
 
 import { checkEmbedding } from "./arguments.js";
 import { asClipletError, ClipletError, cancelled, fromSent } from "./errors.js";
-import { imageName, toSentImage, transferred } from "./images.js";
+import { imageName, isA, toSentImage, transferred } from "./images.js";
 import { EngineStopped } from "./worker-client.js";
 
 /** @typedef {import("./images.js").SentImage} SentImage */
@@ -26,8 +26,7 @@ function tell(listener, progress) {
 }
 
 /** @param {SentImage | Float32Array} image */
-const bytesOf = (image) =>
-  image instanceof Blob ? image.size : "data" in image ? image.data.byteLength : image.byteLength;
+const bytesOf = (image) => ("size" in image ? image.size : "data" in image ? image.data.byteLength : image.byteLength);
 
 /**
  * @param {Float32Array} embedding
@@ -77,10 +76,9 @@ async function sliceOf({ engine, images, options: { signal, named }, results }, 
     const image = images[place];
     try {
       const index = named ? place : undefined;
-      const sent =
-        image instanceof Float32Array
-          ? checkedEmbedding(image, engine.info.dimension, index)
-          : await toSentImage(image, { index, signal });
+      const sent = isA(image, "Float32Array")
+        ? checkedEmbedding(image, engine.info.dimension, index)
+        : await toSentImage(image, { index, signal });
       slice.places.push(place);
       slice.images.push(sent);
       bytes += bytesOf(sent);
@@ -120,8 +118,7 @@ async function answer(call, from, slice, attempts) {
     // Buffers that were moved to an engine which stopped are gone with it.
     if (!isReady) sent = await sliceOf(call, from, slice.to);
     isReady = false;
-    const pixels = /** @type {SentImage[]} */ (sent.images.filter((image) => !(image instanceof Float32Array)));
-    return { args: { ...args, images: sent.images }, transfer: transferred(pixels) };
+    return { args: { ...args, images: sent.images }, transfer: transferred(sent.images) };
   };
   try {
     const { signal, onLabels } = options;
