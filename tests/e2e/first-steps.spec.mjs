@@ -30,6 +30,7 @@ for (const [width, height] of [
     const drop = await page.locator("#add").boundingBox();
     const labels = await page.locator("#label-input").boundingBox();
     expect(drop.y).toBeLessThan(labels.y);
+    await expect(page.getByText(/^Sample photos: Stéfan van der Walt, .* \(CC BY 2\.0\)$/)).toBeVisible();
     expect(await serious(page)).toEqual([]);
   });
 }
@@ -79,6 +80,11 @@ test("a picture gets tags before any label is typed, each one click to become a 
   expect(await answer(page, "one.png")).toEqual([word]);
   await expect(suggested.filter({ hasText: new RegExp(`^${word}$`) })).toHaveCount(0);
   await expect(tags).toHaveCount(0);
+  // Opened, it offers no tag that is a label already.
+  expect(word).toBe("red circle");
+  await page.getByRole("button", { name: "Open one.png" }).click();
+  await expect(page.locator("#detail-bars .label")).toHaveText(["red circle"]);
+  await expect(page.locator("#detail .tag")).toHaveCount(0);
 });
 
 test("the everyday words are embedded once: the next visit has its tags at once", async ({ page, site }) => {
@@ -157,6 +163,13 @@ test.describe("without its model", () => {
     await expect(page.getByRole("alert")).toContainText("could not be loaded", { timeout: 40_000 });
     await expect(page.locator("#model-name")).toHaveText("No model");
   });
+
+  test("a sample that cannot be fetched is named", async ({ page, site }) => {
+    await page.route("**/samples/flower.jpg", (route) => route.abort());
+    await page.goto(site);
+    await page.getByRole("button", { name: "Try flower" }).click();
+    await expect(page.getByRole("alert").getByText("flower.jpg could not be fetched. Check the URL.")).toBeVisible();
+  });
 });
 
 test("a picture that none of the labels describes is shown as no good match", async ({ page, site }) => {
@@ -174,6 +187,7 @@ test.describe("in German", () => {
   test("the page speaks the browser's language", async ({ page, site }) => {
     await visit(page, site);
     await expect(page.getByRole("heading", { name: "Bilder hier ablegen" })).toBeVisible();
+    await expect(page.getByRole("button", { name: "Katze ausprobieren" })).toBeVisible();
     expect(await page.evaluate(() => document.documentElement.lang)).toBe("de");
     await drop(page, [await redCircle(page, "eins.png")]);
     await answer(page, "eins.png");

@@ -46,6 +46,7 @@ export class DetailDialog extends View {
         : ranked.length || item.state === "done"
           ? ""
           : text.queued;
+    const tags = item.tags?.filter(({ word }) => !app.query.labels.includes(word)) ?? [];
     const noMatch = ranked.length > 0 && !item.corrected && app.classifier.isNoMatch(item);
     return html`
       <form method="dialog" class="dialog-head">
@@ -67,7 +68,7 @@ export class DetailDialog extends View {
             ${bars(ranked, labels, app.classifier.scale)}
             ${ranked.length && rest > 0 ? html`<li class="rest">${text.moreBars(rest)}</li>` : nothing}
           </ol>
-          ${item.tags?.length ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons(item, TAGS, 0)}</div>` : nothing}
+          ${tags.length > 0 ? html`<div @click=${(event) => this.#tag(event)}>${tagButtons({ ...item, tags }, TAGS, 0)}</div>` : nothing}
           ${this.#byHand(item)}
           <div class="tools-row">
             <button type="button" id="detail-similar" ?hidden=${!item.embedding} @click=${() => this.#similar(item)}>${text.findSimilarShort}</button>

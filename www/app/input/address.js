@@ -27,6 +27,7 @@ export async function imageAt(address) {
   if (!url || url.origin !== location.origin) throw new Error(text.urlElsewhere(url?.host ?? address));
   const name = fileNameOf(url.href);
   const response = await fetch(url).catch(() => null);
+  if (!response && !navigator.onLine) throw new Error(text.offline);
   if (!response?.ok) throw new Error(text.urlNotFound(name, response?.status));
   const blob = await response.blob();
   if (!blob.type.startsWith("image/")) throw new Error(text.urlNotPicture(name));

@@ -50,12 +50,12 @@ export class InputPanel extends View {
         </div>
         <input id="files" type="file" accept="image/*,video/*,.heic,.heif,.avif,.svg" multiple hidden aria-hidden="true" tabindex="-1" @change=${pick} />
         <input id="folder" type="file" webkitdirectory hidden aria-hidden="true" tabindex="-1" @change=${pick} />
-        ${size > SAMPLES_UNTIL ? nothing : this.#samples()}
+        ${size > SAMPLES_UNTIL ? nothing : this.#samples(compact)}
       </section>
       <div class="drop-overlay" aria-hidden="true" ?hidden=${!this.#dropping}><p>${text.dropHere}</p></div>`;
   }
 
-  #samples() {
+  #samples(compact) {
     const one = (sample) => html`<li>
       <button type="button" class="sample" aria-label=${text.sampleName(sample.name)} @click=${() => this.#addSample(sample)}>
         <img src=${sample.address} alt="" width="96" height="72" loading="lazy" decoding="async" />
@@ -64,6 +64,7 @@ export class InputPanel extends View {
     return html`<div class="samples">
       <p class="quiet" id="samples-text">${text.samples}</p>
       <ul id="samples" role="list" aria-labelledby="samples-text" title=${text.samplesSource(CREDITS)}>${SAMPLES.map(one)}</ul>
+      ${compact ? nothing : html`<p class="samples-source quiet">${text.samplesSource(CREDITS)}</p>`}
     </div>`;
   }
 
