@@ -49,6 +49,23 @@ test("several pictures are selected by click, range and keyboard, and removed to
   await expect(page.locator("#selection")).toHaveCount(0);
 });
 
+test("a label by hand of several pictures at once can be undone", async ({ page, site }) => {
+  await prepare(page, site, 3);
+  await page.getByRole("button", { name: "Open circle-0.png" }).focus();
+  await page.keyboard.press("2");
+  await page.keyboard.press("ControlOrMeta+a");
+  const label = page.locator("#selection-label");
+  await label.selectOption("red circle");
+  await expect(page.locator(".corrected")).toHaveText(Array(3).fill("✓ red circle"));
+  await expect(page.getByText("3 pictures labeled red circle by hand.")).toBeVisible();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".corrected")).toHaveText(["✓ blue square"]);
+  await label.selectOption("Remove hand label");
+  await expect(page.locator(".corrected")).toHaveCount(0);
+  await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".corrected")).toHaveText(["✓ blue square"]);
+});
+
 test("two selected pictures are compared side by side, by keyboard too", async ({ page, site }) => {
   await prepare(page, site, 3);
   await page.getByRole("button", { name: "Open circle-0.png" }).focus();

@@ -110,6 +110,28 @@ test("named sets are stored, and presets are there", async ({ page, site }) => {
   await expect(page.getByLabel("Label set").locator("option", { hasText: "Zoo" })).toHaveCount(0);
 });
 
+test("a set that is deleted, or saved over, comes back", async ({ page, site }) => {
+  await open(page, site);
+  const zoo = page.getByLabel("Label set").locator("option", { hasText: "Zoo" });
+  const save = async () => {
+    await page.getByRole("button", { name: "Save as a set" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("Zoo");
+    await page.keyboard.press("Enter");
+  };
+  await setLabels(page, "zebra, yak");
+  await save();
+  await page.getByRole("button", { name: "Delete set" }).click();
+  await expect(zoo).toHaveCount(0);
+  await page.locator(".toast", { hasText: "The set Zoo was deleted." }).getByRole("button", { name: "Undo" }).click();
+  await expect(zoo).toHaveCount(1);
+  await setLabels(page, "owl");
+  await save();
+  await page.locator(".toast", { hasText: "The set Zoo was replaced." }).getByRole("button", { name: "Undo" }).click();
+  await page.reload();
+  await page.getByLabel("Label set").selectOption("Zoo");
+  await expect(chips(page)).toHaveText(["zebra", "yak"]);
+});
+
 test("sets that two tabs save at once are both stored", async ({ page, site, context }) => {
   const other = await context.newPage();
   for (const tab of [page, other]) await open(tab, site);

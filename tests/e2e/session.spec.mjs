@@ -171,6 +171,20 @@ test("after a reload pictures, answers and hand labels are back, without being a
   await expect(page.getByRole("heading", { name: "Drop pictures here" })).toBeVisible();
 });
 
+test("a visit that starts fresh can be undone", async ({ page, site }) => {
+  await open(page, site);
+  await drop(page, await many(page, 2));
+  await allDone(page, 2);
+  await saved(page, 2);
+  await page.reload();
+  await page.getByRole("button", { name: "Start fresh" }).click();
+  await expect(page.locator(".card")).toHaveCount(0);
+  await expect(page.getByText("2 pictures removed.")).toBeVisible();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.locator(".card figcaption")).toHaveText(["circle-0.png", "square-1.png"]);
+  await saved(page, 2);
+});
+
 test("two tabs show the same pictures and labels", async ({ page, site, context }) => {
   await open(page, site);
   await drop(page, [await redCircle(page, "one.png")]);
@@ -227,6 +241,13 @@ test("skipped files are named, whatever other messages there are", async ({ page
   await expect(page.getByRole("alert")).toContainText(
     "2 files are not pictures and were skipped: report.pdf, song.mp3",
   );
+  const others = Array.from({ length: 8 }, (_, i) => `list-${i}.csv`);
+  for (const name of others) await drop(page, [{ name, type: "text/csv", bytes: Buffer.from("\n") }]);
+  await expect(page.getByRole("alert")).toContainText("list-7.csv holds no labels");
+  await expect(page.getByText("2 files are not pictures and were skipped: report.pdf, song.mp3")).toBeVisible();
+  // They leave room for the page.
+  const { height } = await page.getByRole("alert").boundingBox();
+  expect(height).toBeLessThan(page.viewportSize().height / 2);
 });
 
 test("pictures removed one after another come back together", async ({ page, site }) => {

@@ -29,7 +29,7 @@ export class LabelEditor {
     const before = { labels: query.labels, examples: query.settings.examples };
     query.change({ labels, examples: { ...before.examples, ...examples } });
     [this.#before, this.#after, this.#asText] = [before.labels.length > 0 ? before : null, query.labels, false];
-    this.say(this.#before ? (message ?? text.labelsReplaced(before.labels.length)) : "");
+    this.say(message ?? (this.#before ? text.labelsReplaced(before.labels.length) : ""));
   }
 
   /** Puts other words in place of one label; its examples stay with it. Several words are several labels, none removes it. */
@@ -88,8 +88,8 @@ export class LabelEditor {
       const labels = await fromFile(file).catch(() => []);
       if (labels.length === 0) this.#app.notices.add(text.noLabelsIn(file.name));
       else {
-        this.#app.query.add(labels);
-        this.inform(text.imported(labels.length, file.name));
+        const all = [...new Set([...this.#app.query.labels, ...labels])];
+        this.replace(all, text.imported(labels.length, file.name));
       }
     }
   }

@@ -54,19 +54,31 @@ export class LabelSets {
     if (!name) return;
     const { labels, examples } = this.#app.query.settings;
     const own = Object.fromEntries(labels.filter((label) => examples[label]).map((label) => [label, examples[label]]));
-    this.#sets = { ...this.#sets, [name]: { labels, examples: own } };
-    this.chosen = `own:${name}`;
-    if (remember(REMEMBERED, this.#sets)) this.#app.labels.inform(text.setSaved(name));
+    const before = this.#sets[name];
+    if (this.#put(name, { labels, examples: own })) this.#app.labels.inform(text.setSaved(name));
     else this.#app.notices.add(text.setNotSaved(name));
-    this.#app.redraw();
+    if (before) this.#offerUndo(text.setReplaced(name), name, before);
   }
 
-  /** Deletes the chosen set of the person's own. */
+  /** Deletes the chosen set of the person's own, which can be undone. */
   remove() {
-    const { [this.chosenName]: _, ...rest } = this.#sets;
+    const name = this.chosenName;
+    const { [name]: before, ...rest } = this.#sets;
     this.#sets = rest;
     this.chosen = "";
     remember(REMEMBERED, rest);
+    this.#offerUndo(text.setDeleted(name), name, before);
+  }
+
+  /** Stores a set and chooses it; false where the browser stores nothing. */
+  #put(name, set) {
+    this.#sets = { ...this.#sets, [name]: set };
+    this.chosen = `own:${name}`;
     this.#app.redraw();
+    return remember(REMEMBERED, this.#sets);
+  }
+
+  #offerUndo(message, name, before) {
+    this.#app.notices.toast(message, { label: text.undo, run: () => this.#put(name, before) });
   }
 }

@@ -5,8 +5,8 @@ import { text } from "../strings/index.js";
 
 /** Milliseconds that a toast stays. */
 const TOAST_FOR = 12_000;
-/** Number of different messages on the screen at once: the latest ones. */
-const SHOWN = 4;
+/** Number of different messages that stay at once: the latest ones; where they are many, their list scrolls. */
+const MOST = 50;
 
 /** @typedef {{message: string, tone?: "problem" | "offer", actions: {label: string, run: () => void}[]}} Notice */
 
@@ -33,7 +33,7 @@ export class Notices {
   }
 
   #show(notice) {
-    this.list = [...this.list.filter(({ message }) => message !== notice.message), notice].slice(-SHOWN);
+    this.list = [...this.list.filter(({ message }) => message !== notice.message), notice].slice(-MOST);
     this.#app.redraw();
   }
 
@@ -84,9 +84,10 @@ class NoticeList extends View {
       </div>`;
   }
 
+  /** Ends the toast first: what is done may show the next one. */
   #do(run) {
-    run();
     this.app.notices.endToast();
+    run();
   }
 
   #notice(notice) {

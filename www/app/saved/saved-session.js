@@ -14,7 +14,7 @@ const SETTLE = 400;
 const BATCH = 16;
 /** So many wait before they are written while the queue still runs; the rest is written at its end. */
 const WHILE_BUSY = 64;
-/** More than this is not saved. */
+/** More images than this are not saved. */
 const MOST = 5000;
 
 /** Fields written of each image. */
@@ -160,9 +160,10 @@ export class SavedSession {
       while (this.#due) {
         const batch = [...this.#waiting].slice(0, BATCH);
         for (const item of batch) this.#waiting.delete(item);
+        const saved = new Set(session.list.slice(0, MOST));
         const written = [];
         for (const item of batch) {
-          if (!session.items.has(item.id) || item.id > MOST) continue;
+          if (!saved.has(item)) continue;
           item.saved = stamp(item, this.keepOriginals);
           const thumbnail = await this.#smallCopy(item, thumbnails);
           written.push([

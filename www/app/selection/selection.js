@@ -46,13 +46,25 @@ export class Selection {
     this.#app.redraw();
   }
 
-  /** Labels images by hand; null takes such a label away. */
+  /** Labels images by hand; null takes such a label away. Of several images at once it can be undone. */
   label(items, label) {
-    for (const item of items) {
-      item.corrected = label ?? undefined;
-      this.#app.session.touch(item);
+    const before = items.map((item) => [item, item.corrected]);
+    this.#correct(items.map((item) => [item, label ?? undefined]));
+    if (items.length > 1)
+      this.#app.notices.toast(label ? text.labeledByHand(items.length, label) : text.handLabelsRemoved(items.length), {
+        label: text.undo,
+        run: () => this.#correct(before),
+      });
+    else if (label) this.#app.announce(text.correctedTo(label));
+  }
+
+  /** @param {[import("../core/session.js").Item, string | undefined][]} labels by hand, of images that may be gone */
+  #correct(labels) {
+    const { session } = this.#app;
+    for (const [item, label] of labels) {
+      item.corrected = label;
+      if (session.items.has(item.id)) session.touch(item);
     }
-    if (label) this.#app.announce(text.correctedTo(label));
   }
 
   /**

@@ -22,6 +22,14 @@ export const text = {
   dropText: "Fotos, Ordner, Bildschirmfotos, Videos. Einfügen geht auch.",
   samples: "Oder eines von diesen ausprobieren",
   samplesSource: (names) => `Beispielfotos: ${names}`,
+  sampleNames: {
+    cat: "Katze",
+    coffee: "Kaffee",
+    flower: "Blume",
+    temple: "Tempel",
+    rocket: "Rakete",
+    astronaut: "Astronautin",
+  },
   sampleName: (name) => `${name} ausprobieren`,
   dropHere: "Loslassen zum Hinzufügen",
 
@@ -62,6 +70,8 @@ export const text = {
   setName: "Name",
   save: "Speichern",
   setSaved: (name) => `Als ${name} gespeichert.`,
+  setReplaced: (name) => `Die Sammlung ${name} wurde ersetzt.`,
+  setDeleted: (name) => `Die Sammlung ${name} wurde gelöscht.`,
   setNotSaved: (name) => `${name} bleibt nur, bis diese Seite geschlossen wird: Der Browser speichert nichts für sie.`,
   presets: {
     everyday: "Alltägliches",
@@ -247,6 +257,8 @@ export const text = {
   correctedTo: (label) => `Von Hand beschriftet: ${label}`,
   compare: "Vergleichen",
   compareHeading: "Zwei Bilder nebeneinander",
+  labeledByHand: (value, label) => `${pictures(value)} von Hand mit ${label} beschriftet.`,
+  handLabelsRemoved: (value) => `Beschriftungen von Hand entfernt: ${pictures(value)}.`,
   learn: "Als Beispiele verwenden für…",
   learnTitle: "Aus den ausgewählten Bildern ein Label machen, das ihnen ähnelt",
   learnHeading: "Aus diesen Bildern ein Label machen",

@@ -26,6 +26,14 @@ export const text = {
   dropText: "Photos, folders, screenshots, videos. You can also paste.",
   samples: "Or try one of these",
   samplesSource: (names) => `Sample photos: ${names}`,
+  sampleNames: {
+    cat: "cat",
+    coffee: "coffee",
+    flower: "flower",
+    temple: "temple",
+    rocket: "rocket",
+    astronaut: "astronaut",
+  },
   sampleName: (name) => `Try ${name}`,
   dropHere: "Drop to add",
 
@@ -66,6 +74,8 @@ export const text = {
   setName: "Name",
   save: "Save",
   setSaved: (name) => `Saved as ${name}.`,
+  setReplaced: (name) => `The set ${name} was replaced.`,
+  setDeleted: (name) => `The set ${name} was deleted.`,
   setNotSaved: (name) => `${name} lasts only until this page is closed: this browser stores nothing for it.`,
   presets: {
     everyday: "Everyday things",
@@ -256,6 +266,8 @@ export const text = {
   correctedTo: (label) => `Labeled ${label} by hand`,
   compare: "Compare",
   compareHeading: "Two pictures side by side",
+  labeledByHand: (value, label) => `${pictures(value)} labeled ${label} by hand.`,
+  handLabelsRemoved: (value) => `Hand labels of ${pictures(value)} removed.`,
   learn: "Use as examples of…",
   learnTitle: "Turn the selected pictures into a label that looks like them",
   learnHeading: "Make a label from these pictures",
