@@ -24,6 +24,7 @@ export async function filesOfModel(name) {
 /**
  * Starts the stand-in. What is set on the answer counts for later requests:
  * `lose`: bytes of weights after which each connection breaks off (Infinity: none does);
+ * `hang`: bytes of weights after which each connection stays open and silent (Infinity: none does);
  * `dead`: whether every request for weights breaks off at once;
  * `absent`: names of files that it does not have;
  * `etag`: the version of the weights. `served` counts their bytes; `requests` lists all of them.
@@ -32,7 +33,7 @@ export async function startHub() {
   const files = new Map(await Promise.all(FILES.map(async (name) => [name, await readFile(`${PARITY}tiny/${name}`)])));
   /** Files of further repositories by their ids. */
   const repositories = new Map([["some/tiny", files]]);
-  const hub = { lose: Infinity, dead: false, absent: [], etag: '"one"', served: 0, requests: [] };
+  const hub = { lose: Infinity, hang: Infinity, dead: false, absent: [], etag: '"one"', served: 0, requests: [] };
   const server = createServer((request, response) => {
     const [, id, revision, name] = /^\/([\w.-]+\/[\w.-]+)\/resolve\/([^/]+)\/([\w./-]+)$/.exec(request.url) ?? [];
     const range = request.headers.range;
@@ -52,6 +53,10 @@ export async function startHub() {
     const headers = { ...cors, ETag: hub.etag, "Content-Length": part.length, "Cache-Control": "no-store" };
     if (range) headers["Content-Range"] = `bytes ${from}-${body.length - 1}/${body.length}`;
     response.writeHead(range ? 206 : 200, headers);
+    if (weights && part.length > hub.hang) {
+      hub.served += hub.hang;
+      return response.write(part.subarray(0, hub.hang));
+    }
     if (!weights || part.length <= hub.lose) {
       if (weights) hub.served += part.length;
       return response.end(part);

@@ -162,6 +162,23 @@ test("a better model comes with one click, and the small one answers meanwhile",
   await answer(page, "one.png");
 });
 
+test("a better model's download is cancelled and resumed where it was", async ({ page, site }) => {
+  await openWithBetter(page, site);
+  hub.hang = 100_000;
+  await page.locator("#better-model").click();
+  await expect(page.locator("#loading-text")).toHaveText(/^Loading some\/tiny: [\d.]{2,} kB of \d+ kB$/);
+  await page.locator("#loading-cancel").click();
+  const notice = page.getByRole("alert");
+  await expect(notice).toContainText("Loading canceled. You can go on with the current model.");
+  await drop(page, [await redCircle(page, "one.png")]);
+  await answer(page, "one.png");
+  Object.assign(hub, { hang: Infinity, requests: [] });
+  await notice.getByRole("button", { name: "Resume" }).click();
+  await expect(page.locator("#model-name")).toHaveText("some/tiny");
+  const weights = hub.requests.filter(({ name, method }) => name === "model.safetensors" && method === "GET");
+  expect(weights.map(({ range }) => range).join()).toMatch(/bytes=\d{5,}-$/);
+});
+
 test("a pasted Hub address works, and errors stay in the dialog", async ({ page, site }) => {
   await openWithHub(page, site);
   await lookUp(page, "no/such");

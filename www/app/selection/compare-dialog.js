@@ -46,7 +46,7 @@ export class CompareDialog extends View {
       this.requestUpdate();
     };
     return html`<figure>
-      ${unreadable ? NO_PREVIEW : html`<img src=${address} alt="" draggable="false" @error=${failed} />`}
+      ${unreadable ? NO_PREVIEW : html`<img src=${address} alt="" draggable="false" decoding="async" @error=${failed} />`}
       <figcaption dir="auto">${item.name}</figcaption>
       <ol class="ranks" aria-label=${text.barsName}>${bars(ranked, classifier.labels, classifier.scale)}</ol>
     </figure>`;
