@@ -58,7 +58,7 @@ test("a label by hand of several pictures at once can be undone", async ({ page,
   await label.selectOption("red circle");
   await expect(page.locator(".corrected")).toHaveText(Array(3).fill("✓ red circle"));
   await expect(page.getByText("3 pictures labeled red circle by hand.")).toBeVisible();
-  await page.getByRole("button", { name: "Undo" }).click();
+  await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
   await expect(page.locator(".corrected")).toHaveText(["✓ blue square"]);
   await label.selectOption("Remove hand label");
   await expect(page.locator(".corrected")).toHaveCount(0);

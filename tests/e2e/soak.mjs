@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { chromium } from "@playwright/test";
 import { serve } from "../../www/tools/serve.mjs";
@@ -156,8 +157,9 @@ try {
     const lines = [
       "# Memory of the package over a long time",
       "",
-      `Made by \`node tests/e2e/soak.mjs --write ${values.write}\` with Chromium ${browser.version()} and the small model; memory`,
-      "of processes is their proportional share (Pss), after a collection.",
+      `Made by \`node tests/e2e/soak.mjs --write ${values.write}\` with Chromium ${browser.version()} and the included model`,
+      `on ${cpus().length} processors (${cpus()[0].model.trim()}); memory of processes is their proportional share (Pss), after a`,
+      "collection.",
       "",
       "| | early | late |",
       "|---|---:|---:|",

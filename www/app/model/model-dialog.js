@@ -53,7 +53,7 @@ export class ModelDialog extends View {
           ? html`<div class="notice" role="alert"><p dir="auto">${error}</p><button type="button" class="plain small" @click=${() => this.#clearError()}>${text.dismiss}</button></div>`
           : nothing
       }
-      ${model.progress ? loadingBar(model) : nothing}
+      ${model.progress && model.dialogOpen ? loadingBar(model) : nothing}
       ${model.isDefault && BETTER_MODEL && !model.progress ? this.#better() : nothing}
       ${this.#offered ? this.#offerBox(this.#offered) : nothing}
       <h3>${text.storedModels}</h3>
