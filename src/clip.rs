@@ -1,5 +1,6 @@
 //! A whole CLIP: model, tokenizer and image processor, loaded from one file or a snapshot.
 
+mod batches;
 mod loader;
 mod options;
 
@@ -14,24 +15,16 @@ use crate::error::{Error, Result};
 use crate::image::{ImageInput, ImageProcessor, PixelValues};
 use crate::model::ClipModel;
 use crate::tokenizer::{ModelTokenizer, Tokenizer};
-use crate::weights::{ClipConfig, ModelFile, Placement, TextConfig, VisionConfig};
+use crate::weights::{ClipConfig, ModelFile, Placement, VisionConfig};
 #[cfg(not(target_family = "wasm"))]
 use crate::weights::{Snapshot, report};
 use crate::zero_shot::{LabelSet, PromptTemplate, Scorer, ZeroShotClassifier};
 use cliplet_kernels::{map_on_pool, on_pool, threads};
 
+use batches::{images_at_once, texts_at_once};
 pub use loader::{Loader, SnapshotLoader};
 pub use options::{LoadOptions, ModelInfo};
 
-/// Rows of images run at a time by one thread of a CPU: enough to keep its products busy, few enough that their
-/// codes stay in its cache. Five pictures of ViT-B/32, one of L/14.
-const CPU_ROWS: usize = 260;
-/// Rows of images run at a time on a GPU.
-const GPU_ROWS: usize = 1 << 15;
-/// Texts run at a time.
-const TEXTS: usize = 256;
-/// Tokens of texts run at a time where all are padded to one length.
-const PADDED_TOKENS: usize = 1 << 11;
 /// Images that [`Clip::embed_image_batch`] holds preprocessed at a time.
 pub const IMAGES_IN_MEMORY: usize = 64;
 
@@ -320,7 +313,10 @@ impl Clip {
     fn lacks(&self, tower: &str, inputs: &str) -> Error {
         Error::unsupported(
             &self.info.name,
-            format!("has no {tower}, so it embeds no {inputs}; a whole CLIP has both towers"),
+            format!(
+                "has no {tower}, so it embeds no {inputs}; a whole CLIP has both towers, which `cliplet convert \
+                 --image-tower` makes of a text tower and another model's image tower"
+            ),
         )
     }
 
@@ -371,21 +367,6 @@ pub(crate) fn image_processor(json: &str, config: &ClipConfig) -> Result<ImagePr
             images(wanted)
         ),
     ))
-}
-
-fn images_at_once(vision: Option<&VisionConfig>, placement: &Placement) -> usize {
-    let rows = match placement.device.is_cpu() {
-        true => CPU_ROWS,
-        false => GPU_ROWS,
-    };
-    vision.map_or(1, |vision| (rows / vision.rows()).max(1))
-}
-
-fn texts_at_once(text: Option<&TextConfig>) -> usize {
-    match text {
-        Some(text) if text.fills_context() => (PADDED_TOKENS / text.context_length).max(1),
-        _ => TEXTS,
-    }
 }
 
 /// The rows of a matrix as embeddings.

@@ -1,4 +1,4 @@
-//! Which device a model runs on, by the name a person gives it.
+//! The device that a model runs on, by the name that a person gives it.
 
 use std::fmt;
 use std::str::FromStr;

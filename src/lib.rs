@@ -1,7 +1,7 @@
-//! CLIP where the picture already is: zero-shot image classification and embeddings, in the
+//! CLIP where the image already is: zero-shot image classification and embeddings, in the
 //! browser (WebAssembly) and on servers (native), from one core.
 //!
-//! Data goes one way: bytes become weights, weights a model, pictures and texts embeddings,
+//! Data goes one way: bytes become weights, weights a model, images and texts embeddings,
 //! embeddings scores. Each module knows only the ones before it.
 //!
 //! ```

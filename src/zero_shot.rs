@@ -4,7 +4,7 @@
 //! A label becomes a prompt through a template, a prompt an embedding, and an image's logit for a
 //! label is the cosine of their embeddings times the model's logit scale. A [`Scorer`] makes scores of logits as the
 //! model was trained. Several templates make an
-//! ensemble: a label's embedding is the mean of its normalised prompt embeddings, normalised again.
+//! ensemble: a label's embedding is the mean of its normalized prompt embeddings, normalized again.
 //! [`ZeroShotClassifier`] does all of it with a [`Clip`](crate::Clip); the parts are for who embeds elsewhere.
 
 mod classifier;

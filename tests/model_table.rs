@@ -12,7 +12,7 @@ mod reference;
 use std::collections::HashMap;
 use std::path::Path;
 
-use cliplet::weights::{Quant, SnapshotMetadata, TensorSpec, weight_specs};
+use cliplet::weights::{Quant, SnapshotMetadata, TensorSpec, published_settings, weight_specs};
 use cliplet_kernels::CodeRange;
 use layouts::{Figures, measure};
 use serde_json::{Value, json};
@@ -52,18 +52,10 @@ fn siglip(tower_sizes: Sizes, (image, patch): (u64, u64), vocabulary: u64) -> Va
     })
 }
 
-/// A MobileCLIP by the name of its image tower, its side of an image and the width of its embeddings and its text tower.
-fn mobileclip(tower: &str, image: u64, width: u64) -> Value {
-    let pool = if tower.starts_with("fastvit") {
-        "avg"
-    } else {
-        "token"
-    };
-    json!({ "model_cfg": {
-        "embed_dim": width, "custom_text": true,
-        "vision_cfg": { "timm_model_name": tower, "timm_proj": null, "timm_pool": pool, "image_size": image },
-        "text_cfg": { "width": width, "heads": width / 64, "layers": 12, "no_causal_mask": pool == "avg" },
-    } })
+/// A MobileCLIP by its name.
+fn mobileclip(name: &str) -> Value {
+    let settings = published_settings(name).unwrap_or_else(|| panic!("{name} is no MobileCLIP"));
+    serde_json::from_str(&settings).unwrap()
 }
 
 /// A text tower of another kind, with fields of its own, beside the image tower of a base-size CLIP.
@@ -96,9 +88,6 @@ fn models() -> Vec<Model> {
         "projection_bias": true, "type_vocab_size": 1,
     });
     let bert = json!({ "model_type": "bert", "vocab_size": 21_128, "max_position_embeddings": 512 });
-    let mut hybrid = mobileclip("fastvit_mci0", 256, 512);
-    hybrid["model_cfg"]["text_cfg"]["layers"] = 4.into();
-    hybrid["model_cfg"]["text_cfg"]["convolution_window"] = 11.into();
     let naflex = |sizes| {
         let mut config = siglip(sizes, (256, 16), 256_000);
         config["model_type"] = "siglip2".into();
@@ -132,47 +121,52 @@ fn models() -> Vec<Model> {
             &["metaclip"],
         ),
         ("clip", "MetaCLIP 2 H/14", metaclip2, &["metaclip2"]),
-        ("clip", "MobileCLIP S0", hybrid, &["mobileclip-s0-apple"]),
+        (
+            "clip",
+            "MobileCLIP S0",
+            mobileclip("MobileCLIP-S0"),
+            &["mobileclip-s0-apple"],
+        ),
         (
             "clip",
             "MobileCLIP 2 S0",
-            mobileclip("fastvit_mci0", 256, 512),
+            mobileclip("MobileCLIP2-S0"),
             &["mobileclip-s1"],
         ),
         (
             "clip",
             "MobileCLIP S1",
-            mobileclip("fastvit_mci1", 256, 512),
+            mobileclip("MobileCLIP-S1"),
             &["mobileclip-s1"],
         ),
         (
             "clip",
             "MobileCLIP S2, 2 S2",
-            mobileclip("fastvit_mci2", 256, 512),
+            mobileclip("MobileCLIP-S2"),
             &["mobileclip-s2"],
         ),
         (
             "clip",
             "MobileCLIP B, 2 B",
-            mobileclip("vit_base_mci_224", 224, 512),
+            mobileclip("MobileCLIP-B"),
             &["mobileclip-b"],
         ),
         (
             "clip",
             "MobileCLIP 2 S3",
-            mobileclip("fastvit_mci3", 256, 768),
+            mobileclip("MobileCLIP2-S3"),
             &["mobileclip2-s3"],
         ),
         (
             "clip",
             "MobileCLIP 2 S4",
-            mobileclip("fastvit_mci4", 256, 768),
+            mobileclip("MobileCLIP2-S4"),
             &["mobileclip2-s3"],
         ),
         (
             "clip",
             "MobileCLIP 2 L",
-            mobileclip("vit_large_patch14_clip_224", 224, 768),
+            mobileclip("MobileCLIP2-L-14"),
             &["mobileclip2-l"],
         ),
         (

@@ -2,6 +2,8 @@
 //! connection was lost, they become the model and the file that converting the snapshot makes.
 #![cfg(not(target_family = "wasm"))]
 
+#[path = "support/held.rs"]
+mod held;
 mod support;
 #[path = "support/weights.rs"]
 mod weights_in_memory;
@@ -12,8 +14,9 @@ use std::path::Path;
 
 use cliplet::Embedding;
 use cliplet::clip::{Clip, Loader, SnapshotLoader};
-use cliplet::weights::{Quant, SnapshotMetadata, convert};
+use cliplet::weights::{Quant, SnapshotMetadata, convert, convert_towers};
 use cliplet::{Error, Result};
+use held::Held;
 use proptest::prelude::*;
 use support::{CountingAllocator, tiny};
 use weights_in_memory::{feed, index};
@@ -138,57 +141,77 @@ fn shards_stream_too() {
     streams_as_it_converts("pytorch-shards", &shards.each_ref().map(String::as_str), false);
 }
 
+/// Sizes of the pieces in which weights come, and how they are stored.
+const WAYS: [(Quant, usize); 3] = [(Quant::Q8, 100), (Quant::Q8, 7000), (Quant::F16, 1 << 20)];
+
 /// Compares the model `name` that was streamed from `files` with the same model converted.
 fn streams_as_it_converts(name: &str, files: &[&str], of_open_clip: bool) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/parity/models")
-        .join(name);
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(
-        tiny().join("tokenizer.json"),
-        folder.path().join("tokenizer.json"),
-    )
-    .unwrap();
-    let mut small = HashMap::new();
-    for entry in dir.read_dir().unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
-    }
-    for entry in folder.path().read_dir().unwrap() {
-        let path = entry.unwrap().path();
-        let file = path.file_name().unwrap().to_str().unwrap().to_string();
-        small.insert(file, std::fs::read(&path).unwrap());
-    }
-    let bytes: Vec<_> = files
-        .iter()
-        .map(|file| std::fs::read(dir.join(file)).unwrap())
-        .collect();
-    let bytes: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
-    let path = folder.path().join("converted.gguf");
-    for (quant, chunk) in [(Quant::Q8, 100), (Quant::Q8, 7000), (Quant::F16, 1 << 20)] {
-        convert(folder.path(), &path, quant, None).unwrap();
-        let texts = SnapshotMetadata::read(name, &small, of_open_clip).unwrap();
-        let promised = texts.file_bytes(quant);
-        let indexes: Vec<_> = files
-            .iter()
-            .zip(&bytes)
-            .map(|(file, bytes)| index(file, bytes, Some(bytes.len() as u64)).unwrap())
-            .collect();
-        let loader = SnapshotLoader::new(texts, quant, &indexes).unwrap();
+    let model = Held::new(name, files, of_open_clip);
+    let bytes: Vec<&[u8]> = model.bytes().collect();
+    for (quant, chunk) in WAYS {
+        let path = model.folder.path().join("converted.gguf");
+        convert(model.folder.path(), &path, quant, None).unwrap();
+        let promised = model.texts().file_bytes(quant);
+        let loader = SnapshotLoader::new(model.texts(), quant, &model.indexes()).unwrap();
         let (loader, parts) = parts(loader, &bytes, chunk).unwrap();
-        let (streamed, file) = whole(loader, &parts);
-        assert_eq!(file.len() as u64, promised, "{name}");
-        assert_eq!(embedded(&opened(&file)), embedded(&streamed));
-        let (streamed, converted) = (embedded(&streamed), embedded(&Clip::open(&path).unwrap()));
-        let unit = |one: &Embedding| one.clone().normalize();
-        let pairs = streamed
-            .0
-            .iter()
-            .zip(&converted.0)
-            .chain(streamed.1.iter().zip(&converted.1));
-        for (a, b) in pairs {
-            let cosine = unit(a).cosine(&unit(b));
-            assert!(cosine > 0.99999, "{name}, {quant:?}: {cosine}");
+        is_as_converted(name, whole(loader, &parts), promised, &path);
+    }
+}
+
+/// Compares a model that was streamed, and its file, with the size that was promised and with the file at `path`.
+fn is_as_converted(name: &str, (streamed, file): (Clip, Vec<u8>), promised: u64, path: &Path) {
+    assert_eq!(file.len() as u64, promised, "{name}");
+    assert_eq!(embedded(&opened(&file)), embedded(&streamed));
+    let (streamed, converted) = (embedded(&streamed), embedded(&Clip::open(path).unwrap()));
+    let unit = |one: &Embedding| one.clone().normalize();
+    let pairs = streamed
+        .0
+        .iter()
+        .zip(&converted.0)
+        .chain(streamed.1.iter().zip(&converted.1));
+    for (a, b) in pairs {
+        let cosine = unit(a).cosine(&unit(b));
+        assert!(cosine > 0.99999, "{name}: {cosine}");
+    }
+}
+
+/// A text tower, in folders of sentence-transformers or of M-CLIP, streams with the image tower of another model.
+#[test]
+fn a_text_tower_streams_with_the_image_tower_of_another_model() {
+    let folders = ["model.safetensors", "2_Dense/model.safetensors"];
+    let apples = "mobileclip.pt";
+    for (text, text_files, image, image_file, of_open_clip) in [
+        (
+            "multilingual-distilbert",
+            &folders[..],
+            "metaclip",
+            folders[0],
+            false,
+        ),
+        ("m-clip", &["pytorch_model.bin"], "tinyclip", folders[0], false),
+        // Of this, weights are made of several tensors, those of its own text tower too.
+        (
+            "multilingual-distilbert",
+            &folders,
+            "mobileclip-s0-apple",
+            apples,
+            false,
+        ),
+    ] {
+        let (text, image) = (
+            Held::new(text, text_files, false),
+            Held::new(image, &[image_file], of_open_clip),
+        );
+        let bytes: Vec<&[u8]> = text.bytes().chain(image.bytes()).collect();
+        for (quant, chunk) in WAYS {
+            let path = text.folder.path().join("converted.gguf");
+            convert_towers(text.folder.path(), image.folder.path(), &path, quant, None).unwrap();
+            let texts = text.texts().with_image_tower(&image.texts()).unwrap();
+            let promised = texts.file_bytes(quant);
+            let (indexes, image_indexes) = (text.indexes(), image.indexes());
+            let loader = SnapshotLoader::with_image_files(texts, quant, &indexes, &image_indexes).unwrap();
+            let (loader, parts) = parts(loader, &bytes, chunk).unwrap();
+            is_as_converted(&text.name, whole(loader, &parts), promised, &path);
         }
     }
 }

@@ -24,10 +24,7 @@ pub const TOKENIZER: &str = include_str!("../../tests/parity/tiny/tokenizer.json
 
 /// The CPU, in float32.
 pub fn placement() -> Placement {
-    Placement {
-        device: Device::Cpu,
-        dtype: DType::F32,
-    }
+    Placement::new(Device::Cpu, DType::F32)
 }
 
 /// Pixels of the largest image that a target decodes.

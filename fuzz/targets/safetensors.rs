@@ -25,7 +25,7 @@ fn load(data: &[u8]) -> cliplet::Result<()> {
     }
     let texts = SnapshotMetadata::new("fuzz", SMALL_CONFIG.into(), TOKENIZER.into(), None, None)?;
     let files = [reader.finish()?];
-    let mut stream = SnapshotStream::new(texts, Quant::Q8, &files, cliplet_fuzz::placement())?;
+    let mut stream = SnapshotStream::new(texts, Quant::Q8, &files, &[], cliplet_fuzz::placement())?;
     while let Some((_, position)) = stream.wanted() {
         let chunk = slice(position, 37);
         if chunk.is_empty() {

@@ -87,18 +87,32 @@ impl SnapshotLoader {
     /// [`Error::Model`] and [`Error::Unsupported`] where a tensor of the model is missing or not as its configuration
     /// has it.
     pub fn new(texts: SnapshotMetadata, quant: Quant, files: &[WeightIndex]) -> Result<Self> {
+        Self::with_image_files(texts, quant, files, &[])
+    }
+
+    /// As [`new`](Self::new), of texts that were [joined](SnapshotMetadata::with_image_tower) with those of another
+    /// model, in whose `image_files` the image tower is.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_image_files(
+        texts: SnapshotMetadata,
+        quant: Quant,
+        files: &[WeightIndex],
+        image_files: &[WeightIndex],
+    ) -> Result<Self> {
         let placement = LoadOptions::default().placement();
         // Weights need not come for settings that are of no use.
         super::image_processor(&texts.preprocessor_json, &texts.config)
             .map_err(|error| error.in_file(&texts.about.name))?;
         Ok(Self {
             name: texts.about.name.clone(),
-            stream: SnapshotStream::new(texts, quant, files, placement)?,
+            stream: SnapshotStream::new(texts, quant, files, image_files, placement)?,
         })
     }
 
-    /// The byte that is wanted next: the place of its file among those given, and where it is in the file. `None` when
-    /// every tensor is in.
+    /// The byte that is wanted next: the place of its file among those given, image files last, and where it is in the
+    /// file. `None` when every tensor is in.
     pub fn wanted(&self) -> Option<(usize, u64)> {
         self.stream.wanted()
     }

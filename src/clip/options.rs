@@ -52,10 +52,7 @@ impl<'a> LoadOptions<'a> {
         } else {
             DType::F16
         };
-        Placement {
-            device: self.device.clone(),
-            dtype: self.dtype.unwrap_or(default),
-        }
+        Placement::new(self.device.clone(), self.dtype.unwrap_or(default))
     }
 }
 
@@ -96,7 +93,7 @@ pub struct ModelInfo {
     pub checksum: Option<String>,
     /// Licence of the weights, where the file says.
     pub licence: Option<String>,
-    /// Where the weights come from, where the file says.
+    /// Address that the weights come from, where the file has one.
     pub origin: Option<String>,
     /// Languages of texts, as the model card gives them; empty where it does not.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -7,10 +7,10 @@ use crate::model::cpu;
 use crate::model::dense_attention::{Padded, Uniform};
 #[cfg(feature = "flash-attn")]
 use crate::model::fused::Fused;
-use crate::weights::{Placement, TowerConfig};
+use crate::weights::{Backend, Placement, TowerConfig};
 use cliplet_kernels::{Queries, Segment};
 
-/// Which rows see which, prepared once for all blocks of a tower.
+/// The rows that see each other, prepared once for all blocks of a tower.
 pub enum Attention {
     /// By the kernels.
     Cpu {
@@ -29,7 +29,7 @@ pub enum Attention {
 
 impl Attention {
     /// Attention of a block of `tower` within each of `segments`, none of them empty, and to its prefix
-    /// rows; causal where later tokens are not to be seen.
+    /// rows, by the backend of `placement`; causal where later tokens are not to be seen.
     pub fn new(
         tower: &TowerConfig,
         segments: Vec<Segment>,
@@ -37,29 +37,24 @@ impl Attention {
         placement: &Placement,
     ) -> Result<Self> {
         let heads = tower.heads;
-        if placement.has_kernels() {
-            return Ok(Self::Cpu {
+        match placement.backend {
+            Backend::Kernels => Ok(Self::Cpu {
                 heads,
                 segments,
                 causal,
-            });
-        }
-        #[cfg(feature = "flash-attn")]
-        if Fused::fits(tower, placement) {
-            return Ok(Self::Fused(Fused::new(
-                heads,
-                &segments,
-                causal,
-                &placement.device,
-            )?));
-        }
-        Ok(match Uniform::new(&segments, causal, placement)? {
-            Some(uniform) => Self::Uniform { heads, uniform },
-            None => Self::Ragged {
-                heads,
-                padded: Padded::new(&segments, causal, placement)?,
+            }),
+            #[cfg(feature = "flash-attn")]
+            Backend::FlashAttention if Fused::takes_heads_of(tower) => {
+                Fused::new(heads, &segments, causal, &placement.device).map(Self::Fused)
+            }
+            _ => match Uniform::new(&segments, causal, placement)? {
+                Some(uniform) => Ok(Self::Uniform { heads, uniform }),
+                None => {
+                    let padded = Padded::new(&segments, causal, placement)?;
+                    Ok(Self::Ragged { heads, padded })
+                }
             },
-        })
+        }
     }
 
     /// `softmax(q k^T / sqrt(head width)) v` for queries, keys and values side by side in `qkv`,
@@ -131,6 +126,7 @@ mod tests {
     const CPU: Placement = Placement {
         device: Device::Cpu,
         dtype: DType::F32,
+        backend: Backend::Kernels,
     };
     const HEADS: usize = 2;
     const WIDTH: usize = 8;

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::model::attention::Attention;
 use crate::model::cpu;
 use crate::model::linear::{Epilogue, Linear};
-use crate::weights::{TowerConfig, Weights};
+use crate::weights::{Backend, TowerConfig, Weights};
 use cliplet_kernels::Activation;
 
 /// Brings every token to mean zero and variance one, then scales and shifts it as learned.
@@ -26,7 +26,7 @@ impl LayerNorm {
     pub fn load(weights: &mut Weights, name: &str, eps: f32) -> Result<Self> {
         let weight = weights.take_dense(&format!("{name}.weight"))?;
         let bias = weights.take_dense(&format!("{name}.bias"))?;
-        if weights.placement.has_kernels() {
+        if weights.placement.backend == Backend::Kernels {
             Ok(Self::Cpu {
                 weight: cpu::to_vec(&weight)?,
                 bias: cpu::to_vec(&bias)?,

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::convolution::{FeatureMap, Shifted};
 use crate::model::cpu;
 use crate::model::linear::{Epilogue, Linear, activate};
-use crate::weights::Weights;
+use crate::weights::{Backend, Weights};
 use cliplet_kernels::{Activation, ChannelFilters, Extent, channelwise};
 
 /// A convolution of each channel by itself. There may be several outputs for each channel of the input, side by side.
@@ -35,14 +35,14 @@ impl Channelwise {
         let (outputs, _, rows, side) = weight.dims4()?;
         let around = (side - rows) / 2;
         let weight = weight.pad_with_zeros(2, around, around)?;
-        let filters = match weights.placement.has_kernels() {
-            true => Filters::Cpu(ChannelFilters::new(
+        let filters = match weights.placement.backend {
+            Backend::Kernels => Filters::Cpu(ChannelFilters::new(
                 side,
                 stride,
                 &cpu::to_vec(&weight)?,
                 cpu::to_vec(&bias)?,
             )?),
-            false => Filters::Device {
+            _ => Filters::Device {
                 weight: weight.flatten_from(1)?.t()?.contiguous()?,
                 bias,
             },
@@ -76,7 +76,7 @@ impl Channelwise {
                 }
                 let sum = sum.broadcast_add(bias)?;
                 match activation {
-                    Some(activation) => activate(sum, activation)?,
+                    Some(activation) => activate(sum, activation, Backend::Candle)?,
                     None => sum,
                 }
             }
@@ -99,6 +99,7 @@ impl Channelwise {
 pub struct Squeeze {
     fc1: Linear,
     fc2: Linear,
+    backend: Backend,
 }
 
 impl Squeeze {
@@ -107,6 +108,7 @@ impl Squeeze {
         Ok(Self {
             fc1: Linear::load(weights, &format!("{name}.se.fc1"), true)?,
             fc2: Linear::load(weights, &format!("{name}.se.fc2"), true)?,
+            backend: weights.placement.backend,
         })
     }
 
@@ -120,7 +122,7 @@ impl Squeeze {
             .broadcast_mul(&gates.unsqueeze(1)?)?
             .reshape(((), channels))?;
         Ok(FeatureMap {
-            values: activate(values, activation)?,
+            values: activate(values, activation, self.backend)?,
             ..x
         })
     }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::batch_norm::BatchNorm;
 use crate::model::cpu;
 use crate::model::linear::{Epilogue, Linear};
-use crate::weights::Weights;
+use crate::weights::{Backend, Weights};
 use cliplet_kernels::{DepthwiseFilters, Extent, StemFilters, Window, depthwise, stem};
 
 /// A batch of images between two convolutions.
@@ -91,7 +91,7 @@ impl Stem {
     pub fn load(weights: &mut Weights, (name, norm): (&str, &str), window: Window, eps: f32) -> Result<Self> {
         let norm = BatchNorm::load(weights, norm, eps)?;
         let weight = norm.fold(&weights.take_dense(&format!("{name}.weight"))?)?;
-        if weights.placement.has_kernels() {
+        if weights.placement.backend == Backend::Kernels {
             return Ok(Self::Cpu(StemFilters::new(
                 window,
                 &cpu::to_vec(&weight)?,
@@ -158,7 +158,7 @@ impl Depthwise {
     pub fn load(weights: &mut Weights, (name, norm): (&str, &str), window: Window, eps: f32) -> Result<Self> {
         let norm = BatchNorm::load(weights, norm, eps)?;
         let weight = norm.fold(&weights.take_dense(&format!("{name}.weight"))?)?;
-        if weights.placement.has_kernels() {
+        if weights.placement.backend == Backend::Kernels {
             let weight = cpu::to_vec(&weight)?;
             return Ok(Self::Cpu(DepthwiseFilters::new(window, &weight, norm.shift)?));
         }

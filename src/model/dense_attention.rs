@@ -104,7 +104,7 @@ pub struct Padded {
 impl Padded {
     /// Any segments, none of them empty.
     pub fn new(segments: &[Segment], causal: bool, placement: &Placement) -> Result<Self> {
-        let Placement { device, dtype } = placement;
+        let Placement { device, dtype, .. } = placement;
         let batch = segments.len();
         let longest = segments.iter().map(|s| s.tokens.len()).max().unwrap_or(0);
         let most_keys = segments

@@ -1,10 +1,10 @@
 //! Attention on CUDA as one operation, of batches as ragged as they come: no row is padded, no score is
 //! kept and nothing is masked that need not be looked at.
 
-use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
+use candle_core::{D, Device, IndexOp, Result, Tensor};
 use candle_flash_attn::flash_attn_varlen;
 
-use crate::weights::{Placement, TowerConfig};
+use crate::weights::TowerConfig;
 use cliplet_kernels::Segment;
 
 /// The widest head that is fused on every GPU that has the kernels.
@@ -25,11 +25,10 @@ pub struct Fused {
 }
 
 impl Fused {
-    /// Returns true if the kernels take the tower's heads, where and in the type that they are held in.
-    pub fn fits(tower: &TowerConfig, placement: &Placement) -> bool {
+    /// Returns true if the kernels take heads of the width of the tower's.
+    pub fn takes_heads_of(tower: &TowerConfig) -> bool {
         let head = tower.width / tower.heads;
-        let half = matches!(placement.dtype, DType::F16 | DType::BF16);
-        placement.device.is_cuda() && half && head.is_multiple_of(8) && head <= WIDEST
+        head.is_multiple_of(8) && head <= WIDEST
     }
 
     /// Attention within each of `segments` and to its prefix rows.
@@ -111,7 +110,7 @@ impl Fused {
 
 /// Rows that belong to one segment after the other.
 struct Runs {
-    /// Where each segment's begin, and where the last one's end.
+    /// The first row of each segment, and the one behind the last.
     bounds: Tensor,
     longest: usize,
 }

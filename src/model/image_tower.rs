@@ -72,7 +72,7 @@ impl ImageTower {
                 )));
             }
         }
-        let Placement { device, dtype } = &self.placement;
+        let Placement { device, dtype, .. } = &self.placement;
         let pixels = pixels.to_device(device)?.to_dtype(*dtype)?;
         Ok(match &self.network {
             Network::Vit(network) => network.embed(&pixels)?,

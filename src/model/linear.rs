@@ -1,12 +1,12 @@
 //! The affine maps of CLIP, with what follows them fused where the backend can.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use candle_nn::ops::sigmoid;
 
 use crate::error::Result;
 use crate::model::batch_norm::BatchNorm;
 use crate::model::cpu;
-use crate::weights::{Placement, Stored, Weights};
+use crate::weights::{Backend, Placement, Stored, Weights};
 use cliplet_kernels::{Activation, PackedMatrix, Pointwise};
 
 /// `x W^T + b`.
@@ -50,7 +50,7 @@ impl Linear {
 
     /// The map of a floating-point `weight`, `[outputs, inputs]`, and `bias`.
     pub fn dense(weight: Tensor, bias: Option<Tensor>, placement: &Placement) -> Result<Self> {
-        if !placement.has_kernels() {
+        if placement.backend != Backend::Kernels {
             return Ok(Self::Device { weight, bias });
         }
         let bias = bias.as_ref().map(cpu::to_vec).transpose()?;
@@ -71,7 +71,7 @@ impl Linear {
             }
             Stored::Dense(weight) => {
                 let weight = norm.fold(&weight.flatten_from(1)?)?;
-                if weights.placement.has_kernels() {
+                if weights.placement.backend == Backend::Kernels {
                     let bias = Some(norm.shift);
                     return Ok(Self::Cpu { weight, bias });
                 }
@@ -134,7 +134,7 @@ impl Linear {
                 };
                 match activation {
                     None => y,
-                    Some(activation) => activate(y, activation)?,
+                    Some(activation) => activate(y, activation, Backend::Candle)?,
                 }
             }
         };
@@ -146,9 +146,9 @@ impl Linear {
     }
 }
 
-/// The activation of each value, on any device. Values on a CPU in float32 are changed in place, by the kernels.
-pub fn activate(y: Tensor, activation: Activation) -> candle_core::Result<Tensor> {
-    if y.device().is_cpu() && y.dtype() == DType::F32 {
+/// The activation of each value, by `backend`; the kernels change the values in place.
+pub fn activate(y: Tensor, activation: Activation, backend: Backend) -> candle_core::Result<Tensor> {
+    if backend == Backend::Kernels {
         y.inplace_op1(&cpu::BiasActivation {
             bias: None,
             activation: Some(activation),

@@ -1,7 +1,7 @@
 //! CLIP on candle tensors, written once for every device.
 //!
 //! A tower for images and one for texts, joined by projections into one space and a logit
-//! scale. Knows tensors and token ids; pictures and texts become those elsewhere.
+//! scale. Knows tensors and token ids; images and texts become those elsewhere.
 
 mod attention;
 mod batch_norm;

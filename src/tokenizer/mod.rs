@@ -1,7 +1,7 @@
 //! Text to token ids, as the tokenizers of `transformers` do it.
 //!
 //! The file is read by [`file`], which hands its parts to the `tokenizers` crate: several times faster
-//! than that crate's own reading, and nothing in a hostile file can reach code that would panic.
+//! than that crate's own reading, and nothing in a malformed file can reach code that would panic.
 //!
 //! Ids are cut so that the end token stays last. CLIP's come unpadded, since its text tower is causal and nothing after
 //! the end token counts; a SigLIP's are padded to the length of the context, as it was trained.

@@ -2,24 +2,27 @@
 //!
 //! Fields that are absent take the defaults of `transformers`' configuration classes. Every size is bounded and the
 //! sizes are checked against each other, so the rest of the crate multiplies them without overflow and allocates
-//! nothing that a hostile file merely claims.
+//! nothing that a file merely claims.
 
 mod defaults;
 mod efficientnet;
 mod family;
 mod fastvit;
+mod fields;
 mod tower;
 mod types;
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use defaults::Defaults;
 use efficientnet::RawEfficientNet;
 pub use efficientnet::{BlockConfig, EfficientNetConfig, HeadConfig};
 pub use family::{Family, ScoreRule};
 use fastvit::RawFastVit;
 pub use fastvit::{FastVitConfig, FastVitStage};
+pub use fields::MAX_IMAGE_TOKENS;
+use fields::{malformed, object, parse, projection_dim, threshold, unsupported};
 use tower::RawTower;
 pub use types::{
     BertConfig, ImagePooling, Pooling, STEM_SIDES, TextConfig, TowerConfig, VisionConfig, VitConfig,
@@ -143,47 +146,6 @@ impl ClipConfig {
     }
 }
 
-const MAX_WIDTH: u64 = 1 << 14;
-const MAX_MLP_WIDTH: u64 = 1 << 16;
-const MAX_LAYERS: u64 = 256;
-const MAX_HEADS: u64 = 256;
-const MAX_VOCAB: u64 = 1 << 21;
-const MAX_CONTEXT: u64 = 1 << 13;
-const MAX_IMAGE: u64 = 1 << 12;
-/// The most tokens that an image may be.
-pub const MAX_IMAGE_TOKENS: usize = 1 << 14;
-
-/// The fields of one tower. As in `transformers`, the older `…_dict`, where present, wins.
-fn object(fields: &Map<String, Value>, name: &str) -> Result<Map<String, Value>> {
-    let older = fields.get(&format!("{name}_dict"));
-    match older.filter(|value| !value.is_null()).or(fields.get(name)) {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(fields)) => Ok(fields.clone()),
-        Some(other) => Err(malformed(format!("{name} is {other}; expected an object"))),
-    }
-}
-
-/// The fields of the object `name`; an error names the field that has a wrong value.
-fn parse<T: serde::de::DeserializeOwned>(name: &str, fields: Map<String, Value>) -> Result<T> {
-    let read = |fields: &Map<String, Value>| {
-        let read = serde_json::from_value::<T>(Value::Object(fields.clone()));
-        read.map_err(|e| e.to_string())
-    };
-    read(&fields).map_err(|reason| {
-        // Without the wrong field there is no error, or another.
-        let is_wrong = |field: &&String| {
-            let mut rest = fields.clone();
-            rest.remove(*field);
-            read(&rest).err().as_ref() != Some(&reason)
-        };
-        let expected = reason.replace("u64", "a whole number").replace("f64", "a number");
-        match fields.keys().find(is_wrong) {
-            Some(field) => malformed(format!("{name}.{field}: {expected}")),
-            None => malformed(format!("{name}: {expected}")),
-        }
-    })
-}
-
 /// Kinds of text towers that may stand in the place of any CLIP's own.
 const OTHER_TEXT_TOWERS: [&str; 3] = ["bert", "distilbert", "xlm-roberta"];
 
@@ -197,28 +159,6 @@ fn check_text_kind(fields: &Map<String, Value>, model_type: &str) -> Result<()> 
             "text_config.model_type is {kind:?}, but model_type is {model_type:?}, with which {own:?}, {} are supported",
             OTHER_TEXT_TOWERS.map(|kind| format!("{kind:?}")).join(", ")
         ))),
-    }
-}
-
-fn projection_dim(fields: &Map<String, Value>) -> Result<usize> {
-    let given = match fields.get("projection_dim") {
-        None | Some(Value::Null) => 512,
-        Some(value) => value
-            .as_u64()
-            .ok_or_else(|| malformed(format!("projection_dim is {value}; expected a whole number")))?,
-    };
-    size("projection_dim", given, 1, MAX_WIDTH)
-}
-
-fn threshold(fields: &Map<String, Value>) -> Result<Option<f32>> {
-    match fields.get("no_match_threshold") {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_f64() {
-            Some(threshold) => Ok(Some(threshold as f32)),
-            None => Err(malformed(format!(
-                "no_match_threshold is {value}; expected a number"
-            ))),
-        },
     }
 }
 
@@ -252,24 +192,6 @@ fn vision_config(fields: Map<String, Value>) -> Result<VisionConfig> {
             "vision_config.model_type is {other:?}; \"clip_vision_model\", \"efficientnet_lite\" and \"fastvit\" are supported"
         ))),
     }
-}
-
-fn size(name: &str, value: u64, min: u64, max: u64) -> Result<usize> {
-    if (min..=max).contains(&value) {
-        Ok(value as usize)
-    } else {
-        Err(unsupported(format!(
-            "{name} is {value}; supported are {min} to {max}"
-        )))
-    }
-}
-
-fn malformed(reason: String) -> Error {
-    Error::model("config.json", reason)
-}
-
-fn unsupported(reason: String) -> Error {
-    Error::unsupported("config.json", reason)
 }
 
 #[cfg(test)]
@@ -387,6 +309,23 @@ mod tests {
         ] {
             let message = ClipConfig::from_json(json).unwrap_err().to_string();
             assert!(message.contains(field), "{json}: {message}");
+        }
+    }
+
+    #[test]
+    fn activations_have_the_names_of_transformers() {
+        for (name, activation) in [
+            ("quick_gelu", Activation::QuickGelu),
+            ("gelu", Activation::Gelu),
+            ("gelu_python", Activation::Gelu),
+            ("gelu_pytorch_tanh", Activation::GeluTanh),
+            ("gelu_new", Activation::GeluTanh),
+            ("gelu_fast", Activation::GeluTanh),
+            ("gelu_accurate", Activation::GeluTanh),
+        ] {
+            let json = format!(r#"{{"text_config": {{"hidden_act": "{name}"}}}}"#);
+            let text = ClipConfig::from_json(&json).unwrap().text.unwrap();
+            assert_eq!(text.tower.activation, activation, "{name}");
         }
     }
 

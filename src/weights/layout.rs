@@ -92,6 +92,9 @@ impl WeightSpec {
     }
 }
 
+/// Names of the weights of a text tower begin so, and no others do.
+pub const TEXT_TOWER: &str = "text_";
+
 /// All weights of a model, in the order they are written.
 pub fn weight_specs(config: &ClipConfig) -> Vec<WeightSpec> {
     let mut out = Vec::new();

@@ -13,20 +13,19 @@ mod fold;
 mod gguf;
 mod image_settings;
 mod index;
-#[cfg(not(target_family = "wasm"))]
 mod join;
 mod layout;
 mod naming;
 mod open_clip;
 mod quantize;
 mod reparameterize;
-#[cfg(not(target_family = "wasm"))]
 mod sentence_transformers;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot;
 #[cfg(not(target_family = "wasm"))]
 mod snapshot_files;
 mod snapshot_metadata;
+mod span_reader;
 mod store;
 mod stream;
 #[cfg(not(target_family = "wasm"))]
@@ -50,11 +49,12 @@ pub use convert::{Converted, convert, convert_towers};
 pub use gguf::stream::GgufStream;
 pub use index::{IndexReader, WeightIndex};
 pub use layout::{Kind, TensorSpec, WeightSpec, weight_specs};
+pub use open_clip::published_settings;
 pub use quantize::Quant;
 #[cfg(not(target_family = "wasm"))]
 pub use snapshot::Snapshot;
 pub use snapshot_metadata::{SnapshotFiles, SnapshotMetadata};
-pub use store::{Assembler, Placement, Rows, Stored, Weights};
+pub use store::{Assembler, Backend, Placement, Rows, Stored, Weights};
 pub use stream::SnapshotStream;
 pub use values::Values;
 
@@ -105,7 +105,7 @@ pub struct About {
     pub name: String,
     /// Licence of the weights, as their model card gives it.
     pub licence: Option<String>,
-    /// Where the weights come from, as an address.
+    /// Address that the weights come from.
     pub origin: Option<String>,
     /// Languages of texts, by the codes of their model card.
     pub languages: Vec<String>,

@@ -33,7 +33,7 @@ pub struct TensorSource {
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// Which of several equal parts along its rows is meant, and how many there are.
+    /// The one of several equal parts along its rows that is meant, and their number.
     pub part: (usize, usize),
     /// True for a matrix that is stored by its inputs instead of its outputs.
     pub transposed: bool,
@@ -59,7 +59,7 @@ impl Naming {
         }
     }
 
-    /// Where the file holds the tensor `spec` of the layout.
+    /// The tensor of the file that holds `spec` of the layout.
     pub fn source(self, spec: &TensorSpec) -> TensorSource {
         match self {
             Self::Transformers => transformers(spec),

@@ -49,7 +49,7 @@ impl Quant {
             .ok_or_else(|| Error::Input(format!("no quantization is called {name:?}: f16, q8 and q4 are")))
     }
 
-    /// If the ranges of a norm's channels are folded into the weights behind it.
+    /// True if the ranges of a norm's channels are folded into the weights behind it.
     pub fn folds(self) -> bool {
         matches!(self, Self::Q8 | Self::Q4)
     }

@@ -1,13 +1,11 @@
 //! Text towers in folders of sentence-transformers: a transformer, its pooling and a linear map, each in a folder of
 //! its own, which `modules.json` lists.
 
-use std::path::{Path, PathBuf};
-
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::weights::snapshot_files::{require_text, text};
+use crate::weights::snapshot_metadata::{CONFIG, SnapshotFiles};
 use crate::weights::text_tower::config_json;
 
 /// File that lists the parts of a model.
@@ -21,12 +19,13 @@ const DISTILBERT_FIELDS: [(&str, &str); 5] = [
     ("activation", "hidden_act"),
 ];
 
-/// A text tower in such a folder.
+/// A text tower in such a folder. Folders within it are named with a slash at the end; that of nothing is the folder
+/// itself.
 pub struct SentenceTransformer {
     /// Folder of the transformer and its tokenizer.
-    pub transformer: PathBuf,
-    /// File of the linear map's weights.
-    pub dense: PathBuf,
+    pub transformer: String,
+    /// Folder of the linear map.
+    pub dense: String,
     /// Text of a `config.json` of the tower.
     pub config_json: String,
 }
@@ -39,15 +38,15 @@ struct Module {
 }
 
 impl SentenceTransformer {
-    /// The text tower in `dir`; `None` where there is none, or a whole CLIP.
+    /// The text tower of which these are the small files; `None` where there is none, or a whole CLIP.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for parts that are not known, and [`Error::Model`] for some that do not fit each other.
-    pub fn open(dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(MODULES);
-        let Some(json) = text(&path)? else {
+    pub fn open(files: &dyn SnapshotFiles) -> Result<Option<Self>> {
+        let Some(json) = files.text(MODULES)? else {
             return Ok(None);
         };
+        let path = files.path(MODULES);
         let modules: Vec<Module> =
             serde_json::from_str(&json).map_err(|e| malformed(&path, e.to_string()))?;
         let classes: Vec<&str> = modules.iter().map(Module::class).collect();
@@ -63,16 +62,15 @@ impl SentenceTransformer {
                 ),
             ));
         };
-        let folders = modules.iter().map(|module| module.folder(dir, &path));
-        let folders: Vec<PathBuf> = folders.collect::<Result<_>>()?;
-        let (transformer, dense) = (&folders[0], &folders[2]);
-        let mut tower = tower(transformer)?;
-        tower.insert("pooling".into(), pooling(&folders[1])?.into());
-        let projection_dim = projection(dense, &mut tower)?;
+        let folders = modules.iter().map(|module| module.folder(&path));
+        let folders: Vec<String> = folders.collect::<Result<_>>()?;
+        let mut tower = tower(files, &folders[0])?;
+        tower.insert("pooling".into(), pooling(files, &folders[1])?.into());
+        let projection_dim = projection(files, &folders[2], &mut tower)?;
         Ok(Some(Self {
-            dense: dense_weights(dense)?,
             config_json: config_json(Value::Object(tower), &projection_dim),
-            transformer: transformer.clone(),
+            transformer: folders[0].clone(),
+            dense: folders[2].clone(),
         }))
     }
 }
@@ -83,11 +81,11 @@ impl Module {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Its folder, which is `dir` or one in it.
-    fn folder(&self, dir: &Path, list: &Path) -> Result<PathBuf> {
+    /// Its folder, as `list` has it: that of the model or one in it.
+    fn folder(&self, list: &str) -> Result<String> {
         let name = self.path.trim_end_matches('/');
         if name.is_empty() {
-            return Ok(dir.to_path_buf());
+            return Ok(String::new());
         }
         if name == ".." || name == "." || name.contains(['/', '\\']) {
             return Err(malformed(
@@ -95,14 +93,13 @@ impl Module {
                 format!("the path {name:?} is not a folder's name"),
             ));
         }
-        Ok(dir.join(name))
+        Ok(format!("{name}/"))
     }
 }
 
 /// Fields of the `text_config` that the transformer in `folder` comes to.
-fn tower(folder: &Path) -> Result<Map<String, Value>> {
-    let path = folder.join("config.json");
-    let mut tower = object(&path)?;
+fn tower(files: &dyn SnapshotFiles, folder: &str) -> Result<Map<String, Value>> {
+    let (path, mut tower) = require_object(files, folder, CONFIG)?;
     let kind = tower.get("model_type").cloned().unwrap_or_default();
     match kind.as_str() {
         Some("distilbert") => {
@@ -122,18 +119,16 @@ fn tower(folder: &Path) -> Result<Map<String, Value>> {
             ));
         }
     }
-    if let Some(longest) = longest(folder)? {
+    if let Some(longest) = longest(files, folder)? {
         tower.insert("max_length".into(), longest.into());
     }
     Ok(tower)
 }
 
 /// The most tokens of a text, where the settings limit them: those of the tokenizer do where the others do not say.
-fn longest(folder: &Path) -> Result<Option<u64>> {
-    let path = folder.join("sentence_bert_config.json");
+fn longest(files: &dyn SnapshotFiles, folder: &str) -> Result<Option<u64>> {
     let mut given = None;
-    if path.exists() {
-        let settings = object(&path)?;
+    if let Some((path, settings)) = object(files, folder, "sentence_bert_config.json")? {
         if settings.get("do_lower_case") == Some(&Value::Bool(true)) {
             return Err(unsupported(
                 &path,
@@ -142,20 +137,18 @@ fn longest(folder: &Path) -> Result<Option<u64>> {
         }
         given = settings.get("max_seq_length").and_then(Value::as_u64);
     }
-    let tokenizer = folder.join("tokenizer_config.json");
-    if given.is_none() && tokenizer.exists() {
+    if given.is_none()
+        && let Some((_, settings)) = object(files, folder, "tokenizer_config.json")?
+    {
         // A tokenizer without a limit has one of many digits, which is no u64.
-        given = object(&tokenizer)?
-            .get("model_max_length")
-            .and_then(Value::as_u64);
+        given = settings.get("model_max_length").and_then(Value::as_u64);
     }
     Ok(given)
 }
 
 /// `cls` or `mean`, or another word that is refused where it is read; older settings have a field for each.
-fn pooling(folder: &Path) -> Result<String> {
-    let path = folder.join("config.json");
-    let settings = object(&path)?;
+fn pooling(files: &dyn SnapshotFiles, folder: &str) -> Result<String> {
+    let (path, settings) = require_object(files, folder, CONFIG)?;
     if let Some(mode) = settings.get("pooling_mode") {
         return Ok(mode.as_str().map_or_else(|| mode.to_string(), str::to_string));
     }
@@ -177,9 +170,8 @@ fn pooling(folder: &Path) -> Result<String> {
 }
 
 /// Checks the linear map in `folder` against the `tower` before it, and gives the number of its outputs.
-fn projection(folder: &Path, tower: &mut Map<String, Value>) -> Result<Value> {
-    let path = folder.join("config.json");
-    let settings = object(&path)?;
+fn projection(files: &dyn SnapshotFiles, folder: &str, tower: &mut Map<String, Value>) -> Result<Value> {
+    let (path, settings) = require_object(files, folder, CONFIG)?;
     let field = |name: &str| settings.get(name).cloned().unwrap_or_default();
     let activation = field("activation_function");
     if !activation
@@ -214,22 +206,35 @@ fn projection(folder: &Path, tower: &mut Map<String, Value>) -> Result<Value> {
     Ok(field("out_features"))
 }
 
-fn dense_weights(folder: &Path) -> Result<PathBuf> {
-    let names = ["model.safetensors", "pytorch_model.bin"];
-    let mut paths = names.iter().map(|name| folder.join(name));
-    paths
-        .find(|path| path.exists())
-        .ok_or_else(|| malformed(folder, format!("holds neither {} nor {}", names[0], names[1])))
+/// The object in the JSON file `name` of a folder, with the path of the file; `None` where there is no such file.
+fn object(
+    files: &dyn SnapshotFiles,
+    folder: &str,
+    name: &str,
+) -> Result<Option<(String, Map<String, Value>)>> {
+    let name = format!("{folder}{name}");
+    let Some(json) = files.text(&name)? else {
+        return Ok(None);
+    };
+    let path = files.path(&name);
+    let object = serde_json::from_str(&json).map_err(|e| malformed(&path, e.to_string()))?;
+    Ok(Some((path, object)))
 }
 
-fn object(path: &Path) -> Result<Map<String, Value>> {
-    serde_json::from_str(&require_text(path)?).map_err(|e| malformed(path, e.to_string()))
+/// As [`object`], of a file that must be there.
+fn require_object(
+    files: &dyn SnapshotFiles,
+    folder: &str,
+    name: &str,
+) -> Result<(String, Map<String, Value>)> {
+    let found = object(files, folder, name)?;
+    found.ok_or_else(|| malformed(&files.path(&format!("{folder}{name}")), "file is missing".into()))
 }
 
-fn malformed(path: &Path, reason: String) -> Error {
-    Error::model(path.display().to_string(), reason)
+fn malformed(path: &str, reason: String) -> Error {
+    Error::model(path, reason)
 }
 
-fn unsupported(path: &Path, reason: String) -> Error {
-    Error::unsupported(path.display().to_string(), reason)
+fn unsupported(path: &str, reason: String) -> Error {
+    Error::unsupported(path, reason)
 }

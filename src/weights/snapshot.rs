@@ -6,17 +6,15 @@ use std::rc::Rc;
 
 use crate::error::{Error, Result};
 use crate::weights::blocks;
-use crate::weights::join::join;
-use crate::weights::layout::{TensorSpec, weight_specs};
+use crate::weights::layout::{TEXT_TOWER, TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
 use crate::weights::reparameterize::{Recipe, TensorValues, recipes};
 use crate::weights::sentence_transformers::SentenceTransformer;
-use crate::weights::snapshot_files::{Directory, directory_of_model, has_config, weight_files};
-use crate::weights::snapshot_metadata::CONFIG;
+use crate::weights::snapshot_files::{Directory, directory_of_model, has_config, linear_map, weight_files};
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::tensor_file::TensorFile;
 use crate::weights::values::Values;
-use crate::weights::{ClipConfig, ModelFile, OnProgress, SnapshotMetadata, report};
+use crate::weights::{ModelFile, OnProgress, SnapshotMetadata, report};
 
 /// An open snapshot: its texts in memory, its tensors on disk.
 pub struct Snapshot {
@@ -52,13 +50,15 @@ impl Snapshot {
             true => path.parent().unwrap_or(Path::new(".")).to_path_buf(),
             false => directory_of_model(path)?,
         };
-        let text_tower = SentenceTransformer::open(&dir)?;
+        let text_tower = SentenceTransformer::open(&Directory(&dir))?;
         let mut paths = match (single, &text_tower) {
             (true, _) => vec![path.to_path_buf()],
-            (false, Some(tower)) => weight_files(&tower.transformer)?,
+            (false, Some(tower)) => weight_files(&dir.join(&tower.transformer))?,
             (false, None) => weight_files(&dir)?,
         };
-        paths.extend(text_tower.iter().map(|tower| tower.dense.clone()));
+        if let Some(tower) = &text_tower {
+            paths.push(linear_map(&dir.join(tower.dense.trim_end_matches('/')))?);
+        }
         let mut files = Vec::new();
         let mut file_of = HashMap::new();
         for (i, path) in paths.iter().enumerate() {
@@ -73,7 +73,7 @@ impl Snapshot {
         let naming = Naming::of_names(file_of.keys().map(String::as_str));
         // A file without settings may be known by its name.
         let named = if has_config(&dir) { &dir } else { &paths[0] };
-        let texts = texts(&dir, named, naming, text_tower)?;
+        let texts = texts(&dir, named, naming)?;
         blocks::check(&texts.config, naming, &|name| file_of.contains_key(name))
             .map_err(|reason| Error::model(path.display().to_string(), reason))?;
         let mut by_name = HashMap::new();
@@ -103,16 +103,7 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Input`] for towers that do not go together.
     pub fn with_image_tower(mut self, image: Self) -> Result<Self> {
-        let (own, other) = (&self.texts, &image.texts);
-        let towers = (
-            (&*own.config_json, &own.config),
-            (&*other.config_json, &other.config),
-        );
-        let config_json = join(towers.0, towers.1)?;
-        self.texts.config = ClipConfig::from_json(&config_json)?;
-        self.texts.config_json = config_json;
-        self.texts.preprocessor_json = image.texts.preprocessor_json.clone();
-        self.texts.warnings.extend(image.texts.warnings.iter().cloned());
+        self.texts = self.texts.with_image_tower(&image.texts)?;
         self.image_tower = Some(Box::new(image));
         Ok(self)
     }
@@ -156,7 +147,7 @@ impl Snapshot {
         if let Some(image) = self
             .image_tower
             .as_mut()
-            .filter(|_| !part.name.starts_with("text_"))
+            .filter(|_| !part.name.starts_with(TEXT_TOWER))
         {
             return image.read(part);
         }
@@ -196,22 +187,10 @@ impl Snapshot {
     }
 }
 
-/// The texts of the snapshot in `dir`, whose weights are named by `naming` and which is called as `named` is; it may hold a
-/// text tower of sentence-transformers.
-fn texts(
-    dir: &Path,
-    named: &Path,
-    naming: Naming,
-    text_tower: Option<SentenceTransformer>,
-) -> Result<SnapshotMetadata> {
+/// The texts of the snapshot in `dir`, whose weights are named by `naming` and which is called as `named` is.
+fn texts(dir: &Path, named: &Path, naming: Naming) -> Result<SnapshotMetadata> {
     let name = named.canonicalize().ok();
     let name = name.and_then(|path| Some(path.file_name()?.to_str()?.to_string()));
-    let (name, files) = (name.unwrap_or_else(|| "clip".into()), Directory(dir));
-    match text_tower {
-        None => SnapshotMetadata::read(&name, &files, matches!(naming, Naming::OpenClip { .. })),
-        Some(tower) => {
-            let tokenizer = Directory(&tower.transformer);
-            SnapshotMetadata::with_config(&name, &files, (CONFIG, tower.config_json), &tokenizer)
-        }
-    }
+    let name = name.unwrap_or_else(|| "clip".into());
+    SnapshotMetadata::read(&name, &Directory(dir), matches!(naming, Naming::OpenClip { .. }))
 }

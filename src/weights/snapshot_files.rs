@@ -22,7 +22,9 @@ const WEIGHTS: [&str; 6] = [
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.bin",
 ];
-/// Where sentence-transformers puts the CLIP of a model.
+/// Files that hold the weights of a linear map of sentence-transformers.
+const LINEAR_MAP: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// Folder in which sentence-transformers puts the CLIP of a model.
 const SENTENCE_TRANSFORMERS: &str = "0_CLIPModel";
 
 /// The directory that holds the configuration, for a path that may be one level or two above it: a model
@@ -109,6 +111,17 @@ pub(super) fn weight_files(dir: &Path) -> Result<Vec<PathBuf>> {
         ));
     }
     Ok(names.iter().map(|name| dir.join(name)).collect())
+}
+
+/// The file of the weights of a linear map of sentence-transformers, in its own directory.
+pub(super) fn linear_map(dir: &Path) -> Result<PathBuf> {
+    let mut paths = LINEAR_MAP.iter().map(|name| dir.join(name));
+    paths.find(|path| path.exists()).ok_or_else(|| {
+        malformed(
+            dir,
+            &format!("holds neither {} nor {}", LINEAR_MAP[0], LINEAR_MAP[1]),
+        )
+    })
 }
 
 /// The only file of PyTorch's in a directory, which may have any name, as Apple's have.

@@ -11,9 +11,11 @@ use crate::weights::gguf::compose::{self, TensorDecl};
 use crate::weights::gguf::{ALIGNMENT, align};
 use crate::weights::gguf::{Metadata, MetadataValue, keys, score_rule_key};
 use crate::weights::image_settings::image_settings;
+use crate::weights::join::join;
 use crate::weights::layout::weight_specs;
 use crate::weights::open_clip;
 use crate::weights::quantize::Quant;
+use crate::weights::sentence_transformers::SentenceTransformer;
 use crate::weights::text_tower::translate_m_clip;
 use crate::weights::tokenizer_files::tokenizer;
 
@@ -46,6 +48,23 @@ impl SnapshotFiles for HashMap<String, Vec<u8>> {
 
     fn path(&self, name: &str) -> String {
         name.into()
+    }
+}
+
+/// The files in one folder of others.
+struct Folder<'a> {
+    files: &'a dyn SnapshotFiles,
+    /// Its name, with a slash at the end; nothing for the folder of all.
+    name: &'a str,
+}
+
+impl SnapshotFiles for Folder<'_> {
+    fn contents(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.files.contents(&format!("{}{name}", self.name))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.files.path(&format!("{}{name}", self.name))
     }
 }
 
@@ -115,12 +134,20 @@ impl SnapshotMetadata {
 
     /// Reads the texts of a snapshot. `name` is used where its configuration tells no hub id, and tells the configuration of
     /// some models that have none; the weights `of_open_clip`
-    /// go with the settings of that library, where they are there.
+    /// go with the settings of that library, where they are there. The files may be those of a text tower of
+    /// sentence-transformers, by their paths in its folder.
     ///
     /// # Errors
     /// [`Error::Model`], [`Error::Tokenizer`] and [`Error::Unsupported`] for a file that is missing, malformed or of
     /// another kind of model, by its path.
     pub fn read(name: &str, files: &dyn SnapshotFiles, of_open_clip: bool) -> Result<Self> {
+        if let Some(tower) = SentenceTransformer::open(files)? {
+            let tokenizer = Folder {
+                files,
+                name: &tower.transformer,
+            };
+            return Self::with_config(name, files, (CONFIG, tower.config_json), &tokenizer);
+        }
         let theirs = match of_open_clip {
             true => files.text(open_clip::CONFIG)?,
             false => None,
@@ -129,7 +156,7 @@ impl SnapshotMetadata {
             Some(theirs) => (open_clip::CONFIG, Some(theirs)),
             None => (CONFIG, files.text(CONFIG)?),
         };
-        let config = config.or_else(|| open_clip::settings(name));
+        let config = config.or_else(|| open_clip::published_settings(name));
         let config = config.ok_or_else(|| Error::model(files.path(file), "file is missing"))?;
         Self::with_config(name, files, (file, config), files)
     }
@@ -139,7 +166,7 @@ impl SnapshotMetadata {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub(super) fn with_config(
+    fn with_config(
         name: &str,
         files: &dyn SnapshotFiles,
         (file, config): (&str, String),
@@ -157,6 +184,21 @@ impl SnapshotMetadata {
             texts.tokenizer_json = tokenizer(tokenizer_files, config)?;
         }
         Ok(texts)
+    }
+
+    /// The texts of a model of this text tower and the image tower of `image`, a CLIP, whose logit scale it takes.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for towers that do not go together.
+    pub fn with_image_tower(mut self, image: &Self) -> Result<Self> {
+        self.config_json = join(
+            (&self.config_json, &self.config),
+            (&image.config_json, &image.config),
+        )?;
+        self.config = ClipConfig::from_json(&self.config_json)?;
+        self.preprocessor_json.clone_from(&image.preprocessor_json);
+        self.warnings.extend(image.warnings.iter().cloned());
+        Ok(self)
     }
 
     /// Size in bytes that a model file of these weights at `quant` has.

@@ -13,20 +13,47 @@ use crate::weights::layout::{Kind, TensorSpec, WeightSpec, weight_specs};
 use crate::weights::values::Values;
 use cliplet_kernels::{Bits, PackedMatrix, PackedMatrixBuilder};
 
-/// Where and in which type a model's dense weights are held.
+/// Device and type of a model's dense weights, and the backend that computes with them. It is chosen once, when a model is
+/// loaded, and carried by its layers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Placement {
     /// Device of the weights and of the computation.
     pub device: Device,
     /// Type of the weights and of the computation.
     pub dtype: DType,
+    /// The backend there.
+    pub backend: Backend,
+}
+
+/// The code that computes a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backend {
+    /// The kernels, which run on a CPU in float32. Only they multiply quantized weights; elsewhere those are held in
+    /// floating point.
+    Kernels,
+    /// candle's operations, on any device.
+    Candle,
+    /// candle's operations, with its fused attention for CUDA.
+    #[cfg(feature = "flash-attn")]
+    FlashAttention,
 }
 
 impl Placement {
-    /// Returns true if our own kernels, which run on the CPU in f32, compute here. Only they multiply
-    /// quantized weights; elsewhere those are held in floating point.
-    pub fn has_kernels(&self) -> bool {
-        self.device.is_cpu() && self.dtype == DType::F32
+    /// Weights in the type `dtype` on `device`, computed by the fastest backend there.
+    pub fn new(device: Device, dtype: DType) -> Self {
+        let backend = match dtype {
+            DType::F32 if device.is_cpu() => Backend::Kernels,
+            #[cfg(feature = "flash-attn")]
+            DType::F16 | DType::BF16 if device.is_cuda() => Backend::FlashAttention,
+            _ => Backend::Candle,
+        };
+        Self {
+            device,
+            dtype,
+            backend,
+        }
     }
 
     fn tensor(&self, values: Vec<f32>, spec: &WeightSpec) -> Result<Tensor> {
@@ -45,7 +72,7 @@ impl Placement {
 pub struct Weights {
     /// Configuration of the model that they belong to.
     pub config: ClipConfig,
-    /// Where they are.
+    /// Device, type and backend of the weights.
     pub placement: Placement,
     /// Number of values, as published.
     pub parameters: usize,
@@ -143,7 +170,7 @@ impl Form {
     fn join(&mut self, spec: &WeightSpec, values: Values, packs: bool) -> Result<()> {
         let packed = packs && spec.kind != Kind::Table;
         if !packed && values.has_invalid_codes() {
-            return Err(stray());
+            return Err(invalid_code());
         }
         let values = if packs {
             values
@@ -167,7 +194,7 @@ impl Form {
                 // They are looked at on the way.
                 builder.push_q8(&codes, &scales)?;
                 if builder.min_code() == i8::MIN {
-                    return Err(stray());
+                    return Err(invalid_code());
                 }
             }
             (
@@ -242,14 +269,14 @@ impl Assembler {
                 "tensor {name} has {count} values; expected {expected}"
             )));
         }
-        if let Some(fault) = values.validate(spec.cols) {
-            return Err(malformed(format!("tensor {name} {fault}")));
+        if let Some(reason) = values.validate(spec.cols) {
+            return Err(malformed(format!("tensor {name} {reason}")));
         }
         let building = &mut self.building[index];
         if part < building.joined || building.early.contains_key(&part) {
             return Err(malformed(format!("tensor {name} appears twice")));
         }
-        let packs = self.placement.has_kernels() && spec.kind != Kind::Projection;
+        let packs = self.placement.backend == Backend::Kernels && spec.kind != Kind::Projection;
         if part > building.joined {
             building.early.insert(part, values.into_owned());
             return Ok(());
@@ -301,7 +328,7 @@ impl Assembler {
     }
 }
 
-fn stray() -> Error {
+fn invalid_code() -> Error {
     Error::Input("it has the code -128; codes are -127 to 127".into())
 }
 

@@ -133,7 +133,7 @@ impl Values<'_> {
         }
     }
 
-    /// Makes room for the codes of `count` values in all, so that appending need not copy them.
+    /// Asks for memory for the codes of `count` values in all, so that appending need not copy them.
     pub fn reserve(&mut self, count: usize) -> Result<(), TryReserveError> {
         match self {
             Self::Dense(values) => values.try_reserve_exact(count.saturating_sub(values.len())),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The template used when none is given.
 pub const DEFAULT_TEMPLATE: &str = "a photo of a {}";
 
-/// Where the label goes in a template.
+/// The place of the label in a template.
 const PLACEHOLDER: &str = "{}";
 
 /// A prompt template: text with `{}` where the label goes, such as `a photo of a {}`.

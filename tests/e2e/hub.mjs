@@ -14,7 +14,9 @@ const FILES = ["README.md", "config.json", "model.safetensors", "preprocessor_co
  */
 export async function filesOfModel(name) {
   const folder = `${PARITY}models/${name}/`;
-  const names = await readdir(folder);
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`);
+  const names = paths.map((path) => path.slice(folder.length).replace(/^\/+/, ""));
   const files = new Map(await Promise.all(names.map(async (file) => [file, await readFile(folder + file)])));
   const own = names.some((file) => ["tokenizer.json", "spiece.model", "vocab.json", "vocab.txt"].includes(file));
   if (!own) files.set("tokenizer.json", await readFile(`${PARITY}tiny/tokenizer.json`));

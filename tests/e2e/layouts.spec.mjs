@@ -152,3 +152,60 @@ test("files that lack a shard or settings are answered with what is missing", as
     expect(message).toContain(named);
   }
 });
+
+/** The id of a text tower whose image tower the package knows, and of the CLIP that has it. */
+const MULTILINGUAL = ["sentence-transformers/clip-ViT-B-32-multilingual-v1", "sentence-transformers/clip-ViT-B-32"];
+
+for (const [what, text, image, ids, source] of [
+  ["in folders of sentence-transformers", "multilingual-distilbert", "metaclip", ["models/text", "models/image"]],
+  ["of M-CLIP", "m-clip", "tinyclip", ["models/text", "models/image"]],
+  ["that is known by its name", "multilingual-distilbert", "metaclip", MULTILINGUAL, MULTILINGUAL[0]],
+]) {
+  test(`a text tower ${what} loads with the image tower of a CLIP`, async ({ page, site }) => {
+    const [tower, clip] = await Promise.all([filesOfModel(text), filesOfModel(image)]);
+    hub.repositories.set(ids[0], tower);
+    hub.repositories.set(ids[1], clip);
+    const id = source ?? ids.join("+");
+    const [first] = JSON.parse(tower.get("texts.json"));
+    const answer = await embedded(page, site, { id: `hf:${id}` }, first);
+    expect(cosine(answer.image, rows(clip.get("reference.safetensors"), "drawn_embeds")[0])).toBeGreaterThan(0.999);
+    expect(cosine(answer.text, rows(tower.get("reference.safetensors"), "text_embeds")[0])).toBeGreaterThan(0.999);
+    expect(answer.again).toEqual(answer.text);
+    expect(answer.last.loaded).toBe(answer.last.total);
+    expect(answer.info).toMatchObject({ name: ids[0], cached: true, score_rule: "softmax" });
+  });
+}
+
+test("towers that do not go together are refused with both widths", async ({ page, site }) => {
+  hub.repositories.set("models/text", await filesOfModel("m-clip"));
+  hub.repositories.set("models/image", await filesOfModel("metaclip"));
+  const id = "hf:models/text+models/image";
+  const message = await embedded(page, site, { id }).catch((error) => error.message);
+  expect(message).toContain("embeds to 24 values, the image tower to 16");
+});
+
+test("a text tower in a folder on disk embeds texts, and says what images need", async ({ page, site }) => {
+  const tower = await filesOfModel("multilingual-distilbert");
+  const [first] = JSON.parse(tower.get("texts.json"));
+  await page.goto(`${site}example.html`);
+  const answer = await page.evaluate(
+    async ([files, text]) => {
+      const { Cliplet } = await import(new URL("cliplet/index.js", document.baseURI).href);
+      const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+      const given = (named) =>
+        files.map(({ name, base64 }) => new File([bytes(base64)], named(name), { lastModified: 1 }));
+      const clip = await Cliplet.load(given((name) => name));
+      const problem = (promise) => promise.then(() => "none").catch((error) => error.message);
+      return {
+        text: Array.from(await clip.embedText(text)),
+        image: await problem(clip.embedImage(new ImageData(8, 8))),
+        flat: await problem(Cliplet.load(given((name) => name.split("/").at(-1)))),
+      };
+    },
+    [chosen(tower), first],
+  );
+  expect(cosine(answer.text, rows(tower.get("reference.safetensors"), "text_embeds")[0])).toBeGreaterThan(0.999);
+  expect(answer.image).toContain("has no image tower");
+  expect(answer.image).toContain("--image-tower");
+  expect(answer.flat).toContain("choose the whole folder");
+});

@@ -660,4 +660,5 @@ def main():
         print(name, sum(file.stat().st_size for file in folder.iterdir()))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ mod texts;
 
 use texts::{SMALL, Texts};
 
-/// Where the published tokenizer may lie beside the repository.
+/// Path of the published tokenizer, where it lies beside the repository.
 const FULL: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../shared/clip-vit-base-patch32/tokenizer.json"

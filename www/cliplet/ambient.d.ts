@@ -46,6 +46,7 @@ declare module "*/cliplet.js" {
   export class SnapshotTexts {
     private constructor();
     fileBytes(quant: string): number;
+    withImageTower(image: SnapshotTexts): SnapshotTexts;
   }
 
   export class WeightIndex {
@@ -55,7 +56,7 @@ declare module "*/cliplet.js" {
   }
 
   export class SnapshotLoader {
-    constructor(texts: SnapshotTexts, quant: string, files: WeightIndex[]);
+    constructor(texts: SnapshotTexts, quant: string, files: WeightIndex[], imageFiles: WeightIndex[]);
     free(): void;
     readonly done: number;
     wanted(): [file: number, position: number] | undefined;

@@ -120,18 +120,26 @@ async function loadFile(start, opened, step, keep) {
 /**
  * The texts of a snapshot, as the engine takes them.
  * @param {import("./modules.js").Wasm} wasm
- * @param {Opened} opened
+ * @param {{ id?: string, name: string }} opened
  * @param {import("./source.js").Snapshot} snapshot
+ * @returns {import("./modules.js").Wasm["SnapshotTexts"]["prototype"]}
  */
-export function textsOf(wasm, { id, name }, { files, openClip }) {
+export function textsOf(wasm, { id, name }, { files, openClip, imageTower }) {
   const held = new wasm.SnapshotFiles();
   try {
     for (const [file, bytes] of files) held.add(file, bytes);
-    return held.texts(name, id, openClip);
+    const texts = held.texts(name, id, openClip);
+    return imageTower ? texts.withImageTower(textsOf(wasm, imageTower, imageTower)) : texts;
   } finally {
     held.free();
   }
 }
+
+/**
+ * The files of weights of a snapshot, those of its image tower last.
+ * @param {import("./source.js").Snapshot} snapshot
+ */
+export const allWeights = ({ weights, imageTower }) => [...weights, ...(imageTower?.weights ?? [])];
 
 /**
  * The lists of tensors of files of weights, for which few of their bytes are read.
@@ -158,14 +166,17 @@ async function indexesOf(wasm, files) {
 async function loadSnapshot(start, opened, step, keep) {
   const { name, quant = "q8", resumed } = opened;
   const snapshot = await /** @type {NonNullable<Opened["snapshot"]>} */ (opened.snapshot)();
-  const { weights } = snapshot;
+  const weights = allWeights(snapshot);
   try {
     for (const file of weights) await file.begin();
     const [version, total] = [versionOf(weights), totalOf(weights)];
     if (resumed) requireSame(resumed.version, version, name);
     const wasm = await withThreads(start, (total ?? 0) * PACKED_AT_MOST);
     const texts = textsOf(wasm, opened, snapshot);
-    const loader = new wasm.SnapshotLoader(texts, quant, await indexesOf(wasm, weights));
+    const [indexes, imageIndexes] = [snapshot.weights, snapshot.imageTower?.weights ?? []].map((files) =>
+      indexesOf(wasm, files),
+    );
+    const loader = new wasm.SnapshotLoader(texts, quant, await indexes, await imageIndexes);
     let count = 0;
     if (resumed) {
       for await (const part of readParts(resumed.key)) {

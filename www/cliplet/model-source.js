@@ -72,6 +72,12 @@ function pathOf({ pathname, href }) {
  * @returns {string | undefined}
  */
 function fromHubName(text, hub) {
+  // A text tower, and the CLIP that gives its image tower.
+  const [tower, image, ...more] = text.split("+").map((one) => one.trim());
+  if (image && more.length === 0) {
+    const [first, second] = [fromHubName(tower, hub), fromHubName(image.replace(/^hf(-hub)?:\/*/i, ""), hub)];
+    return first && second && `${first}+${second.slice("hf:".length)}`;
+  }
   const known = MODEL_FILE.test(text) ? undefined : hubIdOf(text);
   if (known) return `hf:${known}`;
   const bare = text.replace(/\/+$/, "");
@@ -90,7 +96,7 @@ function fromText(text, hub) {
     throw new ClipletError("input", "the model's source is empty: name an address, hf:owner/name, or a file");
   const key = cachedKeyOf(trimmed);
   if (key !== undefined) return CACHED + key;
-  const named = trimmed.replace(/^hf:\/*/i, "");
+  const named = trimmed.replace(/^hf(-hub)?:\/*/i, "");
   if (HUB_ALIAS.test(named)) return fromAddress(named.replace(HUB_ALIAS, HUB), hub);
   const ofHub = fromHubName(named, hub);
   if (ofHub) return ofHub;
@@ -123,6 +129,18 @@ function fromAddress(address, hub) {
 }
 
 /**
+ * A file of a folder that was chosen, named by its path there where it lies in a folder within: a worker may not be told
+ * where it lay.
+ * @param {unknown} file
+ */
+function named(file) {
+  const path = (file instanceof File && file.webkitRelativePath) || "";
+  const inner = path.slice(path.indexOf("/") + 1);
+  if (!(file instanceof File) || !inner.includes("/")) return file;
+  return new File([file], inner, { type: file.type, lastModified: file.lastModified });
+}
+
+/**
  * @param {unknown} source a {@link import("./types.js").ModelSource}
  * @param {string} [hub]
  * @returns {SentSource}
@@ -130,7 +148,7 @@ function fromAddress(address, hub) {
 export function toSentSource(source, hub = HUB) {
   if (source instanceof Blob) return source;
   if (Array.isArray(source) || (globalThis.FileList && source instanceof FileList)) {
-    const files = [...source];
+    const files = [...source].map(named);
     if (files.length > 0 && files.every((file) => file instanceof Blob)) return files;
     throw new ClipletError("input", "a model's files must be a list of at least one File");
   }

@@ -5,7 +5,7 @@ import { toSent } from "./errors.js";
 import { instantiate, instantiateEarly } from "./instantiate.js";
 import { LabelCache } from "./label-cache.js";
 import { announce, loadModel } from "./load-model.js";
-import { loadOpened, textsOf } from "./loading.js";
+import { allWeights, loadOpened, textsOf } from "./loading.js";
 import { joinParts } from "./model-cache.js";
 import { setAlarm } from "./pool.js";
 import { openSource } from "./source.js";
@@ -131,7 +131,7 @@ export const operations = {
       return { ...about, download: total, bytes: total, quantization: null };
     }
     const files = await snapshot();
-    const { weights } = files;
+    const weights = allWeights(files);
     for (const file of weights) {
       await file.begin();
       file.close();

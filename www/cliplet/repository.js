@@ -7,11 +7,15 @@ import { HUB } from "./model-source.js";
 import {
   applesWeights,
   CONFIG,
+  IMAGE_TOWERS,
   isOpenClip,
+  isTextTransformer,
+  MODULES,
   OPEN_CLIP_CONFIG,
   SENTENCE_TRANSFORMERS,
   SETTINGS,
   shardsOf,
+  textTowerFolders,
   tokenizerFiles,
   WEIGHTS,
 } from "./snapshot-files.js";
@@ -103,6 +107,17 @@ export function parseHubId(source) {
 }
 
 /**
+ * The models of `hf:owner/name[@revision]`: one, or a text tower and the CLIP behind a `+` that gives its image tower.
+ * @param {string} source
+ */
+function parseHubIds(source) {
+  const [first, second, ...more] = source.split("+");
+  const text = parseHubId(more.length > 0 ? source : first);
+  const image = second ?? (text.revision ? undefined : IMAGE_TOWERS[text.id]);
+  return { text, image: image === undefined ? undefined : parseHubId(`hf:${image}`) };
+}
+
+/**
  * A repository at a revision: its small files, and the addresses of all.
  * @typedef {object} Repository
  * @property {string} id
@@ -141,14 +156,69 @@ async function smallFiles({ id, fetched, commonTokenizer }, config, configBytes)
 }
 
 /**
+ * A folder of a repository.
+ * @param {Repository} repository
+ * @param {string} folder with a slash at the end, or nothing
+ * @returns {Repository}
+ */
+const within = (repository, folder) => ({
+  ...repository,
+  at: (file, branch) => repository.at(folder + file, branch),
+  fetched: (file) => repository.fetched(folder + file),
+});
+
+/**
+ * A text tower of sentence-transformers: its files by their paths.
+ * @param {Repository} repository
+ * @param {Uint8Array<ArrayBuffer>} list its `modules.json`
+ * @param {import("./snapshot-files.js").TextTowerFolders} folders
+ * @param {string} revision
+ * @param {HubOptions & { stallTimeout?: number }} options
+ * @returns {Promise<import("./source.js").Snapshot>}
+ */
+async function textTower(repository, list, { transformer, linear, others }, revision, options) {
+  const inner = within(repository, transformer);
+  const config = await inner.fetched(CONFIG);
+  const small = await smallFiles(inner, CONFIG, config);
+  const files = new Map([...small].map(([name, bytes]) => [transformer + name, bytes]));
+  files.set(MODULES, list);
+  const configs = [...others, linear].map((folder) => folder + CONFIG);
+  for (const name of [...SETTINGS, `${transformer}sentence_bert_config.json`, ...configs]) {
+    const bytes = files.get(name) ?? (await repository.fetched(name));
+    if (bytes) files.set(name, bytes);
+  }
+  const weights = await findWeights(inner, true, revision, options);
+  const map = await findWeights(within(repository, linear), true, revision, options);
+  return { files, openClip: false, weights: [...weights.weights, ...map.weights] };
+}
+
+/**
  * Opens a repository: its configuration at once, its weights and all else when they are asked for.
- * @param {string} source `hf:owner/name[@revision]`
+ * @param {string} source `hf:owner/name[@revision]`; of a text tower, `+owner/name[@revision]` may follow, the CLIP that
+ * gives its image tower
  * @param {HubOptions & { stallTimeout?: number }} options
  * @returns {Promise<{ id: string, snapshot: () => Promise<import("./source.js").Snapshot> }>}
  */
 export async function openRepository(source, options) {
+  const { text, image } = parseHubIds(source);
+  const model = await openModel(text, options);
+  if (!image) return model;
+  const tower = await openModel(image, options);
+  const snapshot = async () => ({
+    ...(await model.snapshot()),
+    imageTower: { name: tower.id, ...(await tower.snapshot()) },
+  });
+  return { id: model.id, snapshot };
+}
+
+/**
+ * Opens one model.
+ * @param {{ id: string, revision?: string }} named
+ * @param {HubOptions & { stallTimeout?: number }} options
+ * @returns {Promise<{ id: string, snapshot: () => Promise<import("./source.js").Snapshot> }>}
+ */
+async function openModel({ id, revision = "main" }, options) {
   const { hub = HUB } = options;
-  const { id, revision = "main" } = parseHubId(source);
   const rootAt = (/** @type {string} */ file, branch = revision) =>
     `${hub}/${id}/resolve/${encodeURIComponent(branch)}/${file}`;
   let folder = "";
@@ -169,6 +239,10 @@ export async function openRepository(source, options) {
     if (plain || ofOpenClip) break;
   }
   if (!plain && !ofOpenClip) folder = "";
+  const mayBeTower = plain ? isTextTransformer(new TextDecoder().decode(plain)) : !ofOpenClip && !applesWeights(id);
+  const list = mayBeTower ? await repository.fetched(MODULES) : undefined;
+  const folders = list && textTowerFolders(new TextDecoder().decode(list), `${id}/${MODULES}`);
+  if (list && folders) return { id, snapshot: () => textTower(repository, list, folders, revision, options) };
   if (!plain && !ofOpenClip && !applesWeights(id))
     throw failure("model", `${id}: the repository has no ${CONFIG}, which a CLIP in Hugging Face's layout has`);
   const snapshot = async () => {

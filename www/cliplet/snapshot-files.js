@@ -15,6 +15,14 @@ export const CONFIG = "config.json";
 export const OPEN_CLIP_CONFIG = "open_clip_config.json";
 /** Folder in which sentence-transformers puts the CLIP of a model. */
 export const SENTENCE_TRANSFORMERS = "0_CLIPModel";
+/** File of sentence-transformers that lists the parts of a model. */
+export const MODULES = "modules.json";
+/** Text towers on the Hub, and the CLIP whose image tower each was trained to go with. @type {Record<string, string>} */
+export const IMAGE_TOWERS = {
+  "sentence-transformers/clip-ViT-B-32-multilingual-v1": "sentence-transformers/clip-ViT-B-32",
+  "M-CLIP/XLM-Roberta-Large-Vit-B-32": "openai/clip-vit-base-patch32",
+  "M-CLIP/XLM-Roberta-Large-Vit-L-14": "openai/clip-vit-large-patch14",
+};
 /** Settings of image preparation and the model card, any of which may be missing. */
 export const SETTINGS = ["processor_config.json", "preprocessor_config.json", "README.md"];
 
@@ -53,6 +61,40 @@ export function tokenizerFiles(config) {
   // transformers prefers a SigLIP's SentencePiece model, whose name its configuration and open_clip's tell.
   if (/siglip/i.test(config)) return [["spiece.model"], ["tokenizer.json"]];
   return [["tokenizer.json"], ["vocab.json", "merges.txt"], ["vocab.txt"]];
+}
+
+/**
+ * True for the configuration of a transformer of texts, which is a text tower with the parts that `modules.json` lists.
+ * @param {string} config its text
+ */
+export const isTextTransformer = (config) => /"model_type"\s*:\s*"(distilbert|bert|xlm-roberta)"/.test(config);
+
+/**
+ * The folders of a text tower of sentence-transformers, each with a slash at the end or nothing: of its transformer, of
+ * its linear map, and of the parts between them.
+ * @typedef {{ transformer: string, linear: string, others: string[] }} TextTowerFolders
+ */
+
+/**
+ * The folders of the text tower that a `modules.json` lists; undefined where it lists a whole CLIP.
+ * @param {string} json
+ * @param {string} name of the file
+ * @returns {TextTowerFolders | undefined}
+ */
+export function textTowerFolders(json, name) {
+  /** @type {{ path: string, type: string }[]} */
+  let modules;
+  try {
+    modules = JSON.parse(json).map((/** @type {any} */ { path, type }) => ({ path: String(path), type: String(type) }));
+  } catch (cause) {
+    throw failure("model", `${name} is no list of modules: download it again`, { cause });
+  }
+  const folders = modules.map(({ path }) => path && `${path.replace(/\/+$/, "")}/`);
+  const bad = folders.find((folder) => folder !== "" && (!/^[^/\\]+\/$/.test(folder) || /^\.+\/$/.test(folder)));
+  if (bad !== undefined) throw failure("model", `${name}: the path ${JSON.stringify(bad)} is not a folder's name`);
+  if (modules.length < 2) return undefined;
+  // The engine checks the kinds of the parts, and names those that it does not know.
+  return { transformer: folders[0], linear: folders[folders.length - 1], others: folders.slice(1, -1) };
 }
 
 /**

@@ -11,9 +11,11 @@ import {
   isApples,
   isOpenClip,
   isWeights,
+  MODULES,
   OPEN_CLIP_CONFIG,
   SETTINGS,
   shardsOf,
+  textTowerFolders,
   tokenizerFiles,
   WEIGHTS,
 } from "./snapshot-files.js";
@@ -35,6 +37,7 @@ import { WeightFile } from "./weight-file.js";
  * @property {Map<string, Uint8Array<ArrayBuffer>>} files its small files
  * @property {boolean} openClip whether open_clip's settings go with its weights
  * @property {WeightFile[]} weights
+ * @property {Snapshot & { name: string }} [imageTower] the CLIP that gives a text tower its image tower
  */
 
 /**
@@ -88,12 +91,18 @@ async function* readBlob(blob, name) {
 }
 
 /**
+ * A file's name without the folders that it lies in.
+ * @param {Blob & { name?: string }} file
+ */
+const baseName = ({ name = "" }) => name.slice(name.lastIndexOf("/") + 1);
+
+/**
  * A local file; another of the same name, size and date is taken for the same.
  * @param {Blob & { name?: string, lastModified?: number }} file
  * @returns {Opened}
  */
 function fromFile(file) {
-  const name = file.name ?? "model";
+  const name = baseName(file) || "model";
   const version = { total: file.size, modified: file.lastModified };
   const key = ["file", name, file.size, file.lastModified].filter((part) => part !== undefined).join(":");
   /** @param {number} from */
@@ -179,17 +188,72 @@ async function chosenWeights(files) {
 }
 
 /**
+ * A text tower of sentence-transformers among files that were chosen as a folder, or undefined.
+ * @param {(Blob & { name?: string, lastModified?: number })[]} chosen
+ * @param {string} [quant]
+ * @returns {Promise<Opened | undefined>}
+ */
+async function fromTextTower(chosen, quant) {
+  const list = chosen.find((file) => baseName(file) === MODULES);
+  const folders = list && textTowerFolders(await list.text(), MODULES);
+  if (!list || !folders) return undefined;
+  const root = (list.name ?? "").slice(0, -MODULES.length);
+  const byPath = new Map(chosen.map((file) => [(file.name ?? "").slice(root.length), file]));
+  const weights = [];
+  for (const folder of [folders.transformer, folders.linear]) {
+    const inside = [...byPath].filter(([path]) => path.startsWith(folder) && !path.slice(folder.length).includes("/"));
+    const found = await chosenWeights(new Map(inside.map(([path, file]) => [path.slice(folder.length), file])));
+    if (found.length === 0 || (folder === "" && folders.linear === ""))
+      throw failure(
+        "input",
+        `${folder || MODULES}: choose the whole folder of this text tower, whose parts have files of the same names`,
+      );
+    weights.push(...found.map((name) => /** @type {File} */ (byPath.get(folder + name))));
+  }
+  /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
+  const files = new Map();
+  for (const [path, file] of byPath)
+    if (!isWeights(path) && !path.endsWith(".index.json")) files.set(path, new Uint8Array(await file.arrayBuffer()));
+  return fromWeights(weights, quant, { files, openClip: false });
+}
+
+/**
+ * A snapshot whose weights are local files.
+ * @param {(Blob & { name?: string, lastModified?: number })[]} weights
+ * @param {string | undefined} quant
+ * @param {Omit<Snapshot, "weights">} snapshot
+ * @returns {Opened}
+ */
+function fromWeights(weights, quant, snapshot) {
+  const parts = weights.map(fromFile);
+  const opened = parts.map((part) => new WeightFile(part.name, /** @type {NonNullable<Opened["read"]>} */ (part.read)));
+  const sizes = weights.map(({ size }) => size);
+  const [first] = parts;
+  const key = [first.key, sizes.length > 1 ? sizes.join("+") : undefined, quant].filter((part) => part !== undefined);
+  return {
+    ...first,
+    key: key.join(":"),
+    source: CACHED + key.join(":"),
+    read: undefined,
+    quant,
+    snapshot: async () => ({ ...snapshot, weights: opened }),
+  };
+}
+
+/**
  * The files of a snapshot, chosen together.
  * @param {(Blob & { name?: string, lastModified?: number })[]} chosen
  * @param {string} [quant]
  * @returns {Promise<Opened>}
  */
 async function fromFiles(chosen, quant) {
-  const byName = new Map(chosen.map((file) => [file.name ?? "", file]));
+  const tower = await fromTextTower(chosen, quant);
+  if (tower) return tower;
+  const byName = new Map(chosen.map((file) => [baseName(file), file]));
   const names = await chosenWeights(byName);
   const [name] = names;
   if (!name) {
-    const first = chosen[0]?.name ?? "nothing";
+    const first = (chosen[0] && baseName(chosen[0])) ?? "nothing";
     throw failure(
       "input",
       `${first}: choose a .gguf, or weights (.safetensors, .bin) with the small files beside them`,
@@ -214,21 +278,8 @@ async function fromFiles(chosen, quant) {
     const bytes = await byName.get(small)?.arrayBuffer();
     if (bytes) files.set(small, new Uint8Array(bytes));
   }
-  const parts = names.map((part) => fromFile(/** @type {Blob} */ (byName.get(part))));
-  const weights = parts.map(
-    (part) => new WeightFile(part.name, /** @type {NonNullable<Opened["read"]>} */ (part.read)),
-  );
-  const sizes = names.map((part) => byName.get(part)?.size ?? 0);
-  const [first] = parts;
-  const key = [first.key, names.length > 1 ? sizes.join("+") : undefined, quant].filter((part) => part !== undefined);
-  return {
-    ...first,
-    key: key.join(":"),
-    source: CACHED + key.join(":"),
-    read: undefined,
-    quant,
-    snapshot: async () => ({ files, openClip, weights }),
-  };
+  const weights = names.map((part) => /** @type {File} */ (byName.get(part)));
+  return fromWeights(weights, quant, { files, openClip });
 }
 
 /**

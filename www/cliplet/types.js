@@ -48,7 +48,7 @@
 /**
  * A model's source: the address of a model file (GGUF, made by `cliplet convert`), relative to the page; a repository of
  * the Hugging Face Hub as `hf:owner/name`, `hf:owner/name@revision`, `owner/name`, its full address, or a well-known name
- * such as `ViT-B/32`; the `id` of a
+ * such as `ViT-B/32`; a text tower with the CLIP that gives its image tower, as `owner/text+owner/clip`; the `id` of a
  * {@link CachedModel}; a local model file; or the files of a snapshot chosen together (weights as `.safetensors` or `.bin`,
  * whole or in shards, `config.json`, the files of the tokenizer, `preprocessor_config.json`).
  * @typedef {string | URL | Blob | FileList | readonly Blob[]} ModelSource

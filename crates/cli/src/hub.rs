@@ -57,6 +57,10 @@ pub struct ModelId {
 impl ModelId {
     /// Parses an id; none for text that cannot be one, such as the path of a GGUF file.
     pub fn parse(text: &str) -> Option<Self> {
+        // As open_clip and the page write it.
+        let prefixes = ["hf-hub:", "hf:"];
+        let id = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
+        let text = id.unwrap_or(text);
         let (name, revision) = match text.split_once('@') {
             Some((name, revision)) => (name, Some(revision.to_string())),
             None => (text, None),
@@ -243,7 +247,12 @@ mod tests {
     fn ids_are_told_from_paths() {
         let id = ModelId::parse("openai/clip-vit-base-patch32@refs/pr/15").unwrap();
         assert_eq!(id.revision.as_deref(), Some("refs/pr/15"));
-        assert!(ModelId::parse("laion/CLIP-ViT-B-32-laion2B-s34B-b79K").is_some());
+        let laions = ModelId::parse("laion/CLIP-ViT-B-32-laion2B-s34B-b79K");
+        assert!(laions.is_some());
+        for prefix in ["hf:", "hf-hub:"] {
+            let prefixed = format!("{prefix}laion/CLIP-ViT-B-32-laion2B-s34B-b79K");
+            assert_eq!(ModelId::parse(&prefixed), laions);
+        }
         for path in [
             "clip",
             "./clip",

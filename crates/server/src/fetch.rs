@@ -27,7 +27,7 @@ pub struct FetchSettings {
     pub time: Duration,
     /// Redirects that are followed.
     pub redirects: usize,
-    /// Which addresses may be asked; [`is_public`] unless a test says otherwise.
+    /// The test of addresses that may be asked; [`is_public`] unless a test says otherwise.
     pub allowed: fn(IpAddr) -> bool,
     /// True where requests go by way of the environment's proxies, which resolve names themselves: `allowed` then
     /// cannot be relied on.

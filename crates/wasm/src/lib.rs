@@ -114,16 +114,26 @@ pub struct SnapshotLoader(clip::SnapshotLoader);
 
 #[wasm_bindgen]
 impl SnapshotLoader {
-    /// A loader of weights in the files with these lists of tensors.
+    /// A loader of weights in the files with these lists of tensors; of a model whose image tower is another's, that
+    /// is in `image_files`.
     #[wasm_bindgen(constructor)]
-    pub fn new(texts: SnapshotTexts, quant: &str, files: Vec<WeightIndex>) -> JsResult<Self> {
+    pub fn new(
+        texts: SnapshotTexts,
+        quant: &str,
+        files: Vec<WeightIndex>,
+        image_files: Vec<WeightIndex>,
+    ) -> JsResult<Self> {
         let quant = Quant::from_name(quant).map_err(thrown)?;
-        let files: cliplet::Result<Vec<_>> = files.into_iter().map(|file| file.0.finish()).collect();
-        let loader = clip::SnapshotLoader::new(texts.0, quant, &files.map_err(thrown)?);
+        let indexes = |files: Vec<WeightIndex>| -> JsResult<Vec<_>> {
+            let finished = files.into_iter().map(|file| file.0.finish());
+            finished.collect::<cliplet::Result<_>>().map_err(thrown)
+        };
+        let (files, image_files) = (indexes(files)?, indexes(image_files)?);
+        let loader = clip::SnapshotLoader::with_image_files(texts.0, quant, &files, &image_files);
         loader.map(Self).map_err(thrown)
     }
 
-    /// The place of the file whose bytes are wanted next among those given, and where in the file they are; undefined
+    /// The place of the file whose bytes are wanted next among those given, image files last, and where in the file they are; undefined
     /// when all are in.
     pub fn wanted(&self) -> Option<Vec<f64>> {
         let (file, position) = self.0.wanted()?;
@@ -200,6 +210,13 @@ impl SnapshotTexts {
         let quant = Quant::from_name(quant).map_err(thrown)?;
         Ok(self.0.file_bytes(quant) as f64)
     }
+
+    /// The texts of a model of this text tower and of the image tower of `image`.
+    #[wasm_bindgen(js_name = withImageTower)]
+    pub fn with_image_tower(&self, image: &SnapshotTexts) -> JsResult<SnapshotTexts> {
+        let joined = self.0.clone().with_image_tower(&image.0);
+        joined.map(SnapshotTexts).map_err(thrown)
+    }
 }
 
 /// A model that was packed, with the header of its file.
@@ -223,7 +240,7 @@ impl Packed {
     }
 }
 
-/// A picture made ready for the image tower.
+/// An image made ready for the image tower.
 #[wasm_bindgen]
 pub struct Pixels(PixelValues);
 
@@ -266,7 +283,7 @@ impl Engine {
         self.embedded
     }
 
-    /// Decodes and preprocesses an encoded picture.
+    /// Decodes and preprocesses an encoded image.
     pub fn preprocess(&self, bytes: &[u8]) -> JsResult<Pixels> {
         self.clip
             .image_processor()
@@ -285,14 +302,14 @@ impl Engine {
             .map_err(thrown)
     }
 
-    /// Embeddings of pictures one after another, not normalised.
+    /// Embeddings of images one after another, not normalized.
     #[wasm_bindgen(js_name = embedImages)]
-    pub fn embed_images(&self, pictures: Vec<Pixels>) -> JsResult<Vec<f32>> {
-        let pictures: Vec<_> = pictures.into_iter().map(|pixels| pixels.0).collect();
-        Ok(concat(&self.clip.embed_images(&pictures).map_err(thrown)?))
+    pub fn embed_images(&self, images: Vec<Pixels>) -> JsResult<Vec<f32>> {
+        let images: Vec<_> = images.into_iter().map(|pixels| pixels.0).collect();
+        Ok(concat(&self.clip.embed_images(&images).map_err(thrown)?))
     }
 
-    /// Embeddings of texts one after another, not normalised.
+    /// Embeddings of texts one after another, not normalized.
     #[wasm_bindgen(js_name = embedTexts)]
     pub fn embed_texts(&self, texts: Vec<String>) -> JsResult<Vec<f32>> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -312,8 +329,8 @@ impl Engine {
         Ok(concat(&embeddings))
     }
 
-    /// The best `top_k` of `labels`, whose unit vectors lie one after another in `vectors`, for a
-    /// picture's embedding, as JSON `[{label, score, logit}]`.
+    /// The best `top_k` of `labels`, whose unit vectors lie one after another in `vectors`, for an
+    /// image's embedding, as JSON `[{label, score, logit}]`.
     pub fn rank(
         &self,
         image: &[f32],

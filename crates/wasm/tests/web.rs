@@ -60,9 +60,9 @@ fn embeddings_are_as_transformers_has_them() {
 
 #[wasm_bindgen_test]
 fn chunks_of_any_size_give_the_same_model() {
-    let picture = vec![90; 4 * 50 * 40];
+    let image = vec![90; 4 * 50 * 40];
     let embed = |engine: Engine| {
-        let pixels = engine.preprocess_rgba(50, 40, &picture).unwrap();
+        let pixels = engine.preprocess_rgba(50, 40, &image).unwrap();
         engine.embed_images(vec![pixels]).unwrap()
     };
     let whole = embed(stream(MODEL, MODEL.len()).unwrap());
@@ -101,7 +101,7 @@ fn snapshot_loader(quant: &str) -> Result<SnapshotLoader, JsValue> {
         let [start, length] = wanted.try_into().unwrap();
         index.push(WEIGHTS[start as usize..][..length as usize].to_vec())?;
     }
-    SnapshotLoader::new(snapshot_texts(), quant, vec![index])
+    SnapshotLoader::new(snapshot_texts(), quant, vec![index], Vec::new())
 }
 
 #[wasm_bindgen_test]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{MAX_IMAGE, malformed, size, unsupported};
+use super::fields::{MAX_IMAGE, malformed, size, unsupported};
 use crate::error::Result;
 use cliplet_kernels::Window;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, Result};
+use crate::error::{Error, Result};
 
 /// A kind of model, as `model_type` in `config.json` and `general.architecture` in our files name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{MAX_IMAGE, MAX_IMAGE_TOKENS, malformed, size, unsupported};
+use super::fields::{MAX_IMAGE, MAX_IMAGE_TOKENS, malformed, size, unsupported};
 use crate::error::Result;
 
 const MAX_CHANNELS: u64 = 1 << 13;

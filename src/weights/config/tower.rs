@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use super::defaults::{Defaults, TextPooling, TowerDefaults};
-use super::{
-    BertConfig, MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH, MAX_VOCAB,
-    MAX_WIDTH, Pooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig, malformed, size, unsupported,
+use super::fields::{
+    MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH, MAX_VOCAB, MAX_WIDTH,
+    malformed, size, unsupported,
 };
+use super::{BertConfig, Pooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig};
 use crate::error::Result;
 use cliplet_kernels::Activation;
 
@@ -116,12 +117,12 @@ impl RawTower {
             )));
         }
         let convolution_window = self.convolution_window(pooling)?;
-        let room = context - bert.as_ref().map_or(0, |bert| bert.first_position);
-        let longest = self.max_length.unwrap_or(room as u64);
+        let positions = context - bert.as_ref().map_or(0, |bert| bert.first_position);
+        let longest = self.max_length.unwrap_or(positions as u64);
         Ok(TextConfig {
             tower: self.tower("text_config", &defaults.text)?,
             vocab_size: size("text_config.vocab_size", vocab_size, 1, MAX_VOCAB)?,
-            context_length: size("text_config.max_length", longest, 2, room as u64)?,
+            context_length: size("text_config.max_length", longest, 2, positions as u64)?,
             pooling,
             bert,
             convolution_window,
@@ -275,7 +276,8 @@ fn activation(which: &str, name: &str) -> Result<Activation> {
     match name {
         "quick_gelu" => Ok(Activation::QuickGelu),
         "gelu" | "gelu_python" => Ok(Activation::Gelu),
-        "gelu_pytorch_tanh" | "gelu_new" => Ok(Activation::GeluTanh),
+        // The same function under four names, which differ in the way they round.
+        "gelu_pytorch_tanh" | "gelu_new" | "gelu_fast" | "gelu_accurate" => Ok(Activation::GeluTanh),
         other => Err(unsupported(format!(
             "{which}.hidden_act is {other:?}; \"quick_gelu\", \"gelu\" and \"gelu_pytorch_tanh\" are supported"
         ))),

@@ -29,7 +29,7 @@ pub struct TextConfig {
     pub vocab_size: usize,
     /// Context length, in tokens.
     pub context_length: usize,
-    /// Where the text is pooled.
+    /// The tokens that stand for a whole text.
     pub pooling: Pooling,
     /// Of a tower of BERT's blocks, its embeddings and its projection.
     pub bert: Option<BertConfig>,
@@ -78,7 +78,7 @@ pub struct BertConfig {
     pub projection_bias: bool,
 }
 
-/// Which token's output stands for the text.
+/// The token whose output stands for the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
     /// The first of the largest ids (configs whose `eos_token_id` is the historical 2).

@@ -40,7 +40,7 @@ pub struct Header {
     pub bytes: usize,
 }
 
-/// Where a tensor lies.
+/// A tensor as the header describes it: its name, shape, encoding and place.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TensorInfo {
     /// Its name.

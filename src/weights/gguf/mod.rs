@@ -30,7 +30,7 @@ pub const MAGIC: [u8; 4] = *b"GGUF";
 pub const CONTAINER_VERSION: u32 = 3;
 /// Version of what is in it, in [`keys::FORMAT_VERSION`].
 pub const FORMAT_VERSION: u32 = 1;
-/// Where tensors start, in bytes from the start of the data.
+/// Tensors start at multiples of so many bytes, from the start of the data.
 pub const ALIGNMENT: usize = 32;
 
 /// Names of the metadata.
@@ -43,7 +43,7 @@ pub mod keys {
     pub const NAME: &str = "general.name";
     /// Licence of the weights.
     pub const LICENCE: &str = "general.license";
-    /// Where the weights come from.
+    /// Address that the weights come from.
     pub const ORIGIN: &str = "general.source.url";
     /// Languages of texts.
     pub const LANGUAGES: &str = "general.languages";

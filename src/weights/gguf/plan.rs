@@ -18,7 +18,7 @@ pub struct Plan {
     pub assembler: Assembler,
     /// The tensors in the order of the file.
     pub steps: Vec<Step>,
-    /// Where the last one ends.
+    /// The byte behind the last one.
     pub end: u64,
 }
 

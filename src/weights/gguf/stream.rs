@@ -13,42 +13,41 @@ use super::components::Components;
 use super::header::{Header, HeaderParser};
 use super::plan::{Plan, Step, plan};
 use super::{align, malformed};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::weights::layout::Kind;
+use crate::weights::span_reader::{Format, Span, SpanReader, too_many};
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::{About, ModelFile};
 
-/// The header is looked at in components of this many bytes, so that tensors that come in the same
+/// The header is looked at in pieces of this many bytes, so that tensors that come in the same
 /// chunk are not copied with it.
 const HEADER_PIECE: usize = 64 << 10;
-/// Of a file of known size there is room for a header of such a share, and at most so many bytes, beforehand:
-/// most then need not move while they grow.
+/// Of a file of known size, memory for a header of such a share, and at most so many bytes, is asked for beforehand:
+/// most headers then need not move while they grow.
 const HEADER_SHARE: u64 = 32;
 const HEADER_MOST: u64 = 4 << 20;
-/// Memory is asked for this many bytes of a tensor at a time, so that a size that is not true takes no
-/// more than comes.
-const RESERVE: usize = 64 << 20;
-/// Room is made for so many of them, which are then written while they are in the cache.
-const ROOM: usize = 256 << 10;
 
 /// A model file being read.
 pub struct GgufStream {
     total: Option<u64>,
     received: u64,
-    state: State,
-    /// Room for bytes that are not known to be a tensor's.
+    reader: SpanReader<Gguf>,
+    /// Memory for bytes that are not known to be a tensor's.
     incoming: Vec<u8>,
 }
 
-enum State {
-    Header {
-        placement: Placement,
-        parser: HeaderParser,
-        bytes: Vec<u8>,
-    },
+/// The format: a header, then tensors with zeros between them.
+enum Gguf {
+    Header(Box<PendingHeader>),
     Tensors(Box<Tensors>),
-    /// After an error nothing more is understood.
-    Failed,
+}
+
+struct PendingHeader {
+    placement: Placement,
+    total: Option<u64>,
+    parser: HeaderParser,
+    /// Bytes of it so far.
+    bytes: Vec<u8>,
 }
 
 struct Tensors {
@@ -57,11 +56,8 @@ struct Tensors {
     steps: VecDeque<Step>,
     /// Bytes of the file taken so far.
     position: u64,
-    /// Where the file's last tensor ends, and with what aligns the one that is not there.
+    /// The byte behind the last tensor, and that behind the zeros that may align one more.
     ends: (u64, u64),
-    /// Bytes of the tensor at the front, `filled` of them so far, and room for its next.
-    current: Vec<u8>,
-    filled: usize,
     /// Components of tensors that are not whole yet, by name.
     components: HashMap<String, Components<'static>>,
 }
@@ -77,15 +73,16 @@ struct Texts {
 impl GgufStream {
     /// A reader of a file of `total` bytes, where that is known beforehand.
     pub fn new(total: Option<u64>, placement: Placement) -> Self {
-        let state = State::Header {
+        let header = PendingHeader {
             placement,
+            total,
             parser: HeaderParser::default(),
             bytes: Vec::with_capacity((total.unwrap_or(0) / HEADER_SHARE).min(HEADER_MOST) as usize),
         };
         Self {
             total,
             received: 0,
-            state,
+            reader: SpanReader::new(Gguf::Header(Box::new(header)), "model.gguf"),
             incoming: Vec::new(),
         }
     }
@@ -95,106 +92,124 @@ impl GgufStream {
         self.received
     }
 
-    /// Room for bytes that come next, to be written there and counted by [`Self::advance`]: they are
-    /// then not copied again. What is in it has no meaning; it is never empty.
+    /// Memory for bytes that come next, to be written there and counted by [`Self::advance`]: they are
+    /// then not copied again. It holds arbitrary values, and is never empty.
     ///
     /// # Errors
-    /// [`Error::Io`] where there is no memory.
+    /// [`Error::Io`](crate::Error::Io) where there is no memory, and [`Error::Model`](crate::Error::Model) after an
+    /// earlier error.
     pub fn chunk_mut(&mut self) -> Result<&mut [u8]> {
         self.incoming.clear();
-        if let State::Tensors(tensors) = &mut self.state
-            && let Some(missing) = tensors.missing()
-        {
-            return tensors.chunk_mut(missing);
+        match self.reader.chunk_mut()? {
+            Some(chunk) => Ok(chunk),
+            None => {
+                self.incoming.resize(HEADER_PIECE, 0);
+                Ok(&mut self.incoming)
+            }
         }
-        self.incoming.resize(HEADER_PIECE, 0);
-        Ok(&mut self.incoming)
     }
 
     /// Takes the first `count` bytes of what [`Self::chunk_mut`] gave last.
     ///
     /// # Errors
-    /// Those of [`Self::push`]; [`Error::Input`] where there was no room for so many.
+    /// Those of [`Self::push`]; [`Error::Input`](crate::Error::Input) where there was no memory for so many.
     pub fn advance(&mut self, count: usize) -> Result<()> {
         let incoming = std::mem::take(&mut self.incoming);
         if !incoming.is_empty() {
-            let bytes = incoming
-                .get(..count)
-                .ok_or_else(|| no_room(count, incoming.len()))?;
-            return self.push(bytes);
+            let bytes = incoming.get(..count);
+            return self.push(bytes.ok_or_else(|| too_many(count, incoming.len()))?);
         }
-        let result = match &mut self.state {
-            State::Tensors(tensors) => tensors.fill(count),
-            State::Header { .. } | State::Failed => Err(no_room(count, 0)),
-        };
         self.received += count as u64;
-        self.checked(result)
+        self.reader.advance(count)
     }
 
     /// Takes the next bytes of the file. After an error the reader takes nothing more.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) and [`Error::Unsupported`](crate::Error::Unsupported) for a file that is
+    /// malformed or of another kind, and [`Error::Io`](crate::Error::Io) where there is no memory.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        let result = self.take(bytes);
-        self.checked(result)
-    }
-
-    fn checked(&mut self, result: Result<()>) -> Result<()> {
-        if result.is_err() {
-            self.state = State::Failed;
-        }
-        result
-    }
-
-    fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let position = self.received;
         self.received += bytes.len() as u64;
-        if let Some(total) = self.total.filter(|total| self.received > *total) {
-            return Err(malformed(format!(
-                "{} bytes came of a file of {total}",
-                self.received
-            )));
+        let (received, total) = (self.received, self.total);
+        if let Some(total) = total.filter(|total| received > *total) {
+            let surplus = malformed(format!("{received} bytes came of a file of {total}"));
+            return self.reader.change_format(|_, _| Err(surplus));
         }
-        while !bytes.is_empty() {
-            match &mut self.state {
-                State::Header {
-                    placement,
-                    parser,
-                    bytes: header,
-                } => {
-                    let (component, rest) = bytes.split_at(bytes.len().min(HEADER_PIECE));
-                    header.extend_from_slice(component);
-                    bytes = rest;
-                    if let Some(length) = parser.advance(header)? {
-                        let early = header.split_off(length);
-                        let parsed = parser.finish(std::mem::take(header))?;
-                        let mut tensors = Tensors::new(parsed, placement.clone(), self.total)?;
-                        tensors.take(&early)?;
-                        self.state = State::Tensors(Box::new(tensors));
-                    }
-                }
-                State::Tensors(tensors) => {
-                    tensors.take(bytes)?;
-                    bytes = &[];
-                }
-                State::Failed => return Err(malformed("reading it has already failed".into())),
-            }
-        }
-        Ok(())
+        self.reader.push(0, position, bytes)
     }
 
     /// The model, once every byte has been pushed.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) where bytes are missing.
     pub fn finish(self) -> Result<ModelFile> {
         let received = self.received;
         let cut = |place: String| malformed(format!("ends after {received} bytes, within {place}"));
-        match self.state {
-            State::Header { .. } => Err(cut("its header".into())),
-            State::Tensors(tensors) => match tensors.steps.front() {
+        match self.reader.finish()? {
+            Gguf::Header(_) => Err(cut("its header".into())),
+            Gguf::Tensors(tensors) => match tensors.steps.front() {
                 Some(step) => Err(cut(format!(
                     "tensor {}, of {} bytes in all",
                     step.tensor, tensors.ends.0
                 ))),
                 None => tensors.finish(received),
             },
-            State::Failed => Err(malformed("reading it has failed".into())),
         }
+    }
+}
+
+impl Format for Gguf {
+    fn next(&self) -> Option<Span> {
+        let (start, length, is_collected) = match self {
+            Self::Header(header) => (header.bytes.len() as u64, HEADER_PIECE as u64, false),
+            Self::Tensors(tensors) => match tensors.steps.front() {
+                Some(step) if tensors.position < step.start => {
+                    (tensors.position, step.start - tensors.position, false)
+                }
+                Some(step) => (step.start, step.end - step.start, true),
+                None => (tensors.position, u64::MAX, false),
+            },
+        };
+        Some(Span {
+            file: 0,
+            start,
+            length,
+            is_collected,
+        })
+    }
+
+    fn take(&mut self, bytes: Cow<[u8]>) -> Result<()> {
+        match self {
+            Self::Header(_) => Ok(()),
+            Self::Tensors(tensors) => tensors.complete(bytes),
+        }
+    }
+
+    fn take_some(&mut self, bytes: &[u8]) -> Result<usize> {
+        match self {
+            Self::Header(header) => {
+                let before = header.bytes.len();
+                header.bytes.extend_from_slice(bytes);
+                let Some(length) = header.parser.advance(&header.bytes)? else {
+                    return Ok(bytes.len());
+                };
+                header.bytes.truncate(length);
+                let parsed = header.parser.finish(std::mem::take(&mut header.bytes))?;
+                let tensors = Tensors::new(parsed, header.placement.clone(), header.total)?;
+                *self = Self::Tensors(Box::new(tensors));
+                Ok(length - before)
+            }
+            Self::Tensors(tensors) => {
+                let next = tensors.steps.front().map(|step| step.start);
+                tensors.padding(bytes, next.unwrap_or(tensors.ends.1))?;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn holds_bytes(&self) -> bool {
+        matches!(self, Self::Tensors(tensors) if tensors.is_at_table())
     }
 }
 
@@ -232,99 +247,17 @@ impl Tensors {
             steps: steps.into(),
             position,
             ends,
-            current: Vec::new(),
-            filled: 0,
             components: HashMap::new(),
         })
     }
 
-    fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            let Some(step) = self.steps.front() else {
-                return self.padding(bytes, self.ends.1);
-            };
-            if self.position < step.start {
-                let gap = bytes.len().min((step.start - self.position) as usize);
-                let (gap, rest) = bytes.split_at(gap);
-                let start = step.start;
-                self.padding(gap, start)?;
-                bytes = rest;
-                continue;
-            }
-            let missing = (step.end - self.position) as usize;
-            if self.filled == 0 && bytes.len() >= missing {
-                let (whole, rest) = bytes.split_at(missing);
-                self.position = step.end;
-                bytes = rest;
-                self.complete(Cow::Borrowed(whole))?;
-                continue;
-            }
-            let room = self.chunk_mut(missing)?;
-            let count = room.len().min(bytes.len());
-            let (component, rest) = bytes.split_at(count);
-            room[..count].copy_from_slice(component);
-            bytes = rest;
-            self.fill(count)?;
-        }
-        Ok(())
-    }
-
-    /// Bytes of the tensor at the front that have not come; none where others come before it.
-    fn missing(&self) -> Option<usize> {
-        let step = self.steps.front().filter(|step| self.position >= step.start)?;
-        Some((step.end - self.position) as usize).filter(|missing| *missing > 0)
-    }
-
-    /// Returns true if the bytes of the tensor at the front are held as they come: those of a table.
-    fn stays(&self) -> bool {
+    /// True if the next tensor is a table, whose bytes are held as they come.
+    fn is_at_table(&self) -> bool {
         let part = self
             .steps
             .front()
             .and_then(|step| self.assembler.part(&step.part));
         part.is_some_and(|(_, kind)| kind == Kind::Table)
-    }
-
-    /// Room for the next of the `missing` bytes of the tensor at the front.
-    fn chunk_mut(&mut self, missing: usize) -> Result<&mut [u8]> {
-        let most = self.filled + missing;
-        if self.current.len() == self.filled {
-            let size = self.filled + missing.min(ROOM);
-            if self.current.capacity() < size {
-                let more = missing.min(RESERVE);
-                self.current.try_reserve_exact(more).map_err(|_| Error::Io {
-                    file: "model.gguf".into(),
-                    source: std::io::ErrorKind::OutOfMemory.into(),
-                })?;
-            }
-            self.current.resize(size, 0);
-        }
-        let end = self.current.len().min(most);
-        Ok(&mut self.current[self.filled..end])
-    }
-
-    /// Takes `count` bytes that were written to where there was room.
-    fn fill(&mut self, count: usize) -> Result<()> {
-        let room = self.missing().unwrap_or(0).min(self.current.len() - self.filled);
-        if count > room {
-            return Err(no_room(count, room));
-        }
-        self.filled += count;
-        self.position += count as u64;
-        if self.missing().is_none() {
-            let (mut whole, size) = (
-                std::mem::take(&mut self.current),
-                std::mem::take(&mut self.filled),
-            );
-            if self.stays() {
-                whole.truncate(size);
-                whole.shrink_to_fit();
-                self.complete(Cow::Owned(whole))?;
-            } else {
-                self.complete(Cow::Borrowed(&whole[..size]))?;
-                self.current = whole;
-            }
-        }
-        Ok(())
     }
 
     /// Takes bytes that align what follows: zeros, up to `end`.
@@ -351,12 +284,14 @@ impl Tensors {
             tensor,
             part,
             role,
+            end,
             checksum,
             ..
         }) = self.steps.pop_front()
         else {
             return Ok(());
         };
+        self.position = end;
         let actual = xxh3_64(&bytes);
         if actual != checksum {
             return Err(malformed(format!(
@@ -394,10 +329,4 @@ impl Tensors {
             checksum,
         })
     }
-}
-
-fn no_room(count: usize, room: usize) -> Error {
-    Error::Input(format!(
-        "{count} bytes of a model were said to be where there is room for {room}"
-    ))
 }

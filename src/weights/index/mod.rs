@@ -1,4 +1,4 @@
-//! Where the tensors of a published file of weights lie.
+//! The list of the tensors of a published file of weights, and the places of their bytes.
 //!
 //! A file lists its tensors in few bytes: safetensors in a header, PyTorch in a pickle within a zip archive. Reading the
 //! list needs those bytes only, so a file on disk, one that the browser holds and one on a server are read alike: an
@@ -32,7 +32,7 @@ type ReadAt<'a> = &'a mut dyn FnMut(u64, u64) -> Result<Option<Vec<u8>>>;
 #[derive(Debug)]
 pub struct WeightIndex {
     file: String,
-    tensors: HashMap<String, Result<TensorPlace, Problem>>,
+    tensors: HashMap<String, Result<TensorPlace, PlaceError>>,
 }
 
 /// The place and form of a tensor's values.
@@ -65,7 +65,7 @@ pub(super) enum Start {
 
 /// The reason that a tensor cannot be read, reported only where the tensor is wanted.
 #[derive(Clone, Debug)]
-enum Problem {
+enum PlaceError {
     Malformed(String),
     Unsupported(String),
 }
@@ -114,8 +114,8 @@ impl WeightIndex {
         match self.tensors.get(name) {
             None => Ok(None),
             Some(Ok(place)) => Ok(Some(place)),
-            Some(Err(Problem::Malformed(reason))) => Err(Error::model(&self.file, reason)),
-            Some(Err(Problem::Unsupported(reason))) => Err(Error::unsupported(&self.file, reason)),
+            Some(Err(PlaceError::Malformed(reason))) => Err(Error::model(&self.file, reason)),
+            Some(Err(PlaceError::Unsupported(reason))) => Err(Error::unsupported(&self.file, reason)),
         }
     }
 }

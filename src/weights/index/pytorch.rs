@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::state_dict::{TensorEntry, tensors as tensors_of_pickle};
 use super::unpickle::Pickle;
 use super::zip::{LOCAL_HEADER, Member, data_start, members};
-use super::{LFS_ADVICE, LFS_POINTER, Problem, ReadAt, Start, TensorPlace};
+use super::{LFS_ADVICE, LFS_POINTER, PlaceError, ReadAt, Start, TensorPlace};
 use crate::error::{Error, Result};
 
 /// Longest list of tensors read, in bytes; that of the largest CLIP is under a megabyte.
@@ -22,7 +22,7 @@ pub fn tensors(
     file: &str,
     length: Option<u64>,
     read_at: ReadAt,
-) -> Result<Option<HashMap<String, Result<TensorPlace, Problem>>>> {
+) -> Result<Option<HashMap<String, Result<TensorPlace, PlaceError>>>> {
     let malformed = |reason: String| Error::model(file, reason);
     let length = length.ok_or_else(|| {
         malformed("the server does not say how long it is; download it and choose the file".into())
@@ -127,28 +127,28 @@ fn place(
     name: &str,
     entry: &TensorEntry,
     storages: &HashMap<&str, (usize, &Member)>,
-) -> Result<TensorPlace, Problem> {
+) -> Result<TensorPlace, PlaceError> {
     let float = entry.float().ok_or_else(|| {
         let kind = &entry.storage_type;
-        Problem::Unsupported(format!(
+        PlaceError::Unsupported(format!(
             "tensor {name} is of {kind}; FloatStorage, HalfStorage and BFloat16Storage are supported"
         ))
     })?;
     let storage = &entry.storage;
     let Some(&(order, member)) = storages.get(storage.as_str()) else {
-        return Err(Problem::Malformed(format!(
+        return Err(PlaceError::Malformed(format!(
             "tensor {name} lies in the storage {storage}, which is missing"
         )));
     };
     if !member.is_stored {
-        return Err(Problem::Malformed(format!(
+        return Err(PlaceError::Malformed(format!(
             "{} is compressed or encrypted",
             member.name
         )));
     }
     let values = (member.size / float.size() as u64) as usize;
     let end = entry.end().filter(|end| *end <= values).ok_or_else(|| {
-        Problem::Malformed(format!(
+        PlaceError::Malformed(format!(
             "tensor {name} ends beyond its storage of {values} values"
         ))
     })?;
@@ -158,7 +158,7 @@ fn place(
         .iter()
         .try_fold(1usize, |all, size| all.checked_mul(*size));
     if counted.is_none_or(|count| count > end - entry.offset) {
-        return Err(Problem::Malformed(format!(
+        return Err(PlaceError::Malformed(format!(
             "tensor {name} is a view that repeats its values"
         )));
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::{LFS_ADVICE, LFS_POINTER, Problem, ReadAt, Start, TensorPlace};
+use super::{LFS_ADVICE, LFS_POINTER, PlaceError, ReadAt, Start, TensorPlace};
 use crate::error::{Error, Result};
 use crate::weights::floats::FloatType;
 
@@ -20,7 +20,7 @@ pub fn tensors(
     file: &str,
     length: Option<u64>,
     read_at: ReadAt,
-) -> Result<Option<HashMap<String, Result<TensorPlace, Problem>>>> {
+) -> Result<Option<HashMap<String, Result<TensorPlace, PlaceError>>>> {
     let malformed = |reason: String| Error::model(file, reason);
     if let Some(length) = length.filter(|length| *length < 8) {
         return Err(malformed(format!(
@@ -68,14 +68,14 @@ pub fn tensors(
     Ok(Some(placed.collect()))
 }
 
-fn place(name: &str, info: &TensorInfo, data: u64) -> Result<TensorPlace, Problem> {
+fn place(name: &str, info: &TensorInfo, data: u64) -> Result<TensorPlace, PlaceError> {
     let float = match info.dtype {
         Dtype::F32 => FloatType::F32,
         Dtype::F16 => FloatType::F16,
         Dtype::BF16 => FloatType::BF16,
         other => {
             let reason = format!("tensor {name} is {other:?}; F32, F16 and BF16 are supported");
-            return Err(Problem::Unsupported(reason));
+            return Err(PlaceError::Unsupported(reason));
         }
     };
     let (start, end) = info.data_offsets;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::unpickle::{Id, Pickle, Value};
 use crate::weights::floats::FloatType;
 
-/// Where PyTorch's training loops put the weights among other things.
+/// Keys under which PyTorch's training loops put the weights among other things.
 const NESTED: &str = "state_dict";
 /// Prefix that wrappers for several GPUs put before every name.
 const WRAPPED: &str = "module.";

@@ -28,7 +28,7 @@ const BLOCK: [(&str, &str); 3] = [
     ("self_attn.out_proj.", "attn.proj."),
 ];
 
-/// Where the file holds a tensor of the image tower; `None` for one of another part.
+/// The tensor of the file that holds one of the image tower's; `None` for one of another part.
 pub fn source(spec: &TensorSpec) -> Option<TensorSource> {
     let name = spec.name.as_str();
     if !name.starts_with("vis") {

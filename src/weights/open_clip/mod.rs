@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::weights::ClipConfig;
 pub use apple::AppleNames;
 use fields::Fields;
-pub use published::settings;
+pub use published::published_settings;
 
 /// Name of the file with the settings.
 pub const CONFIG: &str = "open_clip_config.json";

@@ -10,7 +10,7 @@ const OPENAI: [[f64; 3]; 2] = [
 
 /// The `open_clip_config.json` of the model `name`, such as `apple/MobileCLIP2-S0` or `mobileclip_s0.pt`, where it is one of
 /// those that are known.
-pub fn settings(name: &str) -> Option<String> {
+pub fn published_settings(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next()?.to_ascii_lowercase();
     let stem = last.strip_suffix(".pt").unwrap_or(&last);
     let letters: String = stem.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
@@ -98,7 +98,7 @@ mod tests {
             ("models/mobileclip2_b.pt", "vit", 512, true),
             ("apple/MobileCLIP2-L-14", "vit", 768, false),
         ] {
-            let (config, images) = translate(&settings(name).unwrap(), None).unwrap();
+            let (config, images) = translate(&published_settings(name).unwrap(), None).unwrap();
             let config = ClipConfig::from_json(&config).unwrap();
             let (text, vision) = (config.text.unwrap(), config.vision.unwrap());
             assert_eq!(
@@ -109,7 +109,7 @@ mod tests {
             assert!(images.unwrap().contains("image_mean"), "{name}");
         }
         for name in ["mobileclip2_s1.pt", "mobileclip", "mobileclip_s0.bin", "clip", ""] {
-            assert_eq!(settings(name), None, "{name}");
+            assert_eq!(published_settings(name), None, "{name}");
         }
     }
 }

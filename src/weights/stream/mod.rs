@@ -20,6 +20,7 @@ use crate::weights::gguf::compose;
 use crate::weights::index::WeightIndex;
 use crate::weights::quantize::Quant;
 use crate::weights::snapshot_metadata::SnapshotMetadata;
+use crate::weights::span_reader::SpanReader;
 use crate::weights::store::Placement;
 use packing::Tensors;
 
@@ -29,12 +30,13 @@ pub struct SnapshotStream {
     quant: Quant,
     /// Path or name of the first file, for errors about all of them.
     file: String,
-    /// `None` after an error: nothing more is understood.
-    tensors: Option<Box<Tensors>>,
+    reader: SpanReader<Tensors>,
 }
 
 impl SnapshotStream {
-    /// A reader of the weights of the snapshot with these texts, in files with these lists of tensors.
+    /// A reader of the weights of the snapshot with these texts, in files with these lists of tensors. The image tower
+    /// and the logit scale are read from `image_files`, where there are any: files of another model, with whose image
+    /// tower the texts were [joined](SnapshotMetadata::with_image_tower).
     ///
     /// # Errors
     /// [`Error::Model`] and [`Error::Unsupported`] where a tensor of the model is missing or not as its configuration
@@ -43,41 +45,45 @@ impl SnapshotStream {
         texts: SnapshotMetadata,
         quant: Quant,
         files: &[WeightIndex],
+        image_files: &[WeightIndex],
         placement: Placement,
     ) -> Result<Self> {
-        let tensors = Tensors::new(files, &texts.config, quant, placement)?;
+        let tensors = Tensors::new(files, image_files, &texts.config, quant, placement)?;
+        let file = files.first().map_or("weights", WeightIndex::file);
         Ok(Self {
             texts,
             quant,
-            file: files.first().map_or("weights", WeightIndex::file).into(),
-            tensors: Some(Box::new(tensors)),
+            file: file.into(),
+            reader: SpanReader::new(tensors, file),
         })
     }
 
-    /// The byte that is wanted next: the place of its file among those given, and where it is in the file. `None` when
+    /// The byte that is wanted next: the place of its file among those given, image files last, and where it is in the file. `None` when
     /// every tensor is in.
     pub fn wanted(&self) -> Option<(usize, u64)> {
-        self.tensors.as_ref()?.wanted()
+        self.reader.wanted()
     }
 
     /// Bytes of tensors that are in.
     pub fn done(&self) -> u64 {
-        self.tensors.as_ref().map_or(0, |tensors| tensors.done())
+        let tensors = self.reader.format();
+        tensors.map_or(0, |tensors| tensors.done(self.reader.collected()))
     }
 
     /// Takes bytes of a file that begin at `position`, among them the one that is [wanted](Self::wanted); of those
     /// behind it, as many as are wanted next. After an error the reader takes nothing more.
     ///
     /// # Errors
-    /// [`Error::Model`] for values that are not finite, or are not where the list of tensors has them.
+    /// [`Error::Model`] for values that are not finite, or are not where the list of tensors has them, and [`Error::Io`]
+    /// where there is no memory.
     pub fn push(&mut self, file: usize, position: u64, bytes: &[u8]) -> Result<()> {
-        self.change(|tensors| tensors.take(file, position, bytes))
+        self.reader.push(file, position, bytes)
     }
 
     /// Takes what has been packed since the last call: whole tensors as our file stores them, to follow
     /// the header in the order given.
     pub fn take_packed(&mut self) -> Vec<u8> {
-        let tensors = self.tensors.as_mut();
+        let tensors = self.reader.format_mut();
         tensors.map_or_else(Vec::new, |tensors| std::mem::take(&mut tensors.packed))
     }
 
@@ -87,17 +93,8 @@ impl SnapshotStream {
     /// # Errors
     /// [`Error::Model`] for what does not fit the tensors that come next.
     pub fn restore(&mut self, packed: &[u8]) -> Result<()> {
-        self.change(|tensors| tensors.restore(packed))
-    }
-
-    fn change(&mut self, work: impl FnOnce(&mut Tensors) -> Result<()>) -> Result<()> {
-        let failed = || Error::model(&self.file, "reading it has already failed");
-        let tensors = self.tensors.as_mut().ok_or_else(failed)?;
-        let result = work(tensors);
-        if result.is_err() {
-            self.tensors = None;
-        }
-        result
+        self.reader
+            .change_format(|tensors, has_begun| tensors.restore(packed, has_begun))
     }
 
     /// The model, and the header of our file, once every tensor has come.
@@ -105,12 +102,11 @@ impl SnapshotStream {
     /// # Errors
     /// [`Error::Model`] where one has not.
     pub fn finish(self) -> Result<(ModelFile, Vec<u8>)> {
+        let collected = self.reader.collected();
         let incomplete = |reason: String| Error::model(&self.file, reason);
-        let tensors = self
-            .tensors
-            .ok_or_else(|| incomplete("reading it has failed".into()))?;
+        let tensors = self.reader.finish()?;
         if let Some(name) = tensors.next_name() {
-            let done = tensors.done();
+            let done = tensors.done(collected);
             return Err(incomplete(format!(
                 "ends after {done} bytes of tensors, within {name}"
             )));

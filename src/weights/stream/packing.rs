@@ -1,5 +1,6 @@
 //! Quantizes and packs the tensors of a snapshot in the order in which they arrive.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -17,12 +18,13 @@ use crate::weights::index::{RECORD_BYTES, Start, WeightIndex, data_start};
 use crate::weights::layout::TensorSpec;
 use crate::weights::quantize::{Encoding, Quant};
 use crate::weights::reparameterize::TensorValues;
+use crate::weights::span_reader::{Format, Span};
 use crate::weights::store::{Assembler, Placement};
 use crate::weights::values::Values;
 
 /// Values quantized at a time: whole rows, as many as this allows.
 const VALUES_AT_ONCE: usize = 1 << 16;
-/// Room for a tensor is made at once up to this many values and grows as they come beyond.
+/// Memory for a tensor is asked for at once up to this many values and grows as they come beyond.
 const RESERVE: usize = 64 << 20;
 
 /// The tensors that are still to come, and those that have been packed.
@@ -35,12 +37,10 @@ pub struct Tensors {
     pub checksums: Vec<u64>,
     /// First byte of the data of each member of a zip archive that is known, by its file and record.
     data_starts: HashMap<(usize, u64), u64>,
-    /// Bytes of the current tensor, or of the record before it, that have come.
+    /// Bytes of the current tensor that have been taken.
     taken: u64,
     /// Bytes of the tensors before it.
     completed: u64,
-    /// Those of the current tensor that do not make enough rows yet.
-    bytes: Vec<u8>,
     /// Rows of the current tensor quantized so far.
     rows: Option<Values<'static>>,
     pub packed: Vec<u8>,
@@ -61,11 +61,12 @@ impl Tensors {
     /// Checks lists of tensors against the configuration: every tensor of the model must be there.
     pub fn new(
         files: &[WeightIndex],
+        image_files: &[WeightIndex],
         config: &ClipConfig,
         quant: Quant,
         placement: Placement,
     ) -> Result<Self> {
-        let (steps, mixtures) = plan(files, config, quant)?;
+        let (steps, mixtures) = plan(files, image_files, config, quant)?;
         Ok(Tensors {
             assembler: Assembler::new(config, placement),
             declared: steps
@@ -74,12 +75,15 @@ impl Tensors {
                 .flat_map(|output| compose::declare(&output.part, output.encoding))
                 .collect(),
             steps: steps.into(),
-            files: files.iter().map(|index| index.file().into()).collect(),
+            files: files
+                .iter()
+                .chain(image_files)
+                .map(|index| index.file().into())
+                .collect(),
             data_starts: HashMap::new(),
             taken: 0,
             completed: 0,
             checksums: Vec::new(),
-            bytes: Vec::new(),
             rows: None,
             packed: Vec::new(),
             packed_bytes: 0,
@@ -91,21 +95,11 @@ impl Tensors {
         })
     }
 
-    /// The byte that is wanted next, with the place of its file.
-    pub fn wanted(&self) -> Option<(usize, u64)> {
-        let step = self.steps.front()?;
-        let start = match (self.start_of(step), step.place.start) {
-            (Some(start), _) => start,
-            (None, Start::InRecord { record, .. }) => record,
-            (None, Start::Byte(start)) => start,
-        };
-        Some((step.file, start + self.taken))
-    }
-
-    /// Bytes of tensors that are in.
-    pub fn done(&self) -> u64 {
+    /// Bytes of tensors that are in, of which `collected` have come of the current span.
+    pub fn done(&self, collected: usize) -> u64 {
+        // Those of a record are of no tensor.
         let current = self.steps.front().and_then(|step| self.start_of(step));
-        self.completed + current.map_or(0, |_| self.taken)
+        self.completed + current.map_or(0, |_| self.taken + collected as u64)
     }
 
     /// Name of the tensor that is wanted next.
@@ -124,27 +118,7 @@ impl Tensors {
         }
     }
 
-    /// Takes bytes of a file from `position` on, as far as they are wanted one after the other.
-    pub fn take(&mut self, file: usize, position: u64, bytes: &[u8]) -> Result<()> {
-        while let Some((wanted_file, wanted)) = self.wanted() {
-            let skipped = wanted
-                .checked_sub(position)
-                .and_then(|skipped| usize::try_from(skipped).ok());
-            let rest = skipped
-                .and_then(|skipped| bytes.get(skipped..))
-                .unwrap_or_default();
-            if wanted_file != file || rest.is_empty() {
-                break;
-            }
-            match self.steps.front() {
-                Some(step) if self.start_of(step).is_none() => self.take_record(rest)?,
-                _ => self.take_values(rest)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes bytes of the record before the member that holds the current tensor.
+    /// Takes the record before the member that holds the current tensor.
     fn take_record(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(step) = self.steps.front() else {
             return Ok(());
@@ -152,52 +126,20 @@ impl Tensors {
         let Start::InRecord { record, .. } = step.place.start else {
             return Ok(());
         };
-        let missing = (RECORD_BYTES - self.taken) as usize;
-        let taken = &bytes[..bytes.len().min(missing)];
-        self.bytes.extend_from_slice(taken);
-        self.taken += taken.len() as u64;
-        if taken.len() == missing {
-            let reason = format!("tensor {} is not where it should be", step.source.name);
-            let start = data_start(record, &self.bytes);
-            let start = start.ok_or_else(|| Error::model(&self.files[step.file], reason))?;
-            self.data_starts.insert((step.file, record), start);
-            self.bytes.clear();
-            self.taken = 0;
-        }
+        let reason = format!("tensor {} is not where it should be", step.source.name);
+        let start = data_start(record, bytes);
+        let start = start.ok_or_else(|| Error::model(&self.files[step.file], reason))?;
+        self.data_starts.insert((step.file, record), start);
         Ok(())
     }
 
-    /// Takes bytes of the current tensor.
-    fn take_values(&mut self, bytes: &[u8]) -> Result<()> {
-        let Some(step) = self.steps.front() else {
-            return Ok(());
-        };
-        let at_once = match step.is_whole() {
-            true => step.place.bytes as usize,
-            false => step.cols * step.place.float.size() * (VALUES_AT_ONCE / step.cols).max(1),
-        };
-        let missing = (step.place.bytes - self.taken) as usize;
-        let wanted = (at_once - self.bytes.len()).min(missing);
-        let taken = &bytes[..bytes.len().min(wanted)];
-        self.bytes.extend_from_slice(taken);
-        self.taken += taken.len() as u64;
-        if taken.len() == wanted {
-            self.quantize()?;
-        }
-        if taken.len() == missing {
-            self.complete()?;
-        }
-        Ok(())
-    }
-
-    /// Quantizes the rows whose bytes have come.
-    fn quantize(&mut self) -> Result<()> {
+    /// Quantizes rows of the current tensor, of which these are the bytes.
+    fn quantize(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(step) = self.steps.front() else {
             return Ok(());
         };
         let file = &self.files[step.file];
-        let mut values = step.in_order(step.place.float.to_f32(&self.bytes));
-        self.bytes.clear();
+        let mut values = step.in_order(step.place.float.to_f32(bytes));
         if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
             return Err(Error::model(
                 file,
@@ -331,15 +273,15 @@ impl Tensors {
         self.assembler.accept(&part.name, values)
     }
 
-    /// Takes tensors as they were packed.
-    pub fn restore(&mut self, mut packed: &[u8]) -> Result<()> {
+    /// Takes tensors as they were packed, where the next `has_begun` or not.
+    pub fn restore(&mut self, mut packed: &[u8], has_begun: bool) -> Result<()> {
         let file = self.files.first().cloned().unwrap_or_default();
-        let unfit = || Error::model(&file, "what was kept of it does not fit it");
+        let unfit = || Error::model(&file, "the packed part does not fit the tensors that come next");
         let busy = self.first_vector.is_some()
             || !self.ingredients.is_empty()
             || !self.staged.is_empty()
             || !self.packed.is_empty();
-        if self.taken > 0 || self.rows.is_some() || busy || packed.is_empty() {
+        if has_begun || self.taken > 0 || self.rows.is_some() || busy || packed.is_empty() {
             return Err(unfit());
         }
         while !packed.is_empty() {
@@ -382,5 +324,46 @@ impl Tensors {
                 .collect()
         };
         norms(|role| role == Role::Matrix).is_subset(&norms(|role| role == Role::Gain))
+    }
+}
+
+impl Format for Tensors {
+    /// The record before the member that holds the current tensor, where that is not known; else its next rows.
+    fn next(&self) -> Option<Span> {
+        let step = self.steps.front()?;
+        let (start, length) = match (self.start_of(step), step.place.start) {
+            (None, Start::InRecord { record, .. }) => (record, RECORD_BYTES),
+            (Some(start), _) | (None, Start::Byte(start)) => {
+                let at_once = match step.is_whole() {
+                    true => step.place.bytes,
+                    false => {
+                        (step.cols * step.place.float.size() * (VALUES_AT_ONCE / step.cols).max(1)) as u64
+                    }
+                };
+                (start + self.taken, at_once.min(step.place.bytes - self.taken))
+            }
+        };
+        Some(Span {
+            file: step.file,
+            start,
+            length,
+            is_collected: true,
+        })
+    }
+
+    fn take(&mut self, bytes: Cow<[u8]>) -> Result<()> {
+        let Some(step) = self.steps.front() else {
+            return Ok(());
+        };
+        if self.start_of(step).is_none() {
+            return self.take_record(&bytes);
+        }
+        let whole = step.place.bytes;
+        self.taken += bytes.len() as u64;
+        self.quantize(&bytes)?;
+        match self.taken == whole {
+            true => self.complete(),
+            false => Ok(()),
+        }
     }
 }

@@ -10,22 +10,70 @@ use crate::error::{Error, Result};
 use crate::weights::blocks;
 use crate::weights::config::ClipConfig;
 use crate::weights::index::WeightIndex;
-use crate::weights::layout::weight_specs;
+use crate::weights::layout::{TEXT_TOWER, TensorSpec, weight_specs};
 use crate::weights::naming::{Naming, TensorSource};
 use crate::weights::quantize::{Encoding, Quant};
-use crate::weights::reparameterize::{Recipe, recipes};
+use crate::weights::reparameterize::recipes;
 
-/// The steps in which the weights of `config` are read from files with these lists of tensors.
+/// Files of one model, which names its tensors in one way, and the towers that are taken of it.
+struct Source<'a> {
+    files: &'a [WeightIndex],
+    /// Place of the first of them among the files of all models.
+    first: usize,
+    naming: Naming,
+    config: ClipConfig,
+}
+
+impl<'a> Source<'a> {
+    fn new(files: &'a [WeightIndex], first: usize, config: ClipConfig) -> Self {
+        let naming = Naming::of_names(files.iter().flat_map(WeightIndex::tensor_names));
+        Self {
+            files,
+            first,
+            naming,
+            config,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.files.iter().any(|index| index.has(name))
+    }
+
+    /// The step that reads `part`, which the files hold as `source`.
+    fn step(&self, part: TensorSpec, source: TensorSource, form: (usize, Encoding)) -> Result<Step> {
+        let mut step = Step::new(self.files, part, source, form)?;
+        step.file += self.first;
+        Ok(step)
+    }
+}
+
+/// The steps in which the weights of `config` are read from `files` with these lists of tensors. Where there are
+/// `image_files`, the image tower and the logit scale are read from those.
 ///
 /// # Errors
-/// Those of [`Step::new`].
-pub fn plan(files: &[WeightIndex], config: &ClipConfig, quant: Quant) -> Result<(Vec<Step>, Vec<Mixture>)> {
-    let has = |name: &str| files.iter().any(|index| index.has(name));
-    let naming = Naming::of_names(files.iter().flat_map(WeightIndex::tensor_names));
-    blocks::check(config, naming, &has)
-        .map_err(|reason| Error::model(files.first().map_or("weights", WeightIndex::file), reason))?;
-    let recipes = recipes(config, &has);
-    let mixed: HashSet<String> = recipes.iter().flat_map(Recipe::names).collect();
+/// Those of [`Step::new`], and [`Error::Model`] for files with other blocks than the configuration.
+pub fn plan(
+    files: &[WeightIndex],
+    image_files: &[WeightIndex],
+    config: &ClipConfig,
+    quant: Quant,
+) -> Result<(Vec<Step>, Vec<Mixture>)> {
+    let (mut text, mut image) = (config.clone(), config.clone());
+    if !image_files.is_empty() {
+        text.vision = None;
+        image.text = None;
+    }
+    let text = Source::new(files, 0, text);
+    let image = (!image_files.is_empty()).then(|| Source::new(image_files, files.len(), image));
+    let mut mixing = Vec::new();
+    for source in image.iter().chain([&text]) {
+        blocks::check(&source.config, source.naming, &|name| source.has(name)).map_err(|reason| {
+            Error::model(source.files.first().map_or("weights", WeightIndex::file), reason)
+        })?;
+        let recipes = recipes(&source.config, &|name| source.has(name));
+        mixing.extend(recipes.into_iter().map(|recipe| (source, recipe)));
+    }
+    let mixed: HashSet<String> = mixing.iter().flat_map(|(_, recipe)| recipe.names()).collect();
     let (mut steps, mut outputs) = (Vec::new(), HashMap::new());
     for spec in weight_specs(config) {
         let (cols, encoding) = (spec.cols, quant.encoding(&spec));
@@ -35,16 +83,18 @@ pub fn plan(files: &[WeightIndex], config: &ClipConfig, quant: Quant) -> Result<
                 outputs.insert(output.part.name.clone(), output);
                 continue;
             }
-            let source = naming.source(&part);
-            steps.push(Step::new(files, part, source, (cols, encoding))?);
+            let source = image.as_ref().filter(|_| !part.name.starts_with(TEXT_TOWER));
+            let source = source.unwrap_or(&text);
+            let held = source.naming.source(&part);
+            steps.push(source.step(part, held, (cols, encoding))?);
         }
     }
     let mut mixtures = Vec::new();
-    for recipe in recipes {
+    for (source, recipe) in mixing {
         for part in &recipe.sources {
             let whole = TensorSource::whole(part.name.clone(), part);
             let form = (part.values(), Encoding::F32);
-            let mut step = Step::new(files, part.clone(), whole, form)?;
+            let mut step = source.step(part.clone(), whole, form)?;
             step.mixture = Some((mixtures.len(), false));
             steps.push(step);
         }

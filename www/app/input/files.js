@@ -61,7 +61,16 @@ function sort(found, inFolder) {
       kinds[kind] = kinds[kind].filter(({ name }) => !BESIDE_WEIGHTS.test(name));
     }
   }
+  const paths = new Map(found.map(({ file, path }) => [file, path]));
+  kinds.models = kinds.models.map((file) => inModelFolder(file, paths.get(file)));
   return kinds;
+}
+
+/** A file of a model, named by its path in the model's folder where it lies in a folder within. */
+function inModelFolder(file, path) {
+  const inner = path.slice(path.indexOf("/") + 1);
+  if (file.webkitRelativePath || !inner.includes("/")) return file;
+  return new File([file], inner, { type: file.type, lastModified: file.lastModified });
 }
 
 export class FileInput {
