@@ -1,5 +1,5 @@
 //! Attention on CUDA as one operation, of batches as ragged as they come: no row is padded, no score is
-//! kept and nothing is masked that need not be looked at.
+//! stored and nothing is masked that need not be looked at.
 
 use candle_core::{D, Device, IndexOp, Result, Tensor};
 use candle_flash_attn::flash_attn_varlen;

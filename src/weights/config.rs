@@ -51,14 +51,14 @@ impl ClipConfig {
     /// describes a model of another family or is over a limit.
     pub fn from_json(json: &str) -> Result<Self> {
         let fields: Map<String, Value> = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
-        let config = match fields.get("model_type").and_then(Value::as_str) {
-            None | Some("clip") => Self::clip(&fields, "clip", &Defaults::CLIP)?,
-            Some("metaclip_2") => Self::clip(&fields, "metaclip_2", &Defaults::METACLIP_2)?,
-            Some("chinese_clip") => Self::clip(&fields, "chinese_clip", &Defaults::CHINESE_CLIP)?,
-            Some("siglip") => Self::siglip(&fields, &Defaults::SIGLIP)?,
-            Some("siglip2") => Self::siglip(&fields, &Defaults::NAFLEX)?,
-            Some("clip_text_model" | "clip_vision_model") => Self::tower_alone(fields)?,
-            Some(other) => return Err(unsupported(family::refusal(other))),
+        let config = match family::model_type(&fields)? {
+            "clip" => Self::clip(&fields, "clip", &Defaults::CLIP)?,
+            "metaclip_2" => Self::clip(&fields, "metaclip_2", &Defaults::METACLIP_2)?,
+            "chinese_clip" => Self::clip(&fields, "chinese_clip", &Defaults::CHINESE_CLIP)?,
+            "siglip" => Self::siglip(&fields, &Defaults::SIGLIP)?,
+            "siglip2" => Self::siglip(&fields, &Defaults::NAFLEX)?,
+            "clip_text_model" | "clip_vision_model" => Self::tower_alone(fields.clone())?,
+            other => return Err(unsupported(family::refusal("model_type", other))),
         };
         if let Some(threshold) = config.no_match_threshold.filter(|t| !(-1.0..=1.0).contains(t)) {
             return Err(malformed(format!(
@@ -235,6 +235,14 @@ mod tests {
                 "\"blip\"; supported are \"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\", \"siglip2\"",
             ),
             (
+                r#"{"model_type": "clip", "architectures": ["SiglipModel"]}"#,
+                "model_type is \"clip\", but architectures has \"SiglipModel\", whose model_type is \"siglip\"",
+            ),
+            (
+                r#"{"architectures": ["BlipModel"]}"#,
+                "architectures is \"BlipModel\"; supported are \"clip\", \"metaclip_2\"",
+            ),
+            (
                 r#"{"model_type": "siglip2", "vision_config": {"num_patches": 200}}"#,
                 "num_patches is 200; the positions of patches are a square",
             ),
@@ -357,6 +365,19 @@ mod tests {
             (bert.token_kinds, bert.positions, bert.first_position),
             (2, 512, 0)
         );
+    }
+
+    #[test]
+    fn a_class_stands_in_for_an_absent_model_type() {
+        let family = |json: &str| ClipConfig::from_json(json).unwrap().family;
+        assert_eq!(family(r#"{"architectures": ["SiglipModel"]}"#), Family::Siglip);
+        assert_eq!(family(r#"{"architectures": ["CLIPModel"]}"#), Family::Clip);
+        // A class of somebody's own says less than the model_type that it is given.
+        assert_eq!(
+            family(r#"{"model_type": "siglip", "architectures": ["MySiglip"]}"#),
+            Family::Siglip
+        );
+        assert_eq!(family(r#"{"architectures": null}"#), Family::Clip);
     }
 
     #[test]

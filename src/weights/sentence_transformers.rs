@@ -25,6 +25,10 @@ pub struct SentenceTransformer {
     /// Folder of the transformer and its tokenizer.
     pub transformer: String,
     /// Folder of the linear map.
+    #[cfg_attr(
+        target_family = "wasm",
+        expect(dead_code, reason = "a page finds the weights itself")
+    )]
     pub dense: String,
     /// Text of a `config.json` of the tower.
     pub config_json: String,

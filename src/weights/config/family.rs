@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value};
+
+use super::fields::{malformed, unsupported};
 use crate::error::{Error, Result};
 
 /// A kind of model, as `model_type` in `config.json` and `general.architecture` in our files name it.
@@ -81,8 +84,39 @@ impl std::str::FromStr for ScoreRule {
     }
 }
 
-/// The sentence that refuses a `model_type` that is not there, with those that are.
-pub(super) fn refusal(model_type: &str) -> String {
+/// Classes of `transformers`, and the `model_type` of their configurations.
+const CLASSES: [(&str, &str); 7] = [
+    ("CLIPModel", "clip"),
+    ("MetaClip2Model", "metaclip_2"),
+    ("ChineseCLIPModel", "chinese_clip"),
+    ("SiglipModel", "siglip"),
+    ("Siglip2Model", "siglip2"),
+    ("CLIPTextModelWithProjection", "clip_text_model"),
+    ("CLIPVisionModelWithProjection", "clip_vision_model"),
+];
+
+/// The `model_type` of a configuration; where it has none, that of the class in `architectures`, or else CLIP's.
+///
+/// # Errors
+/// [`Error::Model`] where both are known and contradict each other, and [`Error::Unsupported`] for a class that is not
+/// known and has no `model_type` beside it.
+pub(super) fn model_type(fields: &Map<String, Value>) -> Result<&str> {
+    let classes = fields.get("architectures");
+    let class = classes.and_then(|classes| classes.get(0)?.as_str());
+    let known = CLASSES.iter().find(|(known, _)| class == Some(known));
+    match (fields.get("model_type").and_then(Value::as_str), class, known) {
+        (Some(given), Some(class), Some((_, own))) if given != *own => Err(malformed(format!(
+            "model_type is {given:?}, but architectures has {class:?}, whose model_type is {own:?}"
+        ))),
+        (Some(given), ..) => Ok(given),
+        (None, _, Some((_, own))) => Ok(own),
+        (None, Some(class), None) => Err(unsupported(refusal("architectures", class))),
+        (None, None, None) => Ok("clip"),
+    }
+}
+
+/// The sentence that refuses the value of a field that tells the kind of model, with the kinds that there are.
+pub(super) fn refusal(field: &str, model_type: &str) -> String {
     let known = "\"clip\", \"metaclip_2\", \"chinese_clip\", \"siglip\", \"siglip2\", the towers \"clip_text_model\", \
                  \"clip_vision_model\" and \"M-CLIP\", and models of open_clip with their open_clip_config.json";
     let advice = match model_type {
@@ -91,5 +125,5 @@ pub(super) fn refusal(model_type: &str) -> String {
         }
         _ => "",
     };
-    format!("model_type is {model_type:?}; supported are {known}{advice}")
+    format!("{field} is {model_type:?}; supported are {known}{advice}")
 }
