@@ -284,39 +284,39 @@ fn what_was_packed_before_a_loss_need_not_come_again() {
 
 /// Restores every number of parts, and lets the rest of the file come again.
 fn goes_on_after_a_loss(loader: impl Fn() -> SnapshotLoader, bytes: &[u8]) {
-    let (first, kept) = parts(loader(), &[bytes], 3000).unwrap();
-    let (_, expected) = whole(first, &kept);
-    assert!(kept.len() > 5);
-    for good in 0..=kept.len() {
+    let (first, packed) = parts(loader(), &[bytes], 3000).unwrap();
+    let (_, expected) = whole(first, &packed);
+    assert!(packed.len() > 5);
+    for good in 0..=packed.len() {
         let mut again = loader();
-        for part in &kept[..good] {
+        for part in &packed[..good] {
             again.restore(part).unwrap();
         }
         assert_eq!(again.done() > 0, good > 0);
         let (again, rest) = parts(again, &[bytes], 3000).unwrap();
-        let all = [&kept[..good], &rest].concat();
+        let all = [&packed[..good], &rest].concat();
         assert_eq!(whole(again, &all).1, expected, "after {good} parts");
     }
 }
 
 #[test]
-fn kept_parts_that_do_not_fit_are_refused() {
+fn packed_parts_that_do_not_fit_are_refused() {
     let bytes = weights();
-    let (_, kept) = parts(loader(Quant::Q8), &[&bytes], 3000).unwrap();
+    let (_, packed) = parts(loader(Quant::Q8), &[&bytes], 3000).unwrap();
     let refused = |mut loader: SnapshotLoader, part: &[u8]| {
         let (file, position) = loader.wanted().unwrap();
         let error = loader.restore(part).unwrap_err();
-        assert!(error.to_string().contains("kept"), "{error}");
+        assert!(error.to_string().contains("packed part does not fit"), "{error}");
         assert!(loader.push(file, position, &bytes[position as usize..]).is_err());
     };
-    refused(loader(Quant::Q8), &kept[0][..kept[0].len() - 1]);
+    refused(loader(Quant::Q8), &packed[0][..packed[0].len() - 1]);
     refused(loader(Quant::Q8), &[]);
     let mut within = loader(Quant::Q8);
     let (file, position) = within.wanted().unwrap();
     within
         .push(file, position, &bytes[position as usize..][..1])
         .unwrap();
-    refused(within, &kept[0]);
+    refused(within, &packed[0]);
 }
 
 #[test]

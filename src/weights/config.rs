@@ -47,8 +47,8 @@ impl ClipConfig {
     /// Parses and checks `config.json`.
     ///
     /// # Errors
-    /// [`Error::Model`] where it is malformed or sizes contradict each other, and [`Error::Unsupported`] where it
-    /// describes a model of another family or is over a limit.
+    /// [`Error::Model`](crate::Error::Model) where it is malformed or sizes contradict each other, and
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where it describes a model of another family or is over a limit.
     pub fn from_json(json: &str) -> Result<Self> {
         let fields: Map<String, Value> = serde_json::from_str(json).map_err(|e| malformed(e.to_string()))?;
         let config = match family::model_type(&fields)? {
