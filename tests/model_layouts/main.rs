@@ -23,10 +23,11 @@ use reference::{drawn, tensor};
 
 /// Largest relative error of an output in float32.
 const TOLERANCE: f32 = 1e-4;
-/// Least cosine of an embedding in 8 bits. In models as small as these the seven bits of some kernels' codes show.
+/// Least cosine of an embedding in 8 bits. Codes of fewer than eight bits show in the smallest of these models, whose
+/// text tower is one block of 16 channels; from 32 channels on, all kernels reach 0.999.
 fn least_cosine() -> f32 {
     match cliplet_kernels::best().range {
-        CodeRange::U7 => 0.998,
+        CodeRange::U7 => 0.9985,
         _ => 0.999,
     }
 }
