@@ -135,7 +135,10 @@ fn only_weights(dir: &Path) -> Result<PathBuf> {
     let mut found = paths.filter(|path| is_pytorch(path) && path.is_file());
     match (found.next(), found.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) if !has_config(dir) => Err(malformed(&dir.join(CONFIGS[0]), "file is missing")),
+        (None, _) if !has_config(dir) => Err(malformed(
+            &dir.join(CONFIGS[0]),
+            "file is missing, so that the folder is no model: give the folder of a snapshot, or a GGUF file",
+        )),
         (None, _) => Err(malformed(
             dir,
             &format!("holds no {}, nor any of {}", WEIGHTS[0], WEIGHTS[1..].join(", ")),

@@ -72,6 +72,10 @@ impl ImageReader<'_> {
                 .preprocess(&bytes)
                 .map_err(|error| error.in_file(url));
         }
+        if name.to_str().is_some_and(|name| name.contains("://")) && !name.exists() {
+            let reason = "only addresses that begin with http:// or https:// are fetched";
+            return Err(Error::image(name.display().to_string(), reason));
+        }
         if name.is_dir() {
             let folder = name.display().to_string();
             let reason = format!("this is a folder; \"cliplet batch {folder}\" answers every image in it");

@@ -57,6 +57,17 @@ fn every_message_says_what_to_do_next() {
             "the sets are imagenet-80, imagenet-7",
         ),
         (&["classify", image], 2, "give --labels, --label or --labels-file"),
+        (
+            &["info", "--model", path],
+            1,
+            "give the folder of a snapshot, or a GGUF file",
+        ),
+        (
+            &["classify", "ftp://example.org/a.png", "--labels", "red"],
+            1,
+            "only addresses that begin with http:// or https:// are fetched",
+        ),
+        (&["eval", "nosuch"], 1, "give a folder of class folders"),
     ] {
         let said = failure(arguments, code);
         assert!(said.contains(advice), "{arguments:?}: {said}");
