@@ -45,6 +45,7 @@ const states = {
     await page.getByLabel("Show", { exact: true }).selectOption({ label: "Could not be read (1)" });
     await page.getByRole("button", { name: "Remove bad.jpg" }).click();
     await expect(page.getByText("No pictures here.")).toBeVisible();
+    await expect(page.getByLabel("Show", { exact: true }).locator("option:checked")).toHaveText("Could not be read");
     await page.getByLabel("Show", { exact: true }).selectOption({ index: 0 });
   },
   detail: async (page) => {

@@ -11,6 +11,17 @@ const FILTERS_SHOWN = 200;
 const FILTERS_EVERY = 1500;
 const VIEW_NAMES = { gallery: text.viewGallery, overview: text.viewOverview, map: text.viewMap };
 
+/** Names of filters that are one of their kind. */
+const FILTER_NAMES = {
+  "no-match": text.noMatch,
+  corrected: text.corrected,
+  "near-duplicates": text.nearDuplicates,
+  custom: text.custom,
+};
+
+/** A filter in words, of which no picture is left. @param {import("./gallery-model.js").Filter} filter */
+const wordsOf = ({ kind, label, state }) => label ?? text.stateNames[state] ?? FILTER_NAMES[kind];
+
 export class Toolbar extends View {
   #options = [];
   #filter = null;
@@ -156,7 +167,7 @@ export class Toolbar extends View {
     if (!options.some(({ chosen }) => chosen))
       options.push({
         filter,
-        words: filter.label ?? { "no-match": text.noMatch, corrected: text.corrected }[filter.kind] ?? text.custom,
+        words: wordsOf(filter),
         chosen: true,
       });
     this.#options = options;
