@@ -77,32 +77,22 @@ struct Model {
     stand_ins: &'static [&'static str],
 }
 
-/// Published models, family by family.
-fn models() -> Vec<Model> {
+/// Family, name, configuration and stand-ins of a model, as [`Model`] has them.
+type Row = (&'static str, &'static str, Value, &'static [&'static str]);
+
+/// Models of OpenAI's layout.
+fn clips() -> Vec<Row> {
     let (small_text, base_text) = ((512, 2048, 12, 8), (768, 3072, 12, 12));
-    let distilbert = json!({
-        "model_type": "distilbert", "vocab_size": 119_547, "max_position_embeddings": 512, "pooling": "mean",
-    });
-    let xlm_roberta = json!({
-        "model_type": "xlm-roberta", "vocab_size": 250_002, "max_position_embeddings": 514, "pooling": "mean",
-        "projection_bias": true, "type_vocab_size": 1,
-    });
-    let bert = json!({ "model_type": "bert", "vocab_size": 21_128, "max_position_embeddings": 512 });
-    let naflex = |sizes| {
-        let mut config = siglip(sizes, (256, 16), 256_000);
-        config["model_type"] = "siglip2".into();
-        config
-    };
     let mut metaclip2 = clip(LARGE, HUGE, (224, 14, 1024));
     metaclip2["model_type"] = "metaclip_2".into();
     metaclip2["text_config"]["vocab_size"] = 901_629.into();
     let openai = &["fashion-clip", "open-clip-openai"][..];
-    let rows = [
+    vec![
         (
             "clip",
             "TinyCLIP ViT-8M/16",
             clip((256, 1024, 3, 4), (256, 1024, 10, 4), (224, 16, 512)),
-            &["tinyclip"][..],
+            &["tinyclip"],
         ),
         ("clip", "ViT-B/32", clip(small_text, BASE, (224, 32, 512)), openai),
         ("clip", "ViT-B/16", clip(small_text, BASE, (224, 16, 512)), openai),
@@ -121,6 +111,12 @@ fn models() -> Vec<Model> {
             &["metaclip"],
         ),
         ("clip", "MetaCLIP 2 H/14", metaclip2, &["metaclip2"]),
+    ]
+}
+
+/// MobileCLIPs, by their published settings.
+fn mobileclips() -> Vec<Row> {
+    vec![
         (
             "clip",
             "MobileCLIP S0",
@@ -169,6 +165,20 @@ fn models() -> Vec<Model> {
             mobileclip("MobileCLIP2-L-14"),
             &["mobileclip2-l"],
         ),
+    ]
+}
+
+/// Models whose text tower is a BERT or a relative of it.
+fn multilingual() -> Vec<Row> {
+    let distilbert = json!({
+        "model_type": "distilbert", "vocab_size": 119_547, "max_position_embeddings": 512, "pooling": "mean",
+    });
+    let xlm_roberta = json!({
+        "model_type": "xlm-roberta", "vocab_size": 250_002, "max_position_embeddings": 514, "pooling": "mean",
+        "projection_bias": true, "type_vocab_size": 1,
+    });
+    let bert = json!({ "model_type": "bert", "vocab_size": 21_128, "max_position_embeddings": 512 });
+    vec![
         (
             "clip",
             "Chinese-CLIP B/16",
@@ -187,6 +197,17 @@ fn models() -> Vec<Model> {
             beside_clip(LARGE, xlm_roberta, 32),
             &["m-clip"],
         ),
+    ]
+}
+
+/// SigLIP and SigLIP 2.
+fn siglips() -> Vec<Row> {
+    let naflex = |sizes| {
+        let mut config = siglip(sizes, (256, 16), 256_000);
+        config["model_type"] = "siglip2".into();
+        config
+    };
+    vec![
         (
             "siglip",
             "SigLIP B/16",
@@ -223,14 +244,19 @@ fn models() -> Vec<Model> {
             naflex((1152, 4304, 27, 16)),
             &["siglip2-naflex"],
         ),
-    ];
+    ]
+}
+
+/// Published models, family by family.
+fn models() -> Vec<Model> {
     let row = |(family, name, config, stand_ins)| Model {
         family,
         name,
         config,
         stand_ins,
     };
-    rows.into_iter().map(row).collect()
+    let rows = [clips(), mobileclips(), multilingual(), siglips()];
+    rows.into_iter().flatten().map(row).collect()
 }
 
 const HEADER: &str = "\

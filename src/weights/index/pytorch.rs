@@ -68,17 +68,23 @@ pub fn tensors(
     };
     let entries = Pickle::read(&pickle).and_then(|pickle| tensors_of_pickle(&pickle));
     let entries = entries.map_err(|reason| malformed(format!("data.pkl {reason}")))?;
-    let values = format!("{root}data/");
-    let storages: HashMap<&str, (usize, &Member)> = members
-        .iter()
-        .enumerate()
-        .filter_map(|(i, member)| Some((member.name.strip_prefix(&values)?, (i, member))))
-        .collect();
+    let storages = storages(&members, root);
     let placed = |(name, entry): (String, TensorEntry)| {
         let place = place(&name, &entry, &storages);
         (name, place)
     };
     Ok(Some(entries.into_iter().map(placed).collect()))
+}
+
+/// The members that hold values, by the names of their storages, each with its place in the archive, whose members are
+/// in the folder `root`.
+fn storages<'a>(members: &'a [Member], root: &str) -> HashMap<&'a str, (usize, &'a Member)> {
+    let values = format!("{root}data/");
+    members
+        .iter()
+        .enumerate()
+        .filter_map(|(i, member)| Some((member.name.strip_prefix(&values)?, (i, member))))
+        .collect()
 }
 
 /// Refuses files that are no zip archive, by the kind that their first bytes show.
