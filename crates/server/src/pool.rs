@@ -211,6 +211,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn work_that_does_not_look_at_its_flag_has_its_thread_until_it_ends() {
+        let pool = Arc::new(Pool::new(1));
+        let (first, go) = block(&pool).await;
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        let second = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.run(CLIENT, |_| 1).await }
+        });
+        for _ in 0..20 {
+            yield_now().await;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!second.is_finished());
+        go.send(()).unwrap();
+        assert_eq!(second.await.unwrap(), Ok(1));
+    }
+
+    #[tokio::test]
     async fn clients_take_turns() {
         let pool = Arc::new(Pool::new(1));
         let (first, go) = block(&pool).await;
