@@ -40,7 +40,7 @@ pub struct CodeRange {
 impl CodeRange {
     /// Seven bits: exact in every engine's relaxed dot product and in `pmaddubsw`.
     pub const U7: Self = Self { low: 0, high: 127 };
-    /// Seven and a half bits: exact in `pmaddubsw` with [weights that fit by pairs](super::pairs).
+    /// Seven and a half bits: exact in `pmaddubsw` with weights that fit by pairs (`pairs.rs`).
     pub const PAIRED: Self = Self {
         low: 0,
         high: pairs::MAX_CODE,

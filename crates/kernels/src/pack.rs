@@ -39,7 +39,7 @@ pub struct PackedMatrix {
     scales: Vec<f32>,
     /// Sum of an output's integer weights: corrects for the activations' zero point.
     sums: Vec<i32>,
-    /// Whether weights are changed so that they [fit by pairs](super::pairs).
+    /// Weights are changed so that they fit by pairs (`pairs.rs`).
     fits_pairs: bool,
 }
 
@@ -118,7 +118,7 @@ impl PackedMatrix {
         self.bits
     }
 
-    /// Whether the weights [fit by pairs](super::pairs).
+    /// Weights were changed so that they fit by pairs (`pairs.rs`).
     pub(super) fn fits_pairs(&self) -> bool {
         self.fits_pairs
     }
