@@ -75,11 +75,14 @@ def timed(work, repeats):
 
 
 def gmacs(vision, projection):
-    """Multiply-accumulates of the products with weights that one image takes."""
+    """Multiply-accumulates, in 10⁹, of the products with weights that cliplet computes for one image: of the last block,
+    keys and values of all tokens, and the rest of the class token alone."""
     width, tokens = vision["hidden_size"], (vision["image_size"] // vision["patch_size"]) ** 2
     patches = tokens * width * 3 * vision["patch_size"] ** 2
-    block = (tokens + 1) * (4 * width * width + 2 * width * vision["intermediate_size"])
-    return (patches + vision["num_hidden_layers"] * block + width * projection) / 1e9
+    token = 4 * width * width + 2 * width * vision["intermediate_size"]
+    blocks = (vision["num_hidden_layers"] - 1) * (tokens + 1) * token
+    last = 2 * (tokens + 1) * width * width + token - 2 * width * width
+    return (patches + blocks + last + width * projection) / 1e9
 
 
 def run_cliplet(command, gguf, batch, repeats, kernel):
