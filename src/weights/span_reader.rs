@@ -134,7 +134,7 @@ impl<F: Format> SpanReader<F> {
         self.change(|state, _| state.advance(count))
     }
 
-    /// Lets `work` change the format's part between two spans; it is told if the current one has begun.
+    /// Lets `work` change the format's part between two spans. Its argument says if the current one has begun.
     ///
     /// # Errors
     /// Those of `work`, and [`Error::Model`] after an earlier error.
@@ -244,7 +244,7 @@ impl<F: Format> State<F> {
     }
 }
 
-/// The error that `count` bytes were said to have been written where there is memory for `most`.
+/// The error of a caller that claims to have written `count` bytes where there is memory for `most`.
 pub fn too_many(count: usize, most: usize) -> Error {
     Error::Input(format!(
         "{count} bytes of a model were said to be where there is room for {most}"

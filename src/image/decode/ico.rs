@@ -12,7 +12,7 @@ const DIRECTORY: usize = 6;
 const ENTRY: usize = 16;
 /// Byte 2 of a cursor; an icon has 1.
 const CURSOR: u8 = 2;
-/// Where a bitmap's header has its height, its bits per pixel and its compression.
+/// Offsets in a bitmap's header of its height, its bits per pixel and its compression.
 const HEIGHT: usize = 8;
 const BITS: usize = 14;
 const COMPRESSION: usize = 16;

@@ -69,12 +69,12 @@ impl Scale {
     }
 }
 
-/// What the container of a JPEG knows of it, which counts before the markers of the JPEG itself.
+/// Properties that the container of a JPEG gives, which count before the markers of the JPEG itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Container {
     /// Meaning of the components.
     pub colors: ColorSpace,
-    /// Whether components of fewer samples are enlarged with filters, or else by repetition.
+    /// Components of fewer samples are enlarged with filters, or else by repetition.
     pub smooth: bool,
 }
 

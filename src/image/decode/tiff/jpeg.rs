@@ -1,5 +1,5 @@
 //! JPEG within a TIFF. Today's (compression 7): each strip or tile is a JPEG of its own, without the tables that all share.
-//! That of old (6), as libtiff reads it: one JPEG of the whole image.
+//! The old compression (6) is read as libtiff reads it: one JPEG of the whole image.
 //!
 //! As in libtiff, the TIFF and not the JPEG says which colors the components are.
 

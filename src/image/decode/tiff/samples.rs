@@ -62,7 +62,7 @@ pub(super) struct Samples {
     number: Number,
     color: Color,
     luma_and_chroma: bool,
-    /// Whether the chunks are compressed.
+    /// The chunks are compressed.
     packed: bool,
     alpha: Alpha,
     /// Samples of a pixel, those without a meaning included.
@@ -294,7 +294,7 @@ pub(super) struct SampleShape {
     pub stride: usize,
     /// Bytes of a sample.
     pub bytes: usize,
-    /// Whether samples are floating-point numbers.
+    /// Samples are floating-point numbers.
     pub float: bool,
     pub big_endian: bool,
 }
