@@ -18,6 +18,9 @@ cargo fuzz --version 2>/dev/null | grep -q -F "$CARGO_FUZZ" ||
 # The dependencies of the command itself, in the very versions.
 cp Cargo.lock fuzz/Cargo.lock
 
+# Leaks of dependencies that are known, and too small to harm.
+export LSAN_OPTIONS="suppressions=$PWD/fuzz/leaks.txt:print_suppressions=0"
+
 targets=$(sed -n 's/^name = "\(.*\)"$/\1/p' fuzz/Cargo.toml | grep -v '^cliplet-fuzz$')
 # Keeps the smallest inputs of a minimal corpus.
 keep() {
