@@ -8,7 +8,7 @@ use super::source::{InputFormat, Source};
 use super::writer::OutputFormat;
 
 /// Rows of a table that are read at most.
-const MAX_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 20_000;
 
 /// Reads the rows of a file, in the format that its name tells.
 pub fn read_rows(path: &Path) {
