@@ -152,7 +152,8 @@ def main():
         if not onnx.exists():
             print(f"{name}: quantizing for ONNX Runtime", file=sys.stderr)
             eager = CLIPModel.from_pretrained(snapshot, attn_implementation="eager").eval()
-            export(Vision(eager), torch.zeros(2, 3, 224, 224), "vision", {0: "batch"}, QuantType.QUInt8, folder)
+            # The fastest form: with unsigned weights or convolutions in int8 it takes twice as long with VNNI.
+            export(Vision(eager), torch.zeros(2, 3, 224, 224), "vision", {0: "batch"}, QuantType.QInt8, folder, ["MatMul", "Gemm"])
         session = onnxruntime.InferenceSession(str(onnx), options)
         litert = load_litert(model, folder / "vision.tflite")
         faster = None if shape else load_faster_clip(snapshot, args.work / "faster-clip")

@@ -42,12 +42,13 @@ class Text(torch.nn.Module):
         return self.model.text_projection(self.model.text_model(input_ids).pooler_output)
 
 
-def export(module, example, name, axes, kind, out):
+def export(module, example, name, axes, kind, out, operators=None):
+    """Writes a tower in dynamic int8 with weights of this kind: of all operators that have such a form, or of those named."""
     exact, prepared = out / f"{name}-f32.onnx", out / f"{name}-prepared.onnx"
     torch.onnx.export(module, (example,), str(exact), input_names=[name], output_names=["embeds"],
                       dynamic_axes={name: axes, "embeds": {0: "batch"}}, opset_version=17, dynamo=False)
     quant_pre_process(str(exact), str(prepared), skip_symbolic_shape=True)
-    quantize_dynamic(str(prepared), str(out / f"{name}.onnx"), weight_type=kind)
+    quantize_dynamic(str(prepared), str(out / f"{name}.onnx"), weight_type=kind, op_types_to_quantize=operators)
     exact.unlink()
     prepared.unlink()
 
