@@ -71,13 +71,10 @@ impl Dataset {
     /// [`Error::Io`] where it cannot be read, [`Error::Input`] where it holds no class or a folder without an image.
     pub fn open(path: &Path) -> Result<Self, Error> {
         if !path.exists() {
-            return Err(Error::Io {
-                file: path.display().to_string(),
-                source: std::io::Error::new(
-                    std::io::ErrorKind::NotFound,
-                    "there is no such file or folder; give a folder of class folders, or a zip or tar of one",
-                ),
-            });
+            return Err(crate::not_found(
+                path,
+                "there is no such file or folder; give a folder of class folders, or a zip or tar of one",
+            ));
         }
         let tars = match path.is_dir() {
             true => folder::tars(path)?,

@@ -27,8 +27,15 @@ pub use batch::fuzzing;
 
 use std::process::ExitCode;
 
+use std::path::Path;
+
 use clap::{Parser, Subcommand};
 use cliplet::Error;
+
+/// The error of a `path` where nothing is, with a sentence that says so and what to give instead.
+fn not_found(path: impl AsRef<Path>, reason: impl Into<String>) -> Error {
+    Error::io(path)(std::io::Error::new(std::io::ErrorKind::NotFound, reason.into()))
+}
 
 /// CLIP where the image already is: zero-shot labels and embeddings of images and texts.
 #[derive(Parser)]

@@ -69,13 +69,10 @@ pub fn locate(model: &Path) -> Result<PathBuf, Error> {
         _ => model.to_path_buf(),
     };
     if !path.exists() {
-        return Err(Error::Io {
-            file: path.display().to_string(),
-            source: std::io::Error::new(
-                std::io::ErrorKind::NotFound,
-                "there is no such file or folder; give a GGUF file, a snapshot folder or a hub id (owner/name)",
-            ),
-        });
+        return Err(crate::not_found(
+            path,
+            "there is no such file or folder; give a GGUF file, a snapshot folder or a hub id (owner/name)",
+        ));
     }
     Ok(path)
 }

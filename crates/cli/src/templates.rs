@@ -115,8 +115,7 @@ pub fn named(name: &str) -> Result<Vec<PromptTemplate>, Error> {
             let sets = sets.join(", ");
             let reason =
                 format!("there is no such file, nor a published set of that name; the sets are {sets}");
-            let source = std::io::Error::new(std::io::ErrorKind::NotFound, reason);
-            Err(Error::io(name)(source))
+            Err(crate::not_found(name, reason))
         }
     }
 }

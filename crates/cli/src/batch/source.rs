@@ -79,10 +79,7 @@ fn check_exists(path: &Path) -> Result<(), Error> {
     }
     let reason = "there is no such file or folder; give a table (.csv, .tsv, .jsonl, .parquet), a folder of images, or \
                   - for standard input";
-    Err(Error::io(path)(std::io::Error::new(
-        std::io::ErrorKind::NotFound,
-        reason,
-    )))
+    Err(crate::not_found(path, reason))
 }
 
 /// Returns whether `path` stands for standard input.
