@@ -7,5 +7,6 @@ use std::process::ExitCode;
 static ALLOCATOR: cliplet_kernels::LineAligned = cliplet_kernels::LineAligned;
 
 fn main() -> ExitCode {
+    cliplet_kernels::reuse_freed_memory();
     cliplet_cli::run()
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::activation::Activation;
+use super::arch;
 use super::lanes::{BaselineIsa, Function, Lanes};
 use super::layout::PANEL;
 use super::pack::PackedMatrix;
@@ -11,6 +12,9 @@ use super::quantize::QuantParams;
 
 /// Largest number of outputs of a row that are computed together.
 const MAX_COLUMNS: usize = 2 * PANEL;
+
+/// Values in a cache line.
+const LINE: usize = 16;
 
 /// The operation on a product and its bias before it is stored. `R` is a matrix of the output's shape: a slice
 /// here, a tensor in a model.
@@ -53,6 +57,22 @@ pub struct OutputWriter<'a> {
 }
 
 impl OutputWriter<'_> {
+    /// Asks the memory for the places of a tile's outputs and for its residuals, so that they arrive while the tile's
+    /// products are summed. A matrix of activations is larger than the caches near the processor, and a tile's rows lie
+    /// too far apart for the processor to foresee which it needs.
+    pub fn prefetch(&self, rows: &Range<usize>, panels: &Range<usize>) {
+        let (n, start) = (self.w.n(), panels.start * PANEL);
+        let width = n.min(panels.end * PANEL) - start;
+        for first in rows.clone().map(|row| row * n + start) {
+            for at in (first..first + width).step_by(LINE) {
+                arch::prefetch(self.out.place(at));
+                if let Epilogue::Residual(residual) = self.epilogue {
+                    arch::prefetch(&raw const residual[at]);
+                }
+            }
+        }
+    }
+
     /// Stores the outputs of a tile. No other thread may store the same panels.
     #[inline(always)]
     pub fn store<V: Lanes>(&self, isa: V::Isa, sums: &Sums) {

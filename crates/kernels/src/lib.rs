@@ -36,7 +36,7 @@ mod vector;
 mod window;
 
 pub use activation::Activation;
-pub use allocator::LineAligned;
+pub use allocator::{LineAligned, reuse_freed_memory};
 pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
 pub use channelwise::{ChannelFilters, channelwise, channelwise_reference};
 #[cfg(feature = "counting-allocator")]

@@ -112,6 +112,7 @@ fn multiply(kernel: &Kernel, codes: &QuantizedRows, panels: Range<usize>, writer
             let size = (tile_rows.rows.len(), panels.len());
             let mut tile = Tile::new(tile_rows.codes, weights, size.0, size.1, w.groups());
             tile.next = pieces.next().unwrap_or_default();
+            writer.prefetch(&tile_rows.rows, &panels);
             kernel.dot(&tile, &mut sums);
             tile_rows.outliers.add_to(
                 (kernel, codes.range),

@@ -93,13 +93,18 @@ pub fn above(x: &[f32], limit: f32) -> impl Iterator<Item = (usize, f32)> {
 pub fn usual_range(x: &[f32], limit: f32) -> (f32, f32) {
     // By lanes, so that compilers vectorize it.
     let (mut low, mut high) = ([0.0f32; CHUNK], [0.0f32; CHUNK]);
-    for chunk in x.chunks(CHUNK) {
+    let mut take = |chunk: &[f32; CHUNK]| {
         for ((x, low), high) in chunk.iter().zip(&mut low).zip(&mut high) {
             let x = if x.abs() <= limit { *x } else { 0.0 };
             *low = if x < *low { x } else { *low };
             *high = if x > *high { x } else { *high };
         }
-    }
+    };
+    let (chunks, rest) = x.as_chunks::<CHUNK>();
+    chunks.iter().for_each(&mut take);
+    let mut last = [0.0; CHUNK];
+    last[..rest.len()].copy_from_slice(rest);
+    take(&last);
     let low = low.into_iter().fold(0.0, f32::min);
     let high = high.into_iter().fold(0.0, f32::max);
     (low, high.max(MIN_RANGE * limit))

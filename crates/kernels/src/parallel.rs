@@ -146,6 +146,11 @@ impl<'a> SharedRows<'a> {
         }
     }
 
+    /// The address of a value.
+    pub fn place(&self, at: usize) -> *const f32 {
+        self.data.wrapping_add(at)
+    }
+
     /// The first `width` values from the place `at` on and those under them, in `count` rows `stride` apart.
     ///
     /// # Safety

@@ -31,3 +31,17 @@ pub mod x86_64;
 pub mod x86_64_lanes;
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64_tokens;
+
+/// Asks the memory for the line of an address, which may be any: nothing is read. Targets without a stable instruction
+/// for it do nothing.
+#[inline(always)]
+pub fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every machine of the target has the instruction, which neither reads nor writes.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
