@@ -200,6 +200,46 @@ fn multilingual() -> Vec<Row> {
     ]
 }
 
+/// Models of open_clip whose text tower is one of transformers.
+fn open_clips() -> Vec<Row> {
+    let model = |dimension: u64, text: &str, pooler: &str, vision: Value| {
+        json!({ "model_cfg": {
+            "embed_dim": dimension, "vision_cfg": vision,
+            "text_cfg": { "hf_model_name": text, "hf_pooler_type": pooler, "hf_proj_type": "mlp" },
+        }})
+    };
+    let base = json!({ "image_size": 224, "layers": 12, "width": 768, "patch_size": 32 });
+    let huge = json!({ "image_size": 224, "layers": 32, "width": 1280, "head_width": 80, "patch_size": 14 });
+    let timm = json!({ "timm_model_name": "vit_base_patch16_224", "timm_pool": "", "timm_proj": "linear" });
+    let biomedical = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract";
+    vec![
+        (
+            "clip",
+            "OpenCLIP RoBERTa, ViT-B/32",
+            model(512, "roberta-base", "mean_pooler", base.clone()),
+            &["open-clip-roberta"],
+        ),
+        (
+            "clip",
+            "OpenCLIP XLM-R Base, ViT-B/32",
+            model(512, "xlm-roberta-base", "mean_pooler", base),
+            &["open-clip-xlm-roberta"],
+        ),
+        (
+            "clip",
+            "OpenCLIP XLM-R Large, ViT-H/14",
+            model(1024, "xlm-roberta-large", "mean_pooler", huge),
+            &["open-clip-xlm-roberta"],
+        ),
+        (
+            "clip",
+            "BiomedCLIP B/16",
+            model(512, biomedical, "cls_last_hidden_state_pooler", timm),
+            &["open-clip-biomed"],
+        ),
+    ]
+}
+
 /// SigLIP and SigLIP 2.
 fn siglips() -> Vec<Row> {
     let naflex = |sizes| {
@@ -212,25 +252,25 @@ fn siglips() -> Vec<Row> {
             "siglip",
             "SigLIP B/16",
             siglip(BASE, (224, 16), 32_000),
-            &["siglip"],
+            &["siglip", "open-clip-siglip"],
         ),
         (
             "siglip",
             "SigLIP So400m/14",
             siglip((1152, 4304, 27, 16), (384, 14), 32_000),
-            &["siglip"],
+            &["siglip", "open-clip-siglip"],
         ),
         (
             "siglip",
             "SigLIP 2 B/16",
             siglip(BASE, (224, 16), 256_000),
-            &["siglip2", "siglip2-left"],
+            &["siglip2", "siglip2-left", "open-clip-siglip2"],
         ),
         (
             "siglip",
             "SigLIP 2 L/16",
             siglip(LARGE, (256, 16), 256_000),
-            &["siglip2", "siglip2-left"],
+            &["siglip2", "siglip2-left", "open-clip-siglip2"],
         ),
         (
             "siglip",
@@ -255,7 +295,7 @@ fn models() -> Vec<Model> {
         config,
         stand_ins,
     };
-    let rows = [clips(), mobileclips(), multilingual(), siglips()];
+    let rows = [clips(), mobileclips(), multilingual(), open_clips(), siglips()];
     rows.into_iter().flatten().map(row).collect()
 }
 

@@ -126,6 +126,21 @@ fn weights_of_a_siglip_stream_too() {
     streams_as_it_converts("siglip", &["model.safetensors"], false);
 }
 
+/// Towers of transformers and of timm in files of open_clip; keys and values of pooling attention are one tensor.
+#[test]
+fn weights_of_open_clip_with_towers_of_other_libraries_stream_too() {
+    let file = "open_clip_model.safetensors";
+    for name in [
+        "open-clip-xlm-roberta",
+        "open-clip-roberta",
+        "open-clip-siglip",
+        "open-clip-siglip2",
+    ] {
+        streams_as_it_converts(name, &[file], true);
+    }
+    streams_as_it_converts("open-clip-biomed", &["open_clip_pytorch_model.bin"], true);
+}
+
 /// The bytes that are wanted lie in the order of the list, not of the file.
 #[test]
 fn files_of_pytorch_stream_too() {

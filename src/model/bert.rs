@@ -1,4 +1,4 @@
-//! BERT as a text tower (Devlin et al. 2018), and its relatives DistilBERT and XLM-RoBERTa: blocks whose norms stand
+//! BERT as a text tower (Devlin et al. 2018), and its relatives DistilBERT, RoBERTa and XLM-RoBERTa: blocks whose norms stand
 //! behind attention and perceptron, pooled at the first token or over all of them, and projected. Texts of different
 //! lengths lie one after the other, without padding.
 
@@ -24,7 +24,38 @@ pub struct Bert {
     positions: Tensor,
     norm: LayerNorm,
     blocks: Vec<PostNormBlock>,
-    projection: Linear,
+    /// The linear map of a pooled first token, with a hyperbolic tangent behind it.
+    pooler: Option<Linear>,
+    projection: Projection,
+}
+
+/// The way from pooled texts to embeddings.
+enum Projection {
+    Linear(Linear),
+    /// Two linear maps with an exact GELU between them.
+    Perceptron(Linear, Linear),
+}
+
+impl Projection {
+    fn load(weights: &mut Weights, bert: &BertConfig) -> Result<Self> {
+        let name = "text_projection";
+        if bert.projection_hidden.is_none() {
+            return Ok(Self::Linear(Linear::load(weights, name, bert.projection_bias)?));
+        }
+        let mut linear = |part: &str| Linear::load(weights, &format!("{name}.{part}"), false);
+        Ok(Self::Perceptron(linear("fc1")?, linear("fc2")?))
+    }
+
+    /// Projects `[texts, width]` to `[texts, projection]`.
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match self {
+            Self::Linear(linear) => linear.forward(x, Epilogue::None),
+            Self::Perceptron(fc1, fc2) => {
+                let hidden = fc1.forward(x, Epilogue::Activation(Activation::Gelu))?;
+                fc2.forward(&hidden, Epilogue::None)
+            }
+        }
+    }
 }
 
 impl Bert {
@@ -45,7 +76,11 @@ impl Bert {
             embedding: Embedding::load(weights, &name("word_embeddings.weight"))?,
             positions,
             norm: LayerNorm::load(weights, &name("LayerNorm"), tower.layer_norm_eps)?,
-            projection: Linear::load(weights, "text_projection", bert.projection_bias)?,
+            pooler: bert
+                .has_pooler
+                .then(|| Linear::load(weights, "text_model.pooler.dense", true))
+                .transpose()?,
+            projection: Projection::load(weights, bert)?,
             config: config.clone(),
         })
     }
@@ -76,7 +111,11 @@ impl Bert {
         for block in &self.blocks {
             x = block.forward(&x, &attention)?;
         }
-        Ok(self.projection.forward(&self.pool(&x, &texts)?, Epilogue::None)?)
+        let mut pooled = self.pool(&x, &texts)?;
+        if let Some(pooler) = &self.pooler {
+            pooled = pooler.forward(&pooled, Epilogue::None)?.tanh()?;
+        }
+        Ok(self.projection.forward(&pooled)?)
     }
 
     /// The output for each of `texts`, pooled from the rows of its tokens in `x`: `[texts, width]`.

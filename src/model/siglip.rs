@@ -30,7 +30,11 @@ impl SiglipVit {
         let (tower, eps) = (&config.tower, config.tower.layer_norm_eps);
         Ok(Self {
             placement: weights.placement.clone(),
-            patches: Linear::load(weights, "vision_model.embeddings.patch_embedding", true)?,
+            patches: Linear::load(
+                weights,
+                "vision_model.embeddings.patch_embedding",
+                config.patch_bias,
+            )?,
             positions: Positions::new(
                 weights.take_dense("vision_model.embeddings.position_embedding.weight")?,
                 config.grid(),

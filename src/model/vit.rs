@@ -42,7 +42,8 @@ impl Vit {
         let (patches, class, positions) = if config.conv_stem {
             (Patches::Stem(VitStem::load(weights)?), class, positions)
         } else {
-            let patches = Linear::load(weights, "vision_model.embeddings.patch_embedding", false)?;
+            let name = "vision_model.embeddings.patch_embedding";
+            let patches = Linear::load(weights, name, config.patch_bias)?;
             let class = (class + positions.get(0)?)?;
             let positions = positions.narrow(0, 1, config.tokens() - 1)?;
             (Patches::Linear(patches), class, positions)

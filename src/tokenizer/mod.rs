@@ -7,11 +7,13 @@
 //! the end token counts; a SigLIP's are padded to the length of the context, as it was trained.
 
 mod charsmap;
+mod cleaning;
 mod file;
 mod model_tokenizer;
 mod sentencepiece;
 mod vocabulary;
 
+pub(crate) use cleaning::clean_first;
 use file::{Direction, Padding};
 pub use model_tokenizer::ModelTokenizer;
 pub(crate) use sentencepiece::json_of_sentencepiece;

@@ -27,7 +27,8 @@ pub use fields::MAX_IMAGE_TOKENS;
 use fields::{malformed, object, parse, projection_dim, threshold, unsupported};
 use tower::RawTower;
 pub use types::{
-    BertConfig, ImagePooling, Pooling, STEM_SIDES, TextConfig, TowerConfig, VisionConfig, VitConfig,
+    BertConfig, ImagePooling, Pooling, STEM_SIDES, TextCleaning, TextConfig, TowerConfig, VisionConfig,
+    VitConfig,
 };
 
 /// A checked configuration: two towers, or one of them alone, and the width of the space they share.
@@ -149,7 +150,7 @@ impl ClipConfig {
 }
 
 /// Kinds of text towers that may stand in the place of any CLIP's own.
-const OTHER_TEXT_TOWERS: [&str; 3] = ["bert", "distilbert", "xlm-roberta"];
+const OTHER_TEXT_TOWERS: [&str; 4] = ["bert", "distilbert", "roberta", "xlm-roberta"];
 
 /// Checks that the text tower is one that a model of this `model_type` has, where both say what they are.
 fn check_text_kind(fields: &Map<String, Value>, model_type: &str) -> Result<()> {

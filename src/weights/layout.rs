@@ -187,9 +187,8 @@ fn text_projection(config: &TextConfig, projection_dim: usize, out: &mut Vec<Wei
         | Pooling::EndOfText(_)
         | Pooling::First { .. }
         | Pooling::Mean { .. } => {
-            if config.bert.as_ref().is_some_and(|bert| bert.projection_bias) {
-                let name = "text_projection.bias".into();
-                out.push(WeightSpec::new(name, Kind::Vector, &shape[..1]));
+            if let Some(bert) = &config.bert {
+                return bert::projection(bert, shape, out);
             }
             out.push(WeightSpec::new(
                 "text_projection.weight".into(),

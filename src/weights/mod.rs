@@ -41,8 +41,8 @@ use crate::error::{Error, Result};
 
 pub use config::{
     BertConfig, BlockConfig, ClipConfig, EfficientNetConfig, Family, FastVitConfig, FastVitStage, HeadConfig,
-    ImagePooling, MAX_IMAGE_TOKENS, Pooling, STEM_SIDES, ScoreRule, TextConfig, TowerConfig, VisionConfig,
-    VitConfig,
+    ImagePooling, MAX_IMAGE_TOKENS, Pooling, STEM_SIDES, ScoreRule, TextCleaning, TextConfig, TowerConfig,
+    VisionConfig, VitConfig,
 };
 #[cfg(not(target_family = "wasm"))]
 pub use convert::{Converted, convert, convert_towers};

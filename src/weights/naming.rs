@@ -7,7 +7,7 @@
 mod bert;
 mod timm;
 
-use crate::weights::layout::TensorSpec;
+use crate::weights::layout::{TEXT_TOWER, TensorSpec};
 pub use bert::BertNaming;
 
 /// The library whose names a file has.
@@ -15,15 +15,31 @@ pub use bert::BertNaming;
 pub enum Naming {
     /// `transformers`.
     Transformers,
-    /// `open_clip`; `text` is what stands before the names of the text tower, nothing or `text.`.
-    OpenClip {
-        /// Prefix of the text tower.
-        text: &'static str,
-        /// True where the image tower is one of `timm`.
-        timm: bool,
-    },
+    /// `open_clip`, by its two towers.
+    OpenClip(TextNaming, ImageNaming),
     /// `transformers`, of a BERT, DistilBERT or XLM-RoBERTa that was saved by itself.
     Bert(BertNaming),
+}
+
+/// Names of a text tower in files of `open_clip`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextNaming {
+    /// Its own, behind this prefix: nothing or `text.`.
+    Own(&'static str),
+    /// Those of `transformers`, of a BERT or a relative of it.
+    Bert,
+}
+
+/// Names of an image tower in files of `open_clip`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageNaming {
+    /// Its own.
+    Own,
+    /// Those of `timm`.
+    Timm {
+        /// True where `open_clip` added a projection behind the tower.
+        added_projection: bool,
+    },
 }
 
 /// The tensor of a file that holds one of the layout's.
@@ -42,19 +58,27 @@ pub struct TensorSource {
 impl Naming {
     /// The naming of a file that holds tensors of these names.
     pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let (mut is_open_clip, mut timm, mut text) = (false, false, "");
+        let (mut is_open_clip, mut timm, mut added_projection) = (false, false, false);
+        let mut text = TextNaming::Own("");
         for name in names {
             if let Some(naming) = BertNaming::of_key(name) {
                 return Self::Bert(naming);
             }
             is_open_clip |= name.starts_with("visual.");
             timm |= name.starts_with(timm::TRUNK);
-            if name == "text.token_embedding.weight" {
-                text = "text.";
+            added_projection |= name == timm::ADDED_PROJECTION;
+            match name {
+                "text.token_embedding.weight" => text = TextNaming::Own("text."),
+                "text.transformer.embeddings.word_embeddings.weight" => text = TextNaming::Bert,
+                _ => {}
             }
         }
+        let image = match timm {
+            true => ImageNaming::Timm { added_projection },
+            false => ImageNaming::Own,
+        };
         match is_open_clip {
-            true => Self::OpenClip { text, timm },
+            true => Self::OpenClip(text, image),
             false => Self::Transformers,
         }
     }
@@ -63,9 +87,18 @@ impl Naming {
     pub fn source(self, spec: &TensorSpec) -> TensorSource {
         match self {
             Self::Transformers => transformers(spec),
-            Self::OpenClip { text, timm } => {
-                let trunk = timm.then(|| timm::source(spec)).flatten();
-                trunk.unwrap_or_else(|| open_clip(spec, text))
+            Self::OpenClip(text, image) => {
+                let trunk = match image {
+                    ImageNaming::Timm { added_projection } => timm::source(spec, added_projection),
+                    ImageNaming::Own => None,
+                };
+                trunk.unwrap_or_else(|| match text {
+                    TextNaming::Own(prefix) => open_clip(spec, prefix),
+                    TextNaming::Bert if spec.name.starts_with(TEXT_TOWER) => {
+                        TensorSource::whole(BertNaming::OPEN_CLIP.name(&spec.name), spec)
+                    }
+                    TextNaming::Bert => open_clip(spec, ""),
+                })
             }
             Self::Bert(naming) => TensorSource::whole(naming.name(&spec.name), spec),
         }
@@ -83,11 +116,11 @@ impl TensorSource {
         }
     }
 
-    /// The third of a tensor of queries, keys and values that `letter` names.
-    fn third(name: String, letter: usize, spec: &TensorSpec) -> Self {
+    /// One of several tensors of the layout that `name` holds one after the other: its place among them, and their number.
+    fn fused(name: String, part: (usize, usize), spec: &TensorSpec) -> Self {
         let mut source = Self::whole(name, spec);
-        source.shape[0] *= LETTERS.len();
-        source.part = (letter, LETTERS.len());
+        source.shape[0] *= part.1;
+        source.part = part;
         source
     }
 
@@ -141,11 +174,10 @@ fn transformers(spec: &TensorSpec) -> TensorSource {
         .strip_prefix("vision_model.head.attention.")
         .and_then(letter);
     match fused {
-        Some((letter, what)) => TensorSource::third(
-            format!("vision_model.head.attention.in_proj_{what}"),
-            letter,
-            spec,
-        ),
+        Some((letter, what)) => {
+            let name = format!("vision_model.head.attention.in_proj_{what}");
+            TensorSource::fused(name, (letter, LETTERS.len()), spec)
+        }
         None => TensorSource::whole(spec.name.clone(), spec),
     }
 }
@@ -180,7 +212,8 @@ fn open_clip(spec: &TensorSpec, text: &str) -> TensorSource {
     let (layer, inner) = rest.split_once('.').unwrap_or(("", rest));
     let block = format!("{tower}transformer.resblocks.{layer}");
     if let Some((letter, what)) = inner.strip_prefix("self_attn.").and_then(letter) {
-        return TensorSource::third(format!("{block}.attn.in_proj_{what}"), letter, spec);
+        let name = format!("{block}.attn.in_proj_{what}");
+        return TensorSource::fused(name, (letter, LETTERS.len()), spec);
     }
     let renamed = BLOCK
         .iter()
@@ -193,7 +226,7 @@ fn open_clip(spec: &TensorSpec, text: &str) -> TensorSource {
 }
 
 /// Names outside of the blocks; those of the text tower may have a prefix.
-const ENDS: [(&str, &str); 14] = [
+const ENDS: [(&str, &str); 17] = [
     ("visual_projection.weight", "visual.proj"),
     ("text_projection.weight", "text:text_projection"),
     (
@@ -222,7 +255,11 @@ const ENDS: [(&str, &str); 14] = [
     ),
     ("text_model.final_layer_norm.weight", "text:ln_final.weight"),
     ("text_model.final_layer_norm.bias", "text:ln_final.bias"),
+    // Of a SigLIP, whose projection has a bias.
+    ("text_model.head.weight", "text:text_projection.weight"),
+    ("text_model.head.bias", "text:text_projection.bias"),
     ("logit_scale", "logit_scale"),
+    ("logit_bias", "logit_bias"),
 ];
 
 /// Names within a block, but for queries, keys and values.
@@ -243,7 +280,7 @@ mod tests {
             name: name.into(),
             shape: shape.into(),
         };
-        Naming::OpenClip { text, timm: false }.source(&spec)
+        Naming::OpenClip(TextNaming::Own(text), ImageNaming::Own).source(&spec)
     }
 
     #[test]

@@ -192,5 +192,5 @@ fn texts(dir: &Path, named: &Path, naming: Naming) -> Result<SnapshotMetadata> {
     let name = named.canonicalize().ok();
     let name = name.and_then(|path| Some(path.file_name()?.to_str()?.to_string()));
     let name = name.unwrap_or_else(|| "clip".into());
-    SnapshotMetadata::read(&name, &Directory(dir), matches!(naming, Naming::OpenClip { .. }))
+    SnapshotMetadata::read(&name, &Directory(dir), matches!(naming, Naming::OpenClip(..)))
 }

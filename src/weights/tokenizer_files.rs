@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::tokenizer::{json_of_sentencepiece, json_of_vocabulary, json_of_words};
+use crate::tokenizer::{clean_first, json_of_sentencepiece, json_of_vocabulary, json_of_words};
 use crate::weights::TextConfig;
 use crate::weights::snapshot_metadata::SnapshotFiles;
 
@@ -16,8 +16,20 @@ const FILE: &str = "tokenizer.json";
 /// The tokenizer of a model of this configuration, as the text of a `tokenizer.json`: that file, or the same made of the
 /// files of slow tokenizers, which are `spiece.model`, `vocab.txt`, or `vocab.json` and `merges.txt`.
 pub(super) fn tokenizer(files: &dyn SnapshotFiles, config: &TextConfig) -> Result<String> {
+    let json = published_tokenizer(files, config)?;
+    let Some(cleaning) = config.cleaning else {
+        return Ok(json);
+    };
+    let mut parsed: Value =
+        serde_json::from_str(&json).map_err(|e| malformed(files, FILE, &e.to_string()))?;
+    clean_first(&mut parsed, cleaning);
+    Ok(parsed.to_string())
+}
+
+/// The same without cleaning before it.
+fn published_tokenizer(files: &dyn SnapshotFiles, config: &TextConfig) -> Result<String> {
     if config.is_padded() {
-        return padded_tokenizer(files);
+        return padded_tokenizer(files, config.cleaning.is_some());
     }
     if let Some(json) = files.text(FILE)? {
         return match json.len() < COMPACT_FROM {
@@ -57,15 +69,17 @@ fn compact(json: &str) -> serde_json::Result<String> {
 }
 
 /// The tokenizer of a SigLIP. `transformers` reads `spiece.model` where it is there, and takes the padding of others
-/// from `tokenizer_config.json`.
-fn padded_tokenizer(files: &dyn SnapshotFiles) -> Result<String> {
+/// from `tokenizer_config.json`; `of_open_clip`, whose class is another, `tokenizer.json` comes first.
+fn padded_tokenizer(files: &dyn SnapshotFiles, of_open_clip: bool) -> Result<String> {
     let config = tokenizer_config(files)?;
-    let pieces = "spiece.model";
-    if let Some(bytes) = files.contents(pieces)? {
+    let (pieces, json) = ("spiece.model", files.text(FILE)?);
+    if !(of_open_clip && json.is_some())
+        && let Some(bytes) = files.contents(pieces)?
+    {
         let json = json_of_sentencepiece(&bytes, config.do_lower_case.unwrap_or(true));
         return json.map_err(|e| e.in_file(&files.path(pieces)));
     }
-    let Some(json) = files.text(FILE)? else {
+    let Some(json) = json else {
         return Err(malformed(
             files,
             FILE,

@@ -8,6 +8,7 @@
 mod layouts;
 mod mobileclip;
 mod multilingual;
+mod open_clip;
 #[path = "../parity/reference.rs"]
 mod reference;
 mod siglip;

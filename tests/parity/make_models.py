@@ -30,9 +30,10 @@ from timm.layers import HybridEmbed
 from timm.models.vision_transformer_hybrid import ConvStem
 from transformers import (BertTokenizer, ChineseCLIPConfig, ChineseCLIPImageProcessorPil, ChineseCLIPModel, CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTextModelWithProjection,
                           CLIPVisionConfig, CLIPVisionModelWithProjection, DistilBertConfig, DistilBertModel,
-                          MetaClip2Config, MetaClip2Model, PreTrainedTokenizerFast, Siglip2Config,
-                          Siglip2ImageProcessorPil, Siglip2Model, SiglipConfig, SiglipImageProcessorPil, SiglipModel,
-                          SiglipTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer)
+                          BertConfig, MetaClip2Config, MetaClip2Model, PreTrainedTokenizerFast, RobertaConfig,
+                          RobertaTokenizer, Siglip2Config, Siglip2ImageProcessorPil, Siglip2Model, SiglipConfig,
+                          SiglipImageProcessorPil, SiglipModel, SiglipTokenizer, T5Tokenizer, XLMRobertaConfig,
+                          XLMRobertaModel, XLMRobertaTokenizer)
 from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -247,10 +248,10 @@ def save_open_clip(folder, model, config, preprocess, container, vision_settings
         torch.save(tensors, folder / "open_clip_pytorch_model.bin")
     settings = dict(model_cfg=config | dict(vision_cfg=config["vision_cfg"] | vision_settings), preprocess_cfg=preprocess)
     (folder / "open_clip_config.json").write_text(json.dumps(settings, indent=1))
-    open_clip_reference(folder, model, config["vision_cfg"]["image_size"], preprocess)
+    open_clip_reference(folder, model, config["vision_cfg"]["image_size"], preprocess, ids())
 
 
-def open_clip_reference(folder, model, size, preprocess):
+def open_clip_reference(folder, model, size, preprocess, ids):
     """Saves what a model of open_clip makes of pixels, ids and a drawn image."""
     transform = open_clip.image_transform(size, is_train=False, mean=preprocess["mean"], std=preprocess["std"],
                                           interpolation=preprocess.get("interpolation"),
@@ -258,11 +259,106 @@ def open_clip_reference(folder, model, size, preprocess):
     pixels = torch.rand(2, 3, size, size) if preprocess["std"] == [1, 1, 1] else torch.randn(2, 3, size, size)
     pixels = pixels.half().float()
     with torch.no_grad():
-        images, texts = model.encode_image(pixels), model.encode_text(ids())
+        images, texts = model.encode_image(pixels), model.encode_text(ids)
         drawn_embeds = model.encode_image(transform(drawn())[None])
-        logits = model.get_logits(pixels, ids())[0]
-    save_reference(folder, pixel_values=pixels, input_ids=ids(), image_embeds=images, text_embeds=texts,
+        logits = model.get_logits(pixels, ids)[0]
+    save_reference(folder, pixel_values=pixels, input_ids=ids, image_embeds=images, text_embeds=texts,
                    logits_per_image=logits, drawn_embeds=drawn_embeds)
+
+
+# Texts that open_clip makes clean before their tokenizer sees them.
+UNCLEAN = ["a photo of a cat", "", "Two DOGS, in the snow!", "  a\t photo --\n of a\u00a0(red) car. ", "\u201cit\u2019s\u201d a \u2018dog\u2019",
+           "a <b> photo_of\u00a0it", "ein Foto\n\neiner Katze \u5317\u4eac", "the city at night " * 8]
+
+
+def save_open_clip_texts(folder, model, config, preprocess, tokenizer, container="safetensors"):
+    """Saves a model of open_clip with a tokenizer of transformers, and what it makes of texts by open_clip's class of it."""
+    tokenizer.save_pretrained(folder)
+    text = config["text_cfg"]
+    cleaned = open_clip.tokenizer.HFTokenizer(str(folder), context_length=CONTEXT, **text.get("tokenizer_kwargs", {}))
+    # Wide punctuation and that of special tokens, which is removed with the rest of it.
+    texts = UNCLEAN + ["\uff08a\uff3fcat\uff01\uff09 </s> a dog"] if "tokenizer_kwargs" in text else UNCLEAN
+    (folder / "texts.json").write_text(json.dumps(texts, indent=1))
+    tensors = {k: v for k, v in state(model).items() if not k.endswith(("attn_mask", "position_ids", "token_type_ids"))}
+    if container == "safetensors":
+        save_file(tensors, folder / "open_clip_model.safetensors")
+    else:
+        torch.save(tensors, folder / "open_clip_pytorch_model.bin")
+    settings = dict(model_cfg=config, preprocess_cfg=preprocess)
+    (folder / "open_clip_config.json").write_text(json.dumps(settings, indent=1))
+    open_clip_reference(folder, model, config["vision_cfg"]["image_size"], preprocess, cleaned(texts))
+
+
+def open_clip_hf(make_tokenizer, name, tower_config, text, vision, act=False, sizes=None, container="safetensors", preprocess=None):
+    """A model of open_clip with a text tower of transformers, which has the sizes of `tower_config`."""
+    def make(folder):
+        tokenizer = make_tokenizer()
+        tower_config.vocab_size = len(tokenizer)
+        own = {k: getattr(tower_config, k) for k in ("model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
+                                                      "num_attention_heads", "vocab_size", "max_position_embeddings")}
+        config = dict(embed_dim=24, quick_gelu=act, vision_cfg=vision, text_cfg=text | dict(context_length=CONTEXT))
+        create = timm.create_model
+        timm.create_model = lambda *args, **kwargs: create(*args, **kwargs, **sizes or {})
+        with tempfile.TemporaryDirectory() as temporary:
+            tower_config.save_pretrained(temporary)
+            # Earlier versions of open_clip had other names.
+            renamed = dict(pooler_type="hf_pooler_type", proj="hf_proj_type")
+            settings = {renamed.get(k, k): v for k, v in config["text_cfg"].items()}
+            model = stir(open_clip.CustomTextCLIP(**config | dict(text_cfg=settings | dict(
+                hf_model_name=temporary, hf_model_pretrained=False))))
+        timm.create_model = create
+        if sizes:
+            config["vision_cfg"] = vision | dict(timm_model_kwargs=sizes)
+        config["text_cfg"] = dict(hf_model_name=name, hf_tokenizer_name=name, hf_model_config=own) | config["text_cfg"]
+        save_open_clip_texts(folder, model, config, preprocess or OPENAI, tokenizer, container)
+    return make
+
+
+def open_clip_siglip(make_tokenizer, name, act, width=16):
+    """A SigLIP in the files of open_clip: timm's image tower, pooled by attention, and padded texts."""
+    def make(folder):
+        tokenizer = make_tokenizer()
+        sizes = dict(embed_dim=24, depth=2, num_heads=3, img_size=24, patch_size=8)
+        config = dict(embed_dim=24, init_logit_bias=-10, custom_text=True,
+                      vision_cfg=dict(image_size=24, timm_model_name=name, timm_model_pretrained=False, timm_pool="map",
+                                      timm_proj="none", timm_model_kwargs=sizes),
+                      text_cfg=dict(context_length=CONTEXT, vocab_size=len(tokenizer), hf_tokenizer_name="timm/" + name,
+                                    tokenizer_kwargs=dict(clean="canonicalize"), width=width, heads=2, layers=2,
+                                    no_causal_mask=True, proj_bias=True, pool_type="last", norm_kwargs=dict(eps=1e-6), **act))
+        model = stir(open_clip_of(json.loads(json.dumps(config)), sizes, dict), scale=1.5)
+        with torch.no_grad():
+            for name_, parameter in model.visual.named_parameters():
+                if name_.endswith(("pos_embed", "latent")):
+                    parameter.normal_()
+        hold(model)
+        preprocess = HALF | dict(interpolation="bicubic", resize_mode="squash")
+        save_open_clip_texts(folder, model, config, preprocess, tokenizer)
+    return make
+
+
+def t5_tokenizer():
+    """SigLIP's tokenizer as open_clip has it: T5's class of SentencePiece's pieces, padded with the end token."""
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", "\u2581a", "\u2581photo", "\u2581of", "\u2581cat", "\u2581dog", "\u2581it",
+              *"abcdeghinoprstuvwy", "\u2581two", "\u2581in", "\u2581the", "\u2581snow", "ein", "er", "s", "\u5317"]
+    vocabulary = [(piece, 0.0 if i < 3 else -1.0 - i / 10) for i, piece in enumerate(dict.fromkeys(pieces))]
+    return T5Tokenizer(vocab=vocabulary, extra_ids=0, pad_token="</s>", model_max_length=CONTEXT)
+
+
+def roberta_tokenizer():
+    """Byte pairs behind spaces, which belong to the words that follow."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+    words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *bytes_to_unicode().values()]
+    merges = [("\u0120", "a"), ("\u0120", "p"), ("h", "o"), ("t", "o"), ("\u0120p", "ho"), ("\u0120pho", "to"), ("c", "a"),
+              ("ca", "t"), ("d", "o"), ("do", "g")]
+    words += [a + b for a, b in merges]
+    return RobertaTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=merges, model_max_length=CONTEXT)
+
+
+def bert_tokenizer():
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz,!.'\"", "a", "photo", "of", "cat", "dog",
+             "##s", "it", "the"]
+    vocabulary = {word: i for i, word in enumerate(dict.fromkeys(words))}
+    return BertTokenizer(vocab=vocabulary, model_max_length=CONTEXT)
 
 
 APPLE = [("visual.trunk.", "image_encoder.model."), ("text.", "text_encoder.")]
@@ -332,7 +428,7 @@ def save_apple(folder, model, tensors, settings, image_model, text):
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     preprocess = dict(mean=[0, 0, 0], std=[1, 1, 1], interpolation="bilinear", resize_mode="shortest",
                       size=vision["image_size"])
-    open_clip_reference(folder, model, vision["image_size"], preprocess)
+    open_clip_reference(folder, model, vision["image_size"], preprocess, ids())
 
 
 def apple_text(settings, causal, model_name):
@@ -589,6 +685,8 @@ def chinese_clip(folder):
 
 OPENAI = dict(mean=[0.48145466, 0.4578275, 0.40821073], std=[0.26862954, 0.26130258, 0.27577711])
 HALF = dict(mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])
+SMALL_BERT = dict(hidden_size=24, intermediate_size=64, num_attention_heads=2, num_hidden_layers=2)
+SMALL_VISION = dict(image_size=24, layers=2, width=24, head_width=12, patch_size=8)
 TOKENS = dict(context_length=CONTEXT, vocab_size=VOCABULARY)
 
 MODELS = {
@@ -634,6 +732,26 @@ MODELS = {
     "mobileclip-s1-apple": apple("mobileclip-s1", "mci1", False),
     "mobileclip-s0-apple": apple_hybrid,
     "mobileclip-b-apple": apple("mobileclip-b", "vit_b16", True),
+    # Text towers of transformers in open_clip: as LAION's XLM-RoBERTas, with the pooler of a RoBERTa, and as BiomedCLIP,
+    # whose image tower is one of timm's.
+    "open-clip-xlm-roberta": open_clip_hf(
+        xlm_roberta_tokenizer, "xlm-roberta-base",
+        XLMRobertaConfig(max_position_embeddings=CONTEXT + 4, type_vocab_size=1, layer_norm_eps=1e-5, **SMALL_BERT),
+        dict(hf_pooler_type="mean_pooler"), SMALL_VISION),
+    "open-clip-roberta": open_clip_hf(
+        roberta_tokenizer, "roberta-base",
+        RobertaConfig(max_position_embeddings=CONTEXT + 2, type_vocab_size=1, layer_norm_eps=1e-5, **SMALL_BERT),
+        dict(pooler_type="cls_pooler", proj="linear"), SMALL_VISION, act=True),
+    "open-clip-biomed": open_clip_hf(
+        bert_tokenizer, "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract",
+        BertConfig(max_position_embeddings=CONTEXT, **SMALL_BERT),
+        dict(hf_pooler_type="cls_last_hidden_state_pooler", hf_proj_type="mlp"),
+        dict(image_size=24, timm_model_name="vit_base_patch16_224", timm_model_pretrained=False, timm_pool="", timm_proj="linear"),
+        sizes=dict(embed_dim=24, depth=2, num_heads=3, img_size=24, patch_size=8), container="bin"),
+    # SigLIP and SigLIP 2 as timm publishes them for open_clip, of both kinds of GELU.
+    "open-clip-siglip": open_clip_siglip(t5_tokenizer, "vit_base_patch16_siglip_224", {}),
+    "open-clip-siglip2": open_clip_siglip(lambda: byte_pairs("right"), "vit_base_patch32_siglip_256",
+                                          dict(act_kwargs=dict(approximate="tanh")), width=32),
     # TinyCLIP: a text tower of few layers beside an image tower of many, pooled at the largest id.
     "tinyclip": clip_of_transformers(
         tower(16, 4, 1, "gelu") | dict(eos_token_id=2),

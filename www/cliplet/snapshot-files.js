@@ -58,8 +58,9 @@ export function applesWeights(id) {
  * @param {string} config text of the configuration
  */
 export function tokenizerFiles(config) {
-  // transformers prefers a SigLIP's SentencePiece model, whose name its configuration and open_clip's tell.
-  if (/siglip/i.test(config)) return [["spiece.model"], ["tokenizer.json"]];
+  // transformers prefers a SigLIP's SentencePiece model; open_clip reads it with another class, from tokenizer.json.
+  const files = [["spiece.model"], ["tokenizer.json"]];
+  if (/siglip/i.test(config)) return /"(model|vision)_cfg"/.test(config) ? files.reverse() : files;
   return [["tokenizer.json"], ["vocab.json", "merges.txt"], ["vocab.txt"]];
 }
 

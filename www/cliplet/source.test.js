@@ -89,4 +89,6 @@ test("an index lists file names beside it", () => {
     assert.throws(() => shardsOf(bad, "index"), { code: "model" });
   assert.deepEqual(tokenizerFiles(`{"model_type":"siglip"}`)[0], ["spiece.model"]);
   assert.deepEqual(tokenizerFiles(`{"model_type":"clip"}`)[0], ["tokenizer.json"]);
+  const openClip = `{"model_cfg":{"vision_cfg":{"timm_model_name":"vit_base_patch16_siglip_224"}}}`;
+  assert.deepEqual(tokenizerFiles(openClip), [["tokenizer.json"], ["spiece.model"]]);
 });

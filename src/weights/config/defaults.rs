@@ -96,7 +96,7 @@ impl Defaults {
         ..Self::CHINESE_CLIP
     };
 
-    /// Defaults of `XLMRobertaConfig`.
+    /// Defaults of `XLMRobertaConfig` and `RobertaConfig`.
     const XLM_ROBERTA: Self = Self {
         text_pooling: TextPooling::Bert {
             token_kinds: 2,
@@ -111,7 +111,7 @@ impl Defaults {
         match model_type {
             Some("bert") => Self::CHINESE_CLIP,
             Some("distilbert") => Self::DISTILBERT,
-            Some("xlm-roberta") => Self::XLM_ROBERTA,
+            Some("xlm-roberta" | "roberta") => Self::XLM_ROBERTA,
             _ => self,
         }
     }

@@ -7,7 +7,9 @@ use super::fields::{
     MAX_CONTEXT, MAX_HEADS, MAX_IMAGE, MAX_IMAGE_TOKENS, MAX_LAYERS, MAX_MLP_WIDTH, MAX_VOCAB, MAX_WIDTH,
     malformed, size, unsupported,
 };
-use super::{BertConfig, Pooling, STEM_SIDES, TextConfig, TowerConfig, VitConfig};
+use super::{
+    BertConfig, ImagePooling, Pooling, STEM_SIDES, TextCleaning, TextConfig, TowerConfig, VitConfig,
+};
 use crate::error::Result;
 use cliplet_kernels::Activation;
 
@@ -37,8 +39,12 @@ pub struct RawTower {
     position_embedding_type: Option<String>,
     /// The most tokens of a text, where that is less than there are positions.
     max_length: Option<u64>,
-    /// `cls` or `mean`: the way in which a BERT is pooled.
+    /// `cls`, `mean` or `pooler`: the way in which a BERT is pooled.
     pooling: Option<String>,
+    /// Width between the two linear maps that a BERT's projection may be made of.
+    projection_hidden_size: Option<u64>,
+    /// Steps before those of the tokenizer.
+    text_cleaning: Option<String>,
     /// True where the projection of a BERT, or of a tower of `timm`, has a bias.
     projection_bias: Option<bool>,
     /// Width of a SigLIP's text embeddings.
@@ -50,6 +56,8 @@ pub struct RawTower {
     num_channels: Option<u64>,
     /// True where convolutions stand in place of the patches' linear map.
     conv_stem: Option<bool>,
+    /// True where the patches' linear map has a bias; a SigLIP's always has one.
+    patch_bias: Option<bool>,
     /// False where tokens are not normalized before the first block.
     pre_norm: Option<bool>,
     /// True where a SigLIP's image tower has its attention pooling.
@@ -126,7 +134,20 @@ impl RawTower {
             pooling,
             bert,
             convolution_window,
+            cleaning: self.cleaning()?,
         })
+    }
+
+    fn cleaning(&self) -> Result<Option<TextCleaning>> {
+        match self.text_cleaning.as_deref() {
+            None => Ok(None),
+            Some("whitespace") => Ok(Some(TextCleaning::Whitespace)),
+            Some("lower") => Ok(Some(TextCleaning::Lower)),
+            Some("canonicalize") => Ok(Some(TextCleaning::Canonicalize)),
+            Some(other) => Err(unsupported(format!(
+                "text_config.text_cleaning is {other:?}; \"whitespace\", \"lower\" and \"canonicalize\" are supported"
+            ))),
+        }
     }
 
     /// The window of a text tower's convolutions, which see later tokens as they see earlier ones.
@@ -172,6 +193,15 @@ impl RawTower {
             false => 0,
         };
         let last = positions as u64 - 2;
+        let hidden = self.projection_hidden_size.map(|hidden| {
+            let name = "text_config.projection_hidden_size";
+            size(name, hidden, 1, MAX_WIDTH)
+        });
+        if let (Some(hidden), Some(true)) = (self.projection_hidden_size, self.projection_bias) {
+            return Err(malformed(format!(
+                "text_config.projection_hidden_size is {hidden}, but projection_bias is true; two linear maps have no biases"
+            )));
+        }
         Ok(Some(BertConfig {
             token_kinds: size(
                 "text_config.type_vocab_size",
@@ -186,6 +216,8 @@ impl RawTower {
                 0,
                 last,
             )?,
+            has_pooler: self.pooling.as_deref() == Some("pooler"),
+            projection_hidden: hidden.transpose()?,
             projection_bias: self.projection_bias.unwrap_or(false),
         }))
     }
@@ -194,10 +226,10 @@ impl RawTower {
         let padding = self.pad_token_id.unwrap_or(padding);
         let padding = size("text_config.pad_token_id", padding, 0, MAX_VOCAB)? as u32;
         match self.pooling.as_deref() {
-            None | Some("cls") => Ok(Pooling::First { padding }),
+            None | Some("cls" | "pooler") => Ok(Pooling::First { padding }),
             Some("mean") => Ok(Pooling::Mean { padding }),
             Some(other) => Err(unsupported(format!(
-                "text_config.pooling is {other:?}; \"cls\" and \"mean\" are supported"
+                "text_config.pooling is {other:?}; \"cls\", \"mean\" and \"pooler\" are supported"
             ))),
         }
     }
@@ -223,6 +255,9 @@ impl RawTower {
             keeps_proportions: defaults.keeps_proportions,
             pooling: defaults.image_pooling,
             conv_stem: self.conv_stem.unwrap_or(false),
+            patch_bias: self
+                .patch_bias
+                .unwrap_or(defaults.image_pooling == ImagePooling::Attention),
             pre_norm: self.pre_norm.unwrap_or(true),
             projection_bias: self.projection_bias.unwrap_or(false),
         };

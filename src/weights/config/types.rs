@@ -36,6 +36,19 @@ pub struct TextConfig {
     /// Tokens under a window of the blocks of convolutions that stand before and behind the transformer, where there are
     /// such.
     pub convolution_window: Option<usize>,
+    /// Steps that come before those of the published tokenizer, where there are such.
+    pub cleaning: Option<TextCleaning>,
+}
+
+/// Cleaning of texts before a tokenizer takes them apart, as `open_clip` does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextCleaning {
+    /// White space becomes single spaces, and quotation marks straight ones.
+    Whitespace,
+    /// The same, and letters become lower case.
+    Lower,
+    /// Letters become lower case, punctuation is removed, and white space becomes single spaces.
+    Canonicalize,
 }
 
 impl TextConfig {
@@ -74,7 +87,11 @@ pub struct BertConfig {
     pub positions: usize,
     /// Row of a text's first token: behind the padding token's in an XLM-RoBERTa.
     pub first_position: usize,
-    /// True where the projection has a bias.
+    /// True where the first token passes a linear map and a hyperbolic tangent before it is projected.
+    pub has_pooler: bool,
+    /// Width between the two linear maps, without biases, of a projection that has two.
+    pub projection_hidden: Option<usize>,
+    /// True where the projection, one linear map, has a bias.
     pub projection_bias: bool,
 }
 
@@ -175,6 +192,8 @@ pub struct VitConfig {
     /// True where three convolutions stand in place of the patches' linear map, of windows side by side as
     /// [`STEM_SIDES`] says; the first two give a quarter of the width. Then the class token has no position.
     pub conv_stem: bool,
+    /// True where the linear map of patches has a bias.
+    pub patch_bias: bool,
     /// True where tokens are normalized before the first block.
     pub pre_norm: bool,
     /// True where the projection has a bias.

@@ -53,6 +53,28 @@ pub fn add(config: &TextConfig, bert: &BertConfig, out: &mut Vec<WeightSpec>) {
     }
 }
 
+/// Adds the way from pooled texts to embeddings, which have `projection_dim` values.
+pub fn projection(bert: &BertConfig, [projection_dim, width]: [usize; 2], out: &mut Vec<WeightSpec>) {
+    let mut add = |name: &str, kind, shape: &[usize]| out.push(WeightSpec::new(name.into(), kind, shape));
+    if bert.has_pooler {
+        add("text_model.pooler.dense.bias", Kind::Vector, &[width]);
+        add("text_model.pooler.dense.weight", Kind::Matrix, &[width, width]);
+    }
+    if let Some(hidden) = bert.projection_hidden {
+        add("text_projection.fc1.weight", Kind::Matrix, &[hidden, width]);
+        add(
+            "text_projection.fc2.weight",
+            Kind::Matrix,
+            &[projection_dim, hidden],
+        );
+        return;
+    }
+    if bert.projection_bias {
+        add("text_projection.bias", Kind::Vector, &[projection_dim]);
+    }
+    add("text_projection.weight", Kind::Matrix, &[projection_dim, width]);
+}
+
 /// The three projections of attention, joined.
 fn queries_keys_values(block: &str, what: &str, kind: Kind, width: usize) -> WeightSpec {
     let (shape, cols) = match kind {

@@ -12,7 +12,8 @@ pub fn vit_ends(config: &VitConfig, out: &mut Vec<WeightSpec>) {
     let has_class = config.pooling == ImagePooling::ClassToken;
     if has_class {
         add("embeddings.class_embedding", Kind::Vector, &[width]);
-    } else {
+    }
+    if config.patch_bias {
         add("embeddings.patch_embedding.bias", Kind::Vector, &[width]);
     }
     if config.conv_stem {

@@ -1,4 +1,5 @@
-//! Names of the tensors of a BERT or a relative of it that was saved by itself, and of the linear map behind it.
+//! Names of the tensors of a BERT or a relative of it that was saved by itself or as a text tower of `open_clip`, and of
+//! the projection behind it.
 
 /// Prefixes that classes of `transformers` put before all names, and M-CLIP does.
 const PREFIXES: [&str; 5] = ["", "bert.", "distilbert.", "roberta.", "transformer."];
@@ -25,6 +26,13 @@ pub struct BertNaming {
 }
 
 impl BertNaming {
+    /// The naming of a text tower of `open_clip`.
+    pub const OPEN_CLIP: Self = Self {
+        prefix: "text.transformer.",
+        projection: "text.proj",
+        is_distilbert: false,
+    };
+
     /// The naming of a file with a tensor `name`, where that is the first block's key projection of such a model:
     /// that name tells it alone.
     pub fn of_key(name: &str) -> Option<Self> {
@@ -44,6 +52,8 @@ impl BertNaming {
     /// The file's name of the layout's tensor `name`.
     pub fn name(self, name: &str) -> String {
         if let Some(what) = name.strip_prefix("text_projection.") {
+            // open_clip numbers two linear maps and the activation between them.
+            let what = what.replace("fc1.", "0.").replace("fc2.", "2.");
             return format!("{}.{what}", self.projection);
         }
         let rest = name.strip_prefix("text_model.").unwrap_or(name);

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::{malformed, section, timm, unsupported};
+use super::{hf_text, malformed, section, siglip, timm, unsupported};
 use crate::error::Result;
 
 /// Fields by which a configuration tells which weights are meant.
 const TAGS: [&str; 3] = ["pretrained", "pretrained_tag", "tag"];
 /// Fields of towers that matter in training, or to variants that other fields choose.
-pub(super) const WITHOUT_EFFECT: [&str; 14] = [
+pub(super) const WITHOUT_EFFECT: [&str; 13] = [
     "patch_dropout",
     "output_tokens",
     "attn_pooler_queries",
@@ -21,9 +21,17 @@ pub(super) const WITHOUT_EFFECT: [&str; 14] = [
     "timm_drop",
     "timm_drop_path",
     "hf_model_pretrained",
-    "hf_tokenizer_name",
     "pad_id",
     "final_ln_after_pool",
+];
+
+/// Fields of a model that matter in training, or to the form of what a model gives.
+const WITHOUT_EFFECT_OF_MODEL: [&str; 5] = [
+    "custom_text",
+    "init_logit_scale",
+    "nonscalar_logit_scale",
+    "output_dict",
+    "cast_dtype",
 ];
 
 /// Text of the `config.json` that the text of an `open_clip_config.json` comes to.
@@ -49,13 +57,25 @@ pub fn config_json(json: &str) -> Result<String> {
     let missing = |name: &str| malformed(format!("model_cfg.{name} is missing"));
     let text = model.object("text_cfg")?.ok_or_else(|| missing("text_cfg"))?;
     let vision = model.object("vision_cfg")?.ok_or_else(|| missing("vision_cfg"))?;
-    model.ignore(&["custom_text", "init_logit_scale", "output_dict", "cast_dtype"]);
+    let bias = model.take("init_logit_bias");
+    model.ignore(&WITHOUT_EFFECT_OF_MODEL);
     model.finish()?;
+    let vision = vision_config(vision, act)?;
+    if vision["model_type"] == siglip::VISION {
+        return Ok(siglip::config(vision, text, embed_dim, bias, act)?.to_string());
+    }
+    if let Some(bias) = bias {
+        return Err(unsupported(format!(
+            "model_cfg.init_logit_bias is {bias}; scores with a bias are supported with the image towers of SigLIP, such as \
+             {}",
+            siglip::KNOWN[0].0
+        )));
+    }
     let config = json!({
         "model_type": "clip",
         "projection_dim": embed_dim,
-        "text_config": text_config(text, act)?,
-        "vision_config": vision_config(vision, act)?,
+        "text_config": text_config(text, act, embed_dim)?,
+        "vision_config": vision,
     });
     Ok(config.to_string())
 }
@@ -76,7 +96,10 @@ fn is_quick_gelu(json: &str, model: &mut Fields) -> Result<bool> {
             .any(|tag| tag == "openai" || tag.ends_with(".openai")))
 }
 
-fn text_config(mut text: Fields, act: &str) -> Result<Value> {
+fn text_config(mut text: Fields, act: &str, embed_dim: u64) -> Result<Value> {
+    if let Some(name) = text.take("hf_model_name") {
+        return hf_text::text_config(&name, text, embed_dim);
+    }
     let (width, layers) = (text.count("width", 512)?, text.count("layers", 12)?);
     let mut config = tower(&mut text, width, layers, act)?;
     // The end of a text is its largest id, which the historical 2 stands for, or a given id.
@@ -113,6 +136,9 @@ fn text_config(mut text: Fields, act: &str) -> Result<Value> {
     );
     config.insert("vocab_size".into(), text.count("vocab_size", 49408)?.into());
     config.insert("eos_token_id".into(), eos.into());
+    if let Some(cleaning) = text.cleaning(false)? {
+        config.insert("text_cleaning".into(), cleaning.into());
+    }
     text.ignore(&WITHOUT_EFFECT);
     text.ignore(&["eos_id"]);
     text.finish()?;
@@ -162,7 +188,7 @@ pub(super) fn image_size(vision: &mut Fields) -> Result<u64> {
 }
 
 /// The fields that both towers have.
-fn tower(cfg: &mut Fields, width: u64, layers: u64, act: &str) -> Result<Map<String, Value>> {
+pub(super) fn tower(cfg: &mut Fields, width: u64, layers: u64, act: &str) -> Result<Map<String, Value>> {
     let ratio = cfg.number("mlp_ratio", 4.0)?;
     let mut act = act;
     if let Some(mut kwargs) = cfg.object("act_kwargs")? {
@@ -251,7 +277,7 @@ mod tests {
                 "text_cfg.no_causal_mask",
             ),
             (
-                json!({"hf_model_name": "roberta-base"}),
+                json!({"hf_model_name": "gpt2"}),
                 json!({}),
                 "text_cfg.hf_model_name",
             ),
@@ -259,8 +285,8 @@ mod tests {
             (json!({"proj_bias": true}), json!({}), "text_cfg.proj_bias"),
             (
                 json!({}),
-                json!({"timm_model_name": "vit_base_patch16_siglip_224"}),
-                "vit_base_patch16_siglip_224",
+                json!({"timm_model_name": "swin_base_patch4_window7_224"}),
+                "swin_base_patch4_window7_224",
             ),
             (json!({}), json!({"layers": [3, 4, 6, 3]}), "residual network"),
             (json!({}), json!({"pool_type": "avg"}), "vision_cfg.pool_type"),
@@ -277,6 +303,9 @@ mod tests {
                 converted(json!({"embed_dim": 8, "text_cfg": text, "vision_cfg": vision})).unwrap_err();
             assert!(error.to_string().contains(name), "{name}: {error}");
         }
+        let biased = json!({"embed_dim": 8, "text_cfg": {}, "vision_cfg": {}, "init_logit_bias": -10});
+        let error = converted(biased).unwrap_err().to_string();
+        assert!(error.contains("init_logit_bias is -10; scores with"), "{error}");
         let error = config_json(r#"{"preprocess_cfg": {}}"#).unwrap_err().to_string();
         assert!(error.contains("model_cfg"), "{error}");
     }

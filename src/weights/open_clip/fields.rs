@@ -35,6 +35,43 @@ impl Fields {
         self.fields.remove(name).filter(|value| !value.is_null())
     }
 
+    /// Returns true if the field is there and `null`.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.fields.get(name) == Some(&Value::Null)
+    }
+
+    /// Renames the field `older` to `name`, unless both are there and contradict each other.
+    pub fn replaces(&mut self, name: &str, older: &str) -> Result<()> {
+        let Some(given) = self.fields.remove(older) else {
+            return Ok(());
+        };
+        match self.fields.get(name) {
+            Some(other) if *other != given => Err(malformed(format!(
+                "{}.{name} is {other}, but {older}, an earlier name of it, is {given}",
+                self.section
+            ))),
+            _ => {
+                self.fields.insert(name.into(), given);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the cleaning out that texts get before a tokenizer of `transformers`, which models that name one have, as
+    /// `has_tokenizer` says that this one does. Those without have CLIP's tokenizer, which makes texts clean by itself.
+    pub fn cleaning(&mut self, has_tokenizer: bool) -> Result<Option<String>> {
+        let named = self.take("hf_tokenizer_name");
+        let has_tokenizer = has_tokenizer || named.is_some_and(|name| name != "");
+        let default = has_tokenizer.then_some("whitespace");
+        let Some(mut kwargs) = self.object("tokenizer_kwargs")? else {
+            return Ok(default.map(str::to_string));
+        };
+        let known = ["whitespace", "lower", "canonicalize"];
+        let clean = kwargs.one_of("clean", default.unwrap_or("lower"), &known)?;
+        kwargs.finish()?;
+        Ok(Some(clean))
+    }
+
     /// Takes an object out.
     pub fn object(&mut self, name: &str) -> Result<Option<Self>> {
         let section = format!("{}.{name}", self.section);

@@ -7,8 +7,10 @@
 mod apple;
 mod config;
 mod fields;
+mod hf_text;
 mod preprocess;
 mod published;
+mod siglip;
 mod timm;
 
 use serde_json::Value;

@@ -1,14 +1,14 @@
-//! Image towers of `timm`, by the names of its models: MobileCLIP's.
+//! Image towers of `timm`, by the names of its models: MobileCLIP's, SigLIP's and its first vision transformers.
 
 use serde_json::{Value, json};
 
 use super::config::{WITHOUT_EFFECT, image_size};
 use super::fields::Fields;
-use super::{malformed, unsupported};
+use super::{malformed, siglip, unsupported};
 use crate::error::Result;
 
-/// Names of the models that are there.
-const KNOWN: [&str; 7] = [
+/// Names of the models that are there, beside those of SigLIP.
+const KNOWN: [&str; 9] = [
     "fastvit_mci0",
     "fastvit_mci1",
     "fastvit_mci2",
@@ -16,9 +16,12 @@ const KNOWN: [&str; 7] = [
     "fastvit_mci4",
     "vit_base_mci_224",
     "vit_large_patch14_clip_224",
+    "vit_base_patch16_224",
+    "vit_base_patch32_224",
 ];
 /// Arguments of `timm`'s vision transformer under other names than those of `transformers`.
-const VIT_ARGUMENTS: [(&str, &str); 3] = [
+const VIT_ARGUMENTS: [(&str, &str); 4] = [
+    ("img_size", "image_size"),
     ("embed_dim", "hidden_size"),
     ("depth", "num_hidden_layers"),
     ("num_heads", "num_attention_heads"),
@@ -27,61 +30,119 @@ const VIT_ARGUMENTS: [(&str, &str); 3] = [
 /// The `vision_config` that the `vision_cfg` of the model `name` comes to, whose other fields are `vision`. Arguments in
 /// its object `timm_model_kwargs` replace those of the name.
 pub fn vision_config(name: &Value, mut vision: Fields) -> Result<Value> {
-    let known = name.as_str().and_then(|name| fastvit(name).or_else(|| vit(name)));
-    let Some(mut config) = known else {
+    let known = |name| {
+        fastvit(name)
+            .or_else(|| vit(name))
+            .or_else(|| siglip::vision(name))
+    };
+    let Some(mut config) = name.as_str().and_then(known) else {
+        let siglips = siglip::KNOWN.map(|(name, _)| name);
         return Err(unsupported(format!(
-            "model_cfg.vision_cfg.timm_model_name is {name}; supported are {}, and open_clip's own vision transformer",
-            KNOWN.join(", ")
+            "model_cfg.vision_cfg.timm_model_name is {name}; supported are {}, {}, and open_clip's own vision transformer",
+            KNOWN.join(", "),
+            siglips.join(", ")
         )));
     };
-    // Where it is absent, open_clip adds a linear map.
-    let projection = match (vision.has("timm_proj"), vision.take("timm_proj")) {
-        (true, None) => "".into(),
-        (_, given) => given.unwrap_or_else(|| "linear".into()),
-    };
-    if projection != "" {
-        return Err(unsupported(format!(
-            "model_cfg.vision_cfg.timm_proj is {projection}; null is supported, where the head of {name} projects"
-        )));
-    }
-    let pool = if config["model_type"] == "fastvit" {
-        "avg"
-    } else {
-        "token"
-    };
-    vision.one_of("timm_pool", "avg", &[pool])?;
-    config["image_size"] = image_size(&mut vision)?.into();
+    check_ends(name, &config, &mut vision)?;
+    let has_size = vision.has("image_size");
+    let side: Value = image_size(&mut vision)?.into();
     if let Some(arguments) = vision.object("timm_model_kwargs")? {
-        for (argument, value) in arguments.into_map() {
-            let renamed = VIT_ARGUMENTS.iter().find(|(theirs, _)| *theirs == argument);
-            match config.get_mut(renamed.map_or(argument.as_str(), |(_, ours)| ours)) {
-                Some(own) => *own = value,
-                None => {
-                    return Err(malformed(format!(
-                        "model_cfg.vision_cfg.timm_model_kwargs.{argument} is no argument that is read"
-                    )));
-                }
-            }
-        }
+        replace_arguments(&mut config, arguments)?;
     }
-    // The perceptron of a vision transformer is four times as wide as its tokens.
+    match config.get("image_size").cloned() {
+        // The name stands for a table of positions.
+        Some(own) if has_size && own != side => {
+            return Err(malformed(format!(
+                "model_cfg.vision_cfg.image_size is {side}, but images of {name} have the side {own}"
+            )));
+        }
+        Some(_) => {}
+        None => config["image_size"] = side,
+    }
     if let Some(width) = config["hidden_size"].as_u64() {
-        config["intermediate_size"] = width.saturating_mul(4).into();
+        let ratio = config["mlp_ratio"].as_f64().unwrap_or(4.0);
+        // As Python's int(), which rounds down.
+        config["intermediate_size"] = ((width as f64 * ratio) as u64).into();
     }
     vision.ignore(&WITHOUT_EFFECT);
     vision.finish()?;
     Ok(config)
 }
 
-/// The `vision_config` of `timm`'s vision transformers: MobileCLIP's of the sizes B and L.
+/// Checks that the tower is pooled and projected as it is read.
+fn check_ends(name: &Value, config: &Value, vision: &mut Fields) -> Result<()> {
+    // Where it is absent, open_clip adds a linear map.
+    let projection = match (vision.has("timm_proj"), vision.take("timm_proj")) {
+        (true, None) => "".into(),
+        (_, given) => given.unwrap_or_else(|| "linear".into()),
+    };
+    let (needed, pools): (&str, &[&str]) = match config["model_type"].as_str() {
+        Some(siglip::VISION) => ("none", &["map"]),
+        Some("fastvit") => ("", &["avg"]),
+        _ if is_plain(config) => ("linear", &["", "token"]),
+        _ => ("", &["token"]),
+    };
+    if projection != needed {
+        let supported = match needed {
+            "" => format!("null is supported, where the head of {name} projects"),
+            "none" => format!("\"none\" is supported with {name}, whose tokens are pooled to embeddings"),
+            _ => format!("\"linear\" is supported with {name}"),
+        };
+        return Err(unsupported(format!(
+            "model_cfg.vision_cfg.timm_proj is {projection}; {supported}"
+        )));
+    }
+    if vision.flag("timm_proj_bias")? && needed == "linear" {
+        return Err(unsupported(
+            "model_cfg.vision_cfg.timm_proj_bias is true; false is supported".into(),
+        ));
+    }
+    // open_clip's own default.
+    let given = vision.has("timm_pool");
+    let pool = vision.take("timm_pool");
+    let pool = pool.unwrap_or_else(|| if given { "" } else { "avg" }.into());
+    match pools.iter().any(|supported| pool == *supported) {
+        true => Ok(()),
+        false => Err(unsupported(format!(
+            "model_cfg.vision_cfg.timm_pool is {pool}; supported with {name}: {pools:?}"
+        ))),
+    }
+}
+
+/// True for a vision transformer without the norm before its blocks and without convolutions, behind which `open_clip` puts
+/// a projection.
+fn is_plain(config: &Value) -> bool {
+    config["pre_norm"] == false && config["conv_stem"] == false
+}
+
+/// Puts arguments of `timm`'s class in the place of those that the name of a model stands for.
+fn replace_arguments(config: &mut Value, arguments: Fields) -> Result<()> {
+    for (argument, value) in arguments.into_map() {
+        let renamed = VIT_ARGUMENTS.iter().find(|(theirs, _)| *theirs == argument);
+        match config.get_mut(renamed.map_or(argument.as_str(), |(_, ours)| ours)) {
+            Some(own) => *own = value,
+            None => {
+                return Err(malformed(format!(
+                    "model_cfg.vision_cfg.timm_model_kwargs.{argument} is no argument that is read"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The `vision_config` of `timm`'s vision transformers with a class token: MobileCLIP's of the sizes B and L, and those of
+/// Dosovitskiy et al. 2020, as BiomedCLIP has one.
 fn vit(name: &str) -> Option<Value> {
     let (width, layers, heads, patch, eps) = match name {
-        "vit_base_mci_224" => (768, 12, 12, 16, 1e-6),
+        "vit_base_mci_224" | "vit_base_patch16_224" => (768, 12, 12, 16, 1e-6),
+        "vit_base_patch32_224" => (768, 12, 12, 32, 1e-6),
         "vit_large_patch14_clip_224" => (1024, 24, 16, 14, 1e-5),
         _ => return None,
     };
     let conv_stem = name == "vit_base_mci_224";
-    Some(json!({
+    let has_head = conv_stem || name == "vit_large_patch14_clip_224";
+    let mut config = json!({
         "model_type": "clip_vision_model",
         "hidden_size": width,
         "num_hidden_layers": layers,
@@ -90,9 +151,14 @@ fn vit(name: &str) -> Option<Value> {
         "hidden_act": "gelu",
         "layer_norm_eps": eps,
         "conv_stem": conv_stem,
-        "pre_norm": !conv_stem,
-        "projection_bias": true,
-    }))
+        "pre_norm": name == "vit_large_patch14_clip_224",
+        "projection_bias": has_head,
+    });
+    if !has_head {
+        config["image_size"] = 224.into();
+        config["patch_bias"] = true.into();
+    }
+    Some(config)
 }
 
 /// Arguments of `timm`'s class for its models of MobileCLIP.
