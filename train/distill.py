@@ -12,12 +12,12 @@ from tokenizers import Tokenizer
 import vocabulary
 from english import plural
 from minilm import MiniLM
-from phrases import TEMPLATES, fill, plurals
+from phrases import TEMPLATES, common_nouns, fill, plurals, suggested_words
 from targets import Targets
 from text_tower import build, embed, piece_texts
 from workers import run_workers
 
-ENTRIES, PLURALS = 12000, 600
+ENTRIES, PLURALS, WORDS = 12000, 600, 1500
 BATCH, RATE, SHARPNESS = 256, 5e-4, 20
 
 
@@ -35,6 +35,7 @@ def start(targets, work, rng):
     if not (work / "tokenizer.json").exists():
         words = plurals(dict(zip(targets.phrases, targets.weights.tolist())))
         tokenizer = vocabulary.with_words(vocabulary.build(corpus(targets, rng), ENTRIES), words, PLURALS)
+        tokenizer = vocabulary.with_words(tokenizer, suggested_words() + common_nouns(), WORDS)
         tokenizer.save(str(work / "tokenizer.json"), pretty=False)
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     texts = piece_texts(tokenizer)

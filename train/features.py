@@ -1,7 +1,7 @@
 """Features of every image set, worked out once and left in WORK/features.
 
 A set is an .npz file with `features` (N, 1376) float16 and whatever says what the
-images show: `labels` and `folders` of photos, `values` of drawn shapes, `points` of glyphs.
+images show: `labels` and `folders` of photos, `values` of drawn shapes, `colors` of sheets of one color, `points` of glyphs.
 """
 
 import argparse
@@ -14,13 +14,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import drawings
+import sheets
 from backbone import Extractor
 from glyphs import Glyphs
 from sets import write_sets
 
 # Photos of each class that train, and whether each is seen mirrored too.
 TRAINING = {"cifar10-train": 3000, "tiny-imagenet-200-train": 100}
-DRAWN, GLYPHS = 24000, 16000
+DRAWN, SHEETS, GLYPHS = 24000, 1200, 16000
 
 
 def photo_set(path, extract, per_class=None, seed=0):
@@ -49,6 +50,12 @@ def drawn_set(extract, count=DRAWN, seed=11):
     values = np.stack([drawings.sample(rng, plain=i % 2 == 0) for i in range(count)])
     images = (Image.fromarray(drawings.draw(v, rng, side=(64, 224)[i % 2])) for i, v in enumerate(values))
     return {"features": extract(images), "values": values}
+
+
+def sheet_set(extract, count=SHEETS, seed=12):
+    """Features of sheets of one color with the index of the color."""
+    images, colors = sheets.images(count, np.random.default_rng(seed))
+    return {"features": extract(images), "colors": colors}
 
 
 def glyph_set(npm, cache, extract, count=GLYPHS, seed=5):
@@ -83,16 +90,22 @@ def main():
     parser.add_argument("--data", required=True, type=Path, help="folder of the photo zips")
     parser.add_argument("--work", required=True, type=Path)
     parser.add_argument("--npm", required=True, type=Path, help="the node_modules folder of the icon sets")
+    parser.add_argument("--share", type=float, default=1, help="of the training images, for a try-out")
     args = parser.parse_args()
     out = args.work / "features"
     exact = Extractor("f32")
     for name, (path, *_) in write_sets(args.data, args.work / "sets").items():
         write(out / f"{name}.npz", lambda: photo_set(path, exact))
     fast = Extractor()
-    write(out / "drawn-train.npz", lambda: drawn_set(fast))
-    write(out / "glyphs-train.npz", lambda: glyph_set(args.npm, args.work / "glyphs.npz", fast))
+
+    def some(count):
+        return max(1, round(count * args.share))
+
+    write(out / "drawn-train.npz", lambda: drawn_set(fast, some(DRAWN)))
+    write(out / "sheets-train.npz", lambda: sheet_set(fast, some(SHEETS)))
+    write(out / "glyphs-train.npz", lambda: glyph_set(args.npm, args.work / "glyphs.npz", fast, some(GLYPHS)))
     for name, per_class in TRAINING.items():
-        write(out / f"{name}.npz", lambda: photo_set(args.data / f"{name}.zip", fast, per_class))
+        write(out / f"{name}.npz", lambda: photo_set(args.data / f"{name}.zip", fast, some(per_class)))
 
 
 if __name__ == "__main__":

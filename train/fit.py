@@ -11,12 +11,14 @@ from tokenizers import Tokenizer
 
 import drawings
 import imagenet
+import prototypes
+import sheets
 from backbone import EARLY, load_backbone
 from captions import Bank, embed_all, glyph_names
 from concepts import CIFAR10, Concepts
 from export import export
 from features import load
-from head import TEMPERATURE, Head, class_texts
+from head import TEMPERATURE, Head
 from losses import contrastive
 from measure import Measure
 from targets import WIDTH
@@ -25,11 +27,11 @@ from text_tower import build
 from workers import run_workers
 
 # Images of each kind in a batch.
-COUNTS = {"tiny": 64, "cifar": 128, "synthetic": 96, "drawn": 240, "glyphs": 192}
+COUNTS = {"tiny": 64, "cifar": 128, "synthetic": 96, "drawn": 240, "sheets": 48, "glyphs": 192}
 SYNTHETIC = 24
 # Share of the trained network in the finished head. Its answer is some fifty times longer for drawings than for
 # ordinary photos, so that a small share rules the former and leaves the latter to the classes.
-SHARE = 0.11
+SHARE = 0.12
 RATE, SCALE, QUIET = 1.3e-3, 45.0, 4.0
 # The finished head is the mean of those after the last rounds.
 AVERAGED = 3
@@ -53,13 +55,14 @@ class Data:
         self.truth = torch.from_numpy(concepts.truth)
         self.words = Bank(concepts.words, model, tokenizer, rng)
         tiny, cifar = load(work, "tiny-imagenet-200-train"), load(work, "cifar10-train")
-        drawn, glyphs = load(work, "drawn-train"), load(work, "glyphs-train")
+        drawn, plain, glyphs = (load(work, f"{n}-train") for n in ("drawn", "sheets", "glyphs"))
         tiny_classes = np.array([imagenet.folders().index(f) for f in tiny["folders"]])
         cifar_classes = np.array([1000 + list(CIFAR10).index(f) for f in cifar["folders"]])
         labels = {"tiny": tiny_classes[tiny["labels"]], "cifar": cifar_classes[cifar["labels"]],
-                  "drawn": drawn["values"], "glyphs": glyphs["points"], "synthetic": np.arange(1000).repeat(SYNTHETIC)}
+                  "drawn": drawn["values"], "sheets": plain["colors"], "glyphs": glyphs["points"],
+                  "synthetic": np.arange(1000).repeat(SYNTHETIC)}
         features = {k: torch.from_numpy(v["features"].astype(np.float32))
-                    for k, v in (("tiny", tiny), ("cifar", cifar), ("drawn", drawn), ("glyphs", glyphs))}
+                    for k, v in (("tiny", tiny), ("cifar", cifar), ("drawn", drawn), ("sheets", plain), ("glyphs", glyphs))}
         synthetic = SyntheticPhotos(features["tiny"], torch.from_numpy(labels["tiny"]))
         features["synthetic"] = synthetic.draw(torch.from_numpy(labels["synthetic"]), rng)
         classifier = load_backbone()._fc
@@ -67,6 +70,7 @@ class Data:
             self.sets = {k: (f, classifier(f[:, EARLY:]).div(TEMPERATURE).softmax(1), labels[k]) for k, f in features.items()}
         texts, masks = drawings.captions()
         self.drawn_words, self.drawn_truth = embed_all(model, tokenizer, texts), drawings.truth(drawn["values"], masks)
+        self.sheet_words = Bank(sheets.captions(), model, tokenizer, rng)
         self.glyph_words = Bank(glyph_names(glyphs["codepoints"].tolist()), model, tokenizer, rng)
         every = torch.cat(list(features.values()))
         self.mean, self.deviation = every.mean(0), every.std(0) + 0.02
@@ -103,6 +107,12 @@ def step_losses(head, data):
     own, other = contrastive(embed(*inputs) @ data.drawn_words.T, truth, plain)
     losses["drawn"] = own + 0.3 * other
 
+    # A sheet shows its color, and neither another, nor a shape, nor a thing.
+    *inputs, _, colors = data.pick("sheets")
+    shapes = data.drawn_words[: len(drawings.COLORS) * len(drawings.SHAPES)]
+    texts = torch.cat([data.sheet_words.draw(data.rng), shapes, words])
+    losses["sheets"] = 0.5 * F.cross_entropy(embed(*inputs) @ texts.T, torch.from_numpy(colors))
+
     *inputs, _, points = data.pick("glyphs")
     losses["glyphs"] = F.cross_entropy(embed(*inputs) @ data.glyph_words.draw(data.rng).T, torch.from_numpy(points))
     return losses
@@ -138,13 +148,10 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(1)
     model, tokenizer = load_text(args.work)
-    texts = class_texts()
-    flat = embed_all(model, tokenizer, [t for c in texts for t in c])
-    owner = torch.tensor([i for i, c in enumerate(texts) for _ in c])
-    prototypes = F.normalize(torch.zeros(1000, WIDTH).index_add_(0, owner, flat), dim=1)
     measure = Measure(args.work, model, tokenizer)
     data = Data(args.work, model, tokenizer, np.random.default_rng(0))
-    head = Head(prototypes, data.mean, data.deviation).share_memory()
+    vectors = prototypes.refine(prototypes.from_names(model, tokenizer), data.words, data.truth, data.rng)
+    head = Head(vectors, data.mean, data.deviation).share_memory()
     if args.resume:
         head.load_state_dict(torch.load(args.work / "head.pt", weights_only=True))
     print("start", measure.line(head.eval()), flush=True)

@@ -53,16 +53,3 @@ class Head(nn.Module):
             "visual_mlp.fc1.weight": self.fc1.weight, "visual_mlp.fc1.bias": self.fc1.bias,
             "visual_mlp.fc2.weight": self.fc2.weight, "visual_mlp.fc2.bias": self.fc2.bias,
         }
-
-
-def class_texts():
-    """For each class the texts whose mean embedding is its vector at the start: name, synonyms, name with its kind."""
-    import imagenet
-    import wordnet
-
-    known = wordnet.nouns()
-    texts = []
-    for names, number in zip(imagenet.names(), imagenet.synsets()):
-        kind = known[known[number].hypernyms[0]].words[0]
-        texts.append([names[0], *names, f"{names[0]}, {kind}", f"{names[0]}, {kind}"])
-    return texts

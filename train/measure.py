@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from captions import embed_all
 from features import load
 
-SETS = ("photos-val", "everyday", "other-words", "caltech101-val", "cifar10-val", "tiny-imagenet-200-val", "drawn", "emoji")
+SETS = ("photos-val", "everyday", "other-words", "caltech101-val", "cifar10-val", "tiny-imagenet-200-val", "drawn", "sheets", "emoji")
 
 
 class Measure:
@@ -41,7 +41,7 @@ class Measure:
         93 of 100 right answers above it: answers among the right label and nine wrong ones, and the mean over sets.
         """
         cosines = self.cosines(head)
-        photos = [cosines[n] for n in SETS if n not in ("drawn", "emoji")]
+        photos = [cosines[n] for n in SETS if n not in ("drawn", "sheets", "emoji")]
         scales = np.geomspace(5, 100, 80)
         losses = [np.mean([F.cross_entropy(float(s) * c, y).item() for c, y in photos]) for s in scales]
         generator = torch.Generator().manual_seed(0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import emoji
 import numpy as np
+from wordfreq import zipf_frequency
 
 import drawings
 import glyphs
@@ -91,3 +92,26 @@ def plurals(weights):
     everyday = set(_everyday(_lists()))
     words = sorted((w for w in weights if w.isalpha()), key=lambda w: (w not in everyday, -weights[w]))
     return [plural(w) for w in words if plural(w) != w]
+
+
+def suggested_words():
+    """The single words of the labels that the page suggests."""
+    text = (Path(__file__).parent.parent / "www/app/suggestions/vocabulary.txt").read_text()
+    labels = (line for line in text.splitlines() if not line.startswith("#"))
+    return list(dict.fromkeys(re.findall(r"[a-z]{3,}", " ".join(labels).lower())))
+
+
+def common_nouns():
+    """Single words for what a photo can show, the most frequent in English texts first; no names of places or people.
+
+    Words that are common as verbs or adjectives too ("join", "entire") are left out: they are rarely meant as nouns.
+    """
+    other = {*wordnet.used_words("verb"), *wordnet.used_words("adj")}
+
+    def shown(word, number):
+        synset = wordnet.nouns()[number]
+        return (word.isalpha() and word in synset.words and word not in other
+                and synset.kind in wordnet.VISIBLE and synset.kind != wordnet.PERSON)
+
+    words = [w for w, n in wordnet.first_synsets().items() if shown(w, n)]
+    return sorted(words, key=lambda w: (-zipf_frequency(w, "en"), w))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import drawings
 import glyphs
+import sheets
 from concepts import CIFAR10
 
-PHOTO, PLAIN = ["a photo of a {}"], ["a {}"]
+PHOTO, PLAIN, BARE = ["a photo of a {}"], ["a {}"], ["{}"]
 # name: (zip of the data folder, templates). Zips of photos of the data folder are used as they are.
 PHOTO_SETS = {"photos-val": PHOTO, "caltech101-val": PHOTO, "cifar10-val": PHOTO, "tiny-imagenet-200-val": PHOTO}
 
@@ -36,9 +37,10 @@ def write_sets(data, folder):
         _subset(data / "photos-val.zip", folder / f"{name}.zip", words)
         sets[name] = (folder / f"{name}.zip", words, PHOTO)
     drawings.evaluation_set(folder)
+    sheets.evaluation_set(folder)
     glyphs.evaluation_set(folder)
-    for name in ("drawn", "emoji"):
-        sets[name] = (folder / f"{name}.zip", json.loads((folder / f"{name}-names.json").read_text()), PLAIN)
+    for name, templates in {"drawn": PLAIN, "sheets": BARE, "emoji": PLAIN}.items():
+        sets[name] = (folder / f"{name}.zip", json.loads((folder / f"{name}-names.json").read_text()), templates)
     for name, (_, labels, templates) in sets.items():
         (folder / f"{name}-names.json").write_text(json.dumps(labels, indent=1))
         (folder / f"{name}-templates.txt").write_text("\n".join(templates) + "\n")

@@ -59,7 +59,7 @@ def with_words(tokenizer, words, limit):
     merges, known, end = [tuple(m) for m in model["merges"]], set(pieces), len(pieces) + limit
     for word in words:
         whole, *rest = tokenizer.encode(word).tokens[1:-1]
-        if not rest or len(rest) > 2 or len(pieces) + len(rest) > end:
+        if not rest or len(rest) > 3 or len(pieces) + len(rest) > end:
             continue
         for piece in rest:
             merges.append((whole, piece))

@@ -8,6 +8,7 @@ ROOT = Path("/usr/share/wordnet")
 # Kinds of nouns that a photo can show, by WordNet's file numbers.
 VISIBLE = {5: "animal", 6: "artifact", 8: "body", 13: "food", 17: "object", 18: "person", 19: "phenomenon",
            20: "plant", 25: "shape", 27: "substance"}
+PERSON = 18
 
 
 @dataclass
@@ -64,6 +65,14 @@ def used_words(part):
             continue
         words[fields[0].replace("_", " ")] = int(fields[-int(fields[2])])
     return words
+
+
+@cache
+def first_synsets():
+    """{noun: the number of its most common synset}, all in lower case."""
+    lines = (ROOT / "index.noun").read_text().splitlines()
+    fields = (line.split() for line in lines if not line.startswith(" "))
+    return {f[0].replace("_", " "): int(f[-int(f[2])]) for f in fields}
 
 
 def definitions(part):
