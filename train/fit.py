@@ -31,7 +31,7 @@ COUNTS = {"tiny": 64, "cifar": 128, "synthetic": 96, "drawn": 240, "sheets": 48,
 SYNTHETIC = 24
 # Share of the trained network in the finished head. Its answer is some fifty times longer for drawings than for
 # ordinary photos, so that a small share rules the former and leaves the latter to the classes.
-SHARE = 0.12
+SHARE = 0.16
 RATE, SCALE, QUIET = 1.3e-3, 45.0, 4.0
 # The finished head is the mean of those after the last rounds.
 AVERAGED = 3

@@ -14,7 +14,7 @@ from backbone import CLASSES, EARLY, POOLED, load_backbone
 from targets import WIDTH
 
 HIDDEN = 448
-TEMPERATURE = 1.0
+TEMPERATURE = 0.7
 
 
 class Head(nn.Module):
