@@ -8,7 +8,7 @@ use crate::model::dense_attention::{Padded, Uniform};
 #[cfg(feature = "flash-attn")]
 use crate::model::fused::Fused;
 use crate::weights::{Backend, Placement, TowerConfig};
-use cliplet_kernels::{Queries, Segment};
+use cliplet_kernels::{Numbers, Queries, Segment};
 
 /// The rows that see each other, prepared once for all blocks of a tower.
 pub enum Attention {
@@ -59,8 +59,8 @@ impl Attention {
 
     /// `softmax(q k^T / sqrt(head width)) v` for queries, keys and values side by side in `qkv`,
     /// `[tokens, 3 width]`, and keys and values in the rows of `prefix`, `[prefix tokens, 2 width]`. Gives
-    /// `[tokens, width]`.
-    pub fn forward(&self, qkv: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
+    /// `[tokens, width]`. The kernels multiply `numbers`.
+    pub fn forward(&self, qkv: &Tensor, prefix: Option<&Tensor>, numbers: Numbers) -> Result<Tensor> {
         let width = qkv.dim(1)? / 3;
         match self {
             Self::Cpu {
@@ -74,6 +74,7 @@ impl Attention {
                     heads: *heads,
                     segments,
                     asking,
+                    numbers,
                 };
                 attend_on_cpu(&attention, &queries, &keys_values, prefix)
             }
@@ -86,13 +87,20 @@ impl Attention {
 
     /// Attention of one query a segment, `[segments, width]`, that sees the whole of it: what a class token
     /// sees, or the last of a text. `keys_values` is `[tokens, 2 width]`.
-    pub fn pooled(&self, queries: &Tensor, keys_values: &Tensor, prefix: Option<&Tensor>) -> Result<Tensor> {
+    pub fn pooled(
+        &self,
+        queries: &Tensor,
+        keys_values: &Tensor,
+        prefix: Option<&Tensor>,
+        numbers: Numbers,
+    ) -> Result<Tensor> {
         match self {
             Self::Cpu { heads, segments, .. } => {
                 let attention = cpu::Attention {
                     heads: *heads,
                     segments,
                     asking: Queries::Pooled,
+                    numbers,
                 };
                 attend_on_cpu(&attention, queries, keys_values, prefix)
             }
@@ -164,13 +172,15 @@ mod tests {
             let padded = Padded::new(&segments, causal, &CPU).unwrap();
             let kernels = Attention::new(&TOWER, segments.clone(), causal, &CPU).unwrap();
             let expected = padded.forward(HEADS, &qkv, Some(&prefix)).unwrap();
-            let got = kernels.forward(&qkv, Some(&prefix)).unwrap();
+            let got = kernels.forward(&qkv, Some(&prefix), Numbers::Floats).unwrap();
             assert!(difference(got, expected) < 1e-5, "causal {causal}");
             let (queries, keys_values) = (random(3, 1), qkv.narrow(1, WIDTH, 2 * WIDTH).unwrap());
             let expected = padded
                 .pooled(HEADS, &queries, &keys_values, Some(&prefix))
                 .unwrap();
-            let got = kernels.pooled(&queries, &keys_values, Some(&prefix)).unwrap();
+            let got = kernels
+                .pooled(&queries, &keys_values, Some(&prefix), Numbers::Floats)
+                .unwrap();
             assert!(difference(got, expected) < 1e-5, "pooled, causal {causal}");
         }
     }
@@ -186,13 +196,15 @@ mod tests {
         for causal in [false, true] {
             let uniform = Uniform::new(&segments, causal, &CPU).unwrap().unwrap();
             let kernels = Attention::new(&TOWER, segments.clone(), causal, &CPU).unwrap();
-            let got = kernels.forward(&qkv, None).unwrap();
+            let got = kernels.forward(&qkv, None, Numbers::Floats).unwrap();
             assert!(
                 difference(got, uniform.forward(HEADS, &qkv).unwrap()) < 1e-5,
                 "causal {causal}"
             );
             let (queries, keys_values) = (random(3, 1), random(12, 2));
-            let got = kernels.pooled(&queries, &keys_values, None).unwrap();
+            let got = kernels
+                .pooled(&queries, &keys_values, None, Numbers::Floats)
+                .unwrap();
             let expected = uniform.pooled(HEADS, &queries, &keys_values).unwrap();
             assert!(difference(got, expected) < 1e-5, "pooled, causal {causal}");
         }

@@ -162,7 +162,7 @@ impl PostNormBlock {
 
     fn forward(&self, x: &Tensor, attention: &Attention) -> candle_core::Result<Tensor> {
         let qkv = self.projection.forward(x, Epilogue::None)?;
-        let seen = attention.forward(&qkv, None)?;
+        let seen = attention.forward(&qkv, None, self.projection.numbers())?;
         let x = self.norm1.forward(&self.out.forward(&seen, Epilogue::Add(x))?)?;
         let hidden = self.fc1.forward(&x, Epilogue::Activation(self.activation))?;
         self.norm2.forward(&self.fc2.forward(&hidden, Epilogue::Add(&x))?)

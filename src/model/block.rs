@@ -116,7 +116,7 @@ impl Stack {
     ) -> candle_core::Result<Tensor> {
         for (i, block) in self.blocks.iter().enumerate() {
             let qkv = block.project(&x)?;
-            let seen = attention.forward(&qkv, prefix.map(|p| &p[i]))?;
+            let seen = attention.forward(&qkv, prefix.map(|p| &p[i]), block.projection.numbers())?;
             x = block.finish(&x, &seen)?;
         }
         Ok(x)
@@ -160,7 +160,7 @@ impl Tower {
             .query
             .forward(&normed.index_select(pooled, 0)?, Epilogue::None)?;
         let prefix = prefix.and_then(<[_]>::last);
-        let seen = attention.pooled(&queries, &keys_values, prefix)?;
+        let seen = attention.pooled(&queries, &keys_values, prefix, self.query.numbers())?;
         self.last.finish(&x.index_select(pooled, 0)?, &seen)
     }
 
@@ -172,7 +172,7 @@ impl Tower {
         for block in &self.stack.blocks {
             let qkv = block.project(&x)?;
             let width = qkv.dim(1)? / 3;
-            x = block.finish(&x, &attention.forward(&qkv, None)?)?;
+            x = block.finish(&x, &attention.forward(&qkv, None, block.projection.numbers())?)?;
             keys_values.push(qkv.narrow(1, width, 2 * width)?);
         }
         keys_values.push(self.last.project(&x)?);

@@ -9,7 +9,7 @@ use candle_core::{
     bail,
 };
 
-use cliplet_kernels::{self as kernels, Activation, Epilogue, PackedMatrix, Queries, Rows, Segment};
+use cliplet_kernels::{self as kernels, Activation, Epilogue, Numbers, PackedMatrix, Queries, Rows, Segment};
 
 /// The values of a contiguous f32 tensor.
 fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -146,6 +146,7 @@ pub struct Attention<'a> {
     pub heads: usize,
     pub segments: &'a [Segment],
     pub asking: Queries,
+    pub numbers: Numbers,
 }
 
 impl Attention<'_> {
@@ -166,6 +167,7 @@ impl Attention<'_> {
             heads: self.heads,
             width,
             asking: self.asking,
+            numbers: self.numbers,
         };
         kernels::attention(&of, &mut out);
         Ok((CpuStorage::F32(out), (count, width).into()))

@@ -257,7 +257,7 @@ impl PixelAttention {
             Some(norm) => self.qkv.forward(&norm.forward(&x.values)?, Epilogue::None)?,
             None => self.qkv.forward(&x.values, Epilogue::None)?,
         };
-        let seen = attention.forward(&qkv, None)?;
+        let seen = attention.forward(&qkv, None, self.qkv.numbers())?;
         let values = self.out.forward(&seen, Epilogue::Add(&x.values))?;
         Ok(FeatureMap { values, ..x })
     }

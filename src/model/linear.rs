@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::batch_norm::BatchNorm;
 use crate::model::cpu;
 use crate::weights::{Backend, Placement, Stored, Weights};
-use cliplet_kernels::{Activation, PackedMatrix, Pointwise};
+use cliplet_kernels::{Activation, Numbers, PackedMatrix, Pointwise};
 
 /// `x W^T + b`.
 pub enum Linear {
@@ -93,6 +93,14 @@ impl Linear {
                 bias: Some(bias),
             } => Some(Pointwise { matrix, bias }),
             _ => None,
+        }
+    }
+
+    /// The numbers that attention behind the map multiplies: codes where the map's own are, whose errors are larger.
+    pub fn numbers(&self) -> Numbers {
+        match self {
+            Self::Packed { .. } => Numbers::Codes,
+            _ => Numbers::Floats,
         }
     }
 

@@ -100,7 +100,7 @@ impl AttentionPooling {
     fn forward(&self, x: &Tensor, attention: &Attention, batch: usize) -> candle_core::Result<Tensor> {
         let keys_values = self.keys_values.forward(x, Epilogue::None)?;
         let queries = self.query.repeat((batch, 1))?;
-        let seen = attention.pooled(&queries, &keys_values, None)?;
+        let seen = attention.pooled(&queries, &keys_values, None, self.keys_values.numbers())?;
         let x = self.out.forward(&seen, Epilogue::None)?;
         let hidden = self
             .fc1

@@ -4,8 +4,8 @@
 use std::hint::black_box;
 
 use cliplet_kernels::{
-    Activation, Attention, Bits, Epilogue, PackedMatrix, Q4_GROUP, Queries, Rows, Segment, attention,
-    available, layer_norm, linear_with,
+    Activation, Attention, Bits, Epilogue, Numbers, PackedMatrix, Q4_GROUP, Queries, Rows, Segment,
+    attention, available, layer_norm, linear_with,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -78,6 +78,7 @@ fn around(c: &mut Criterion) {
         segments: &segments,
         heads: HEADS,
         width: WIDTH,
+        numbers: Numbers::Codes,
         asking: Queries::Each,
     };
     group.bench_function("attention", |b| b.iter(|| attention(black_box(&of), &mut out)));

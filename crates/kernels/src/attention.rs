@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::lanes::{Function, Lanes, MAX_LANES, exp, map};
+use super::arch;
+use super::head::{Head, run_codes, run_floats};
 use super::parallel::{self, SharedRows};
-use super::vector::{max, sum, vectorized};
 
 /// One sequence of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub enum Queries {
     Pooled,
 }
 
+/// The numbers that products of attention are computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// Floats, for a relative error of 10⁻⁶.
+    Floats,
+    /// Codes of up to 16 bits with a scale a row, for one of 10⁻⁴ in half the time.
+    Codes,
+}
+
 /// Rows of a matrix, perhaps beside other columns of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -44,8 +53,16 @@ impl<'a> Rows<'a> {
 
     /// `count` values of a row from a column on.
     #[inline(always)]
-    fn at(self, row: usize, column: usize, count: usize) -> &'a [f32] {
+    pub(super) fn at(self, row: usize, column: usize, count: usize) -> &'a [f32] {
         &self.values[row * self.stride + column..][..count]
+    }
+
+    /// Asks the memory for values of a row that are read soon: rows lie too far apart for the processor to foresee it.
+    #[inline(always)]
+    pub(super) fn prefetch(self, row: usize, column: usize, count: usize) {
+        for at in (0..count).step_by(LINE) {
+            arch::prefetch(self.values.as_ptr().wrapping_add(row * self.stride + column + at));
+        }
     }
 }
 
@@ -66,11 +83,13 @@ pub struct Attention<'a> {
     pub width: usize,
     /// The meaning of the rows of `queries`.
     pub asking: Queries,
+    /// The numbers that are multiplied.
+    pub numbers: Numbers,
 }
 
 impl Attention<'_> {
     /// Rows of a segment's queries.
-    fn queries_of(&self, segment: usize) -> Range<usize> {
+    pub(super) fn queries_of(&self, segment: usize) -> Range<usize> {
         match self.asking {
             Queries::Each | Queries::Causal => self.segments[segment].tokens.clone(),
             Queries::Pooled => segment..segment + 1,
@@ -78,8 +97,8 @@ impl Attention<'_> {
     }
 }
 
-/// Rows of a tile. The 50 tokens of a ViT-B/32 are whole tiles.
-const ROWS: usize = 5;
+/// Values in a cache line.
+const LINE: usize = 16;
 
 /// Computes `softmax(q kᵀ / sqrt(head_dim)) v` of every head and segment into `out`, a row for each of the
 /// queries, `[queries, width]`.
@@ -98,174 +117,18 @@ pub fn attention(a: &Attention, out: &mut [f32]) {
     let cost = 2 * out.len() * longest / (a.segments.len() * a.heads).max(1);
     let out = SharedRows::new(out);
     parallel::ranges(a.segments.len() * a.heads, cost, |tasks| {
-        let mut head = Head::default();
-        for task in tasks {
-            run(&mut head, a, task / a.heads, task % a.heads, &out);
+        let tasks = tasks.map(|task| (task / a.heads, task % a.heads));
+        match a.numbers {
+            Numbers::Floats => {
+                let mut state = Head::new();
+                tasks.for_each(|(segment, head)| run_floats(&mut state, a, segment, head, &out));
+            }
+            Numbers::Codes => {
+                let mut state = Head::new();
+                tasks.for_each(|(segment, head)| run_codes(&mut state, a, segment, head, &out));
+            }
         }
     });
-}
-
-/// One head's keys and values, and the scores of a tile of its rows. Columns are padded to whole tiles of
-/// [`Lanes::COLUMNS`], and lie tile by tile: a tile's rows follow one another.
-#[derive(Default)]
-struct Head {
-    /// `[seen / COLUMNS, dim, COLUMNS]`, divided by the square root of `dim`.
-    keys: Vec<f32>,
-    /// `[dim / COLUMNS, seen, COLUMNS]`
-    values: Vec<f32>,
-    /// `[ROWS, seen]`: scores, then their exponentials.
-    scores: Vec<f32>,
-    /// `[ROWS, dim]`
-    mixed: Vec<f32>,
-}
-
-impl Head {
-    #[inline(always)]
-    fn run<V: Lanes>(&mut self, isa: V::Isa, a: &Attention, index: usize, head: usize, out: &SharedRows) {
-        let dim = a.width / a.heads;
-        let (segment, queries) = (&a.segments[index], a.queries_of(index));
-        let prefix = segment.prefix.len();
-        let seen = prefix + segment.tokens.len();
-        let (seen_columns, dim_columns) = (
-            seen.next_multiple_of(V::COLUMNS),
-            dim.next_multiple_of(V::COLUMNS),
-        );
-        self.gather::<V>(isa, a, segment, head);
-        self.scores.resize(ROWS * seen_columns, 0.0);
-        self.mixed.resize(ROWS * dim_columns, 0.0);
-        for first in queries.clone().step_by(ROWS) {
-            let rows = ROWS.min(queries.end - first);
-            // A tile that is not full computes its last row again.
-            let asked = std::array::from_fn(|row| a.queries.at(first + row.min(rows - 1), head * dim, dim));
-            multiply::<V>(isa, asked, &self.keys, &mut self.scores);
-            let mut totals = [0.0; ROWS];
-            for (row, scores) in self.scores.chunks_exact_mut(seen_columns).enumerate() {
-                let visible = match a.asking {
-                    Queries::Each | Queries::Pooled => seen,
-                    Queries::Causal => prefix + first - queries.start + row + 1,
-                };
-                let visible = visible.min(seen);
-                // Padding and hidden tokens become next to nothing, and nothing where they are read.
-                scores[visible..]
-                    .iter_mut()
-                    .for_each(|hidden| *hidden = f32::NEG_INFINITY);
-                let max = max::<V>(isa, scores);
-                totals[row] = exp_and_sum::<V>(isa, scores, max);
-                scores[visible..seen].fill(0.0);
-            }
-            let shares = std::array::from_fn(|row| &self.scores[row * seen_columns..][..seen]);
-            multiply::<V>(isa, shares, &self.values, &mut self.mixed);
-            // SAFETY: a head's columns of a segment's queries belong to this task alone.
-            let mut columns = unsafe { out.columns(first * a.width + head * dim, a.width, rows, dim) };
-            for (row, mixed) in self.mixed.chunks_exact_mut(dim_columns).enumerate().take(rows) {
-                // A row has fewer values here than it has scores.
-                map::<V>(isa, mixed, Scale(1.0 / totals[row]));
-                columns.write(row, &mixed[..dim]);
-            }
-        }
-    }
-
-    /// Copies the keys, transposed, and the values that the segment sees.
-    #[inline(always)]
-    fn gather<V: Lanes>(&mut self, isa: V::Isa, a: &Attention, segment: &Segment, head: usize) {
-        let (dim, columns) = (a.width / a.heads, V::COLUMNS);
-        let scale = 1.0 / (dim as f32).sqrt();
-        let seen = segment.prefix.len() + segment.tokens.len();
-        // Values that another head left between the columns are not read.
-        self.keys.resize(seen.next_multiple_of(columns) * dim, 0.0);
-        self.values.resize(dim.next_multiple_of(columns) * seen, 0.0);
-        let prefix = segment.prefix.clone().map(|t| (a.prefix, t));
-        let own = segment.tokens.clone().map(|t| (a.keys_values, t));
-        for (i, (rows, t)) in prefix.chain(own).enumerate() {
-            let (k, v) = (rows.at(t, head * dim, dim), rows.at(t, a.width + head * dim, dim));
-            let tile = &mut self.keys[i / columns * dim * columns..][..dim * columns];
-            let column = tile[i % columns..].iter_mut().step_by(columns);
-            column.zip(k).for_each(|(to, k)| *to = k * scale);
-            for (tile, v) in v.chunks(columns).enumerate() {
-                let place = &mut self.values[(tile * seen + i) * columns..][..columns];
-                if v.len() == columns {
-                    // A few vectors: for a length that is not known, wasm's engines call a function.
-                    for j in (0..columns).step_by(V::COUNT) {
-                        V::load(isa, &v[j..]).store(&mut place[j..]);
-                    }
-                } else {
-                    place[..v.len()].copy_from_slice(v);
-                }
-            }
-        }
-    }
-}
-
-/// `out = a b`: `a` is `[ROWS, inner]`, `b` is `[tiles, inner, COLUMNS]`, `out` is `[ROWS, tiles * COLUMNS]`.
-#[inline(always)]
-fn multiply<V: Lanes>(isa: V::Isa, a: [&[f32]; ROWS], b: &[f32], out: &mut [f32]) {
-    let (inner, columns) = (a[0].len(), out.len() / ROWS);
-    let a = a.map(|row| &row[..inner]);
-    for (tile, b) in b.chunks_exact(inner * V::COLUMNS).enumerate() {
-        // As many vectors as a tile has columns for are used.
-        let mut sums = [[V::splat(isa, 0.0); MAX_LANES]; ROWS];
-        for (i, b) in b.chunks_exact(V::COLUMNS).enumerate() {
-            for (a, sums) in a.iter().zip(&mut sums) {
-                // SAFETY: `b` has `inner` rows, and each row of `a` was cut to as many values.
-                let a = V::splat(isa, unsafe { *a.get_unchecked(i) });
-                for j in 0..V::COLUMNS / V::COUNT {
-                    sums[j] = a.mul_add(V::load(isa, &b[j * V::COUNT..]), sums[j]);
-                }
-            }
-        }
-        for (row, sums) in sums.iter().enumerate() {
-            for j in 0..V::COLUMNS / V::COUNT {
-                sums[j].store(&mut out[row * columns + tile * V::COLUMNS + j * V::COUNT..]);
-            }
-        }
-    }
-}
-
-vectorized! {
-    fn run<V>(isa; state: &mut Head, a: &Attention, segment: usize, head: usize, out: &SharedRows) {
-        state.run::<V>(isa, a, segment, head, out);
-    }
-
-    /// Exponentials of a row over their sum, in place, shifted by the maximum so that none overflows.
-    pub fn softmax<V>(isa; x: &mut [f32]) {
-        softmax_lanes::<V>(isa, x);
-    }
-}
-
-#[inline(always)]
-fn softmax_lanes<V: Lanes>(isa: V::Isa, x: &mut [f32]) {
-    let max = max::<V>(isa, x);
-    let total = exp_and_sum::<V>(isa, x, max);
-    map::<V>(isa, x, Scale(1.0 / total));
-}
-
-/// Replaces each value by the exponential of its difference from `max`, and returns their sum.
-#[inline(always)]
-fn exp_and_sum<V: Lanes>(isa: V::Isa, x: &mut [f32], max: f32) -> f32 {
-    map::<V>(isa, x, ExpOfDifference(max));
-    sum::<V>(isa, x, 0.0, |x| x)
-}
-
-/// `exp(x - self.0)`
-#[derive(Clone, Copy)]
-struct ExpOfDifference(f32);
-
-impl Function for ExpOfDifference {
-    #[inline(always)]
-    fn of<V: Lanes>(self, x: V) -> V {
-        exp(x - x.same(self.0))
-    }
-}
-
-/// `x * self.0`
-#[derive(Clone, Copy)]
-struct Scale(f32);
-
-impl Function for Scale {
-    #[inline(always)]
-    fn of<V: Lanes>(self, x: V) -> V {
-        x * x.same(self.0)
-    }
 }
 
 #[cfg(test)]
@@ -279,7 +142,7 @@ mod tests {
     }
 
     /// Attention of one segment whose rows are `q | k | v`; pooled, it is the last one's.
-    fn of_one(qkv: &[f32], prefix: &[f32], width: usize, asking: Queries) -> Vec<f32> {
+    fn of_one(qkv: &[f32], prefix: &[f32], width: usize, asking: Queries, numbers: Numbers) -> Vec<f32> {
         let stride = 3 * width;
         let tokens = qkv.len() / stride;
         let queries = if asking == Queries::Pooled {
@@ -299,6 +162,7 @@ mod tests {
             heads: 2,
             width,
             asking,
+            numbers,
         };
         attention(&of, &mut out);
         out
@@ -308,11 +172,13 @@ mod tests {
     fn a_shared_prefix_changes_nothing() {
         let (width, tokens, shared) = (8, 6, 3);
         let qkv = noise(tokens * 3 * width);
-        let whole = of_one(&qkv, &[], width, Queries::Causal);
         let (prefix, rest) = qkv.split_at(shared * 3 * width);
-        let split = of_one(rest, prefix, width, Queries::Causal);
-        for (whole, split) in whole[shared * width..].iter().zip(&split) {
-            assert!((whole - split).abs() < 1e-6);
+        for numbers in [Numbers::Floats, Numbers::Codes] {
+            let whole = of_one(&qkv, &[], width, Queries::Causal, numbers);
+            let split = of_one(rest, prefix, width, Queries::Causal, numbers);
+            for (whole, split) in whole[shared * width..].iter().zip(&split) {
+                assert!((whole - split).abs() < 1e-6);
+            }
         }
     }
 
@@ -320,17 +186,22 @@ mod tests {
     fn the_last_token_alone_sees_what_it_sees_among_others() {
         let width = 8;
         let (qkv, prefix) = (noise(6 * 3 * width), noise(2 * 3 * width));
-        let all = of_one(&qkv, &prefix, width, Queries::Causal);
-        let last = of_one(&qkv, &prefix, width, Queries::Pooled);
-        assert_eq!(last, all[5 * width..]);
+        for numbers in [Numbers::Floats, Numbers::Codes] {
+            let all = of_one(&qkv, &prefix, width, Queries::Causal, numbers);
+            let last = of_one(&qkv, &prefix, width, Queries::Pooled, numbers);
+            assert_eq!(last, all[5 * width..]);
+        }
     }
 
     #[test]
     fn one_token_gives_its_value() {
         let qkv = noise(3 * 4);
-        let out = of_one(&qkv, &[], 4, Queries::Each);
-        for (out, v) in out.iter().zip(&qkv[8..]) {
-            assert!((out - v).abs() < 1e-6);
+        // Half a step of codes up to a value of one is 1.6e-5.
+        for (numbers, error) in [(Numbers::Floats, 1e-6), (Numbers::Codes, 1.6e-5)] {
+            let out = of_one(&qkv, &[], 4, Queries::Each, numbers);
+            for (out, v) in out.iter().zip(&qkv[8..]) {
+                assert!((out - v).abs() < error);
+            }
         }
     }
 }

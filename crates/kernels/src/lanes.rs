@@ -10,6 +10,7 @@
 
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 use super::layout::Code;
+use super::numbers::Pair;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 /// Baseline vector type of the compilation target.
@@ -102,6 +103,35 @@ pub trait Lanes:
     /// Largest of the lanes.
     fn reduce_max(self) -> f32;
 
+    /// Sum of the lanes.
+    #[inline(always)]
+    fn reduce_sum(self) -> f32 {
+        let mut lanes = [0.0; MAX_LANES];
+        self.store(&mut lanes);
+        reduce(lanes, |a, b| a + b)
+    }
+
+    /// Sums of products of pairs of 16-bit codes, one a lane.
+    type PairSums: Copy;
+
+    /// Sums of nothing.
+    fn no_pairs(isa: Self::Isa) -> Self::PairSums;
+
+    /// Adds `a[0] * b[i][0] + a[1] * b[i][1]` to each sum, exactly where it fits 32 bits.
+    ///
+    /// # Panics
+    /// If `b` has fewer pairs than a vector has lanes.
+    fn add_pairs(isa: Self::Isa, sums: Self::PairSums, a: Pair, b: &[Pair]) -> Self::PairSums;
+
+    /// Sums as floats.
+    fn from_pairs(isa: Self::Isa, sums: Self::PairSums) -> Self;
+
+    /// Writes integers that have [`MAGIC`] added as the first [`Self::COUNT`] 16-bit codes of `out`.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    fn store_pairs(self, out: &mut [i16]);
+
     /// Writes integers that have [`MAGIC`] added as the first [`Self::COUNT`] codes of `out`.
     ///
     /// # Panics
@@ -183,6 +213,48 @@ impl Lanes for f32 {
     fn reduce_max(self) -> f32 {
         self
     }
+
+    #[inline(always)]
+    fn reduce_sum(self) -> f32 {
+        self
+    }
+
+    type PairSums = i32;
+
+    #[inline(always)]
+    fn no_pairs(_: BaselineIsa) -> i32 {
+        0
+    }
+
+    #[inline(always)]
+    fn add_pairs(_: BaselineIsa, sum: i32, a: Pair, b: &[Pair]) -> i32 {
+        let products: [i32; 2] = std::array::from_fn(|i| i32::from(a[i]) * i32::from(b[0][i]));
+        sum.wrapping_add(products[0].wrapping_add(products[1]))
+    }
+
+    #[inline(always)]
+    fn from_pairs(_: BaselineIsa, sum: i32) -> Self {
+        sum as f32
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, out: &mut [i16]) {
+        // The low half of MAGIC is zero.
+        out[0] = self.to_bits() as i16;
+    }
+}
+
+/// All lanes together, halves first, which compilers do by vectors.
+#[inline(always)]
+pub fn reduce<const COUNT: usize>(mut lanes: [f32; COUNT], of: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut width = COUNT / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = of(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 /// `e` to the power of `x` to 2 ulp, for x clamped to −87..=88: a power of two times a polynomial of
@@ -246,153 +318,4 @@ pub fn map<V: Lanes>(isa: V::Isa, x: &mut [f32], f: impl Function) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Runs a check for every vector that this machine has.
-    macro_rules! of_each_vector {
-        ($check:ident($($argument:expr),*)) => {
-            $check::<Baseline>(BaselineIsa, $($argument),*)?;
-            #[cfg(target_arch = "x86_64")]
-            {
-                use crate::arch::x86_64_lanes::{F32x8, F32x16};
-                use crate::arch::x86_64_tokens::{Avx2, Avx512};
-                if let Some(isa) = Avx2::detect() {
-                    $check::<F32x8>(isa, $($argument),*)?;
-                }
-                if let Some(isa) = Avx512::detect() {
-                    $check::<F32x16>(isa, $($argument),*)?;
-                }
-            }
-        };
-    }
-
-    /// The results of `f` for `x`, a vector at a time.
-    fn by<V: Lanes>(isa: V::Isa, x: &[f32; MAX_LANES], f: impl Fn(V, usize) -> V) -> [f32; MAX_LANES] {
-        let mut out = [0.0; MAX_LANES];
-        for at in (0..MAX_LANES).step_by(V::COUNT) {
-            f(V::load(isa, &x[at..]), at).store(&mut out[at..]);
-        }
-        out
-    }
-
-    /// The results of every operation, lane by lane.
-    fn operations<V: Lanes>(
-        isa: V::Isa,
-        a: &[f32; MAX_LANES],
-        b: &[f32; MAX_LANES],
-    ) -> Vec<[f32; MAX_LANES]> {
-        let integers = |x: &[f32; MAX_LANES]| x.map(|x| x as i32);
-        let (dots, totals) = (integers(a), integers(b));
-        let rounded = a.map(|x| (x / 10.0).round() + MAGIC);
-        let max = by::<V>(isa, a, |x, _| x.same(x.reduce_max()));
-        vec![
-            by::<V>(isa, a, |x, at| x + V::load(isa, &b[at..])),
-            by::<V>(isa, a, |x, at| x - V::load(isa, &b[at..])),
-            by::<V>(isa, a, |x, at| x * V::load(isa, &b[at..])),
-            by::<V>(isa, a, |x, at| x / V::load(isa, &b[at..])),
-            by::<V>(isa, a, |x, at| x.min(V::load(isa, &b[at..]))),
-            by::<V>(isa, a, |x, at| x.max(V::load(isa, &b[at..]))),
-            by::<V>(isa, a, |x, at| x.copysign(V::load(isa, &b[at..]))),
-            by::<V>(isa, a, |x, _| x.abs()),
-            by::<V>(isa, a, |_, at| {
-                V::sub_zero_point(isa, &dots[at..], 77, &totals[at..])
-            }),
-            by::<V>(isa, &rounded, |x, at| V::load(isa, &b[at..]).ldexp(x)),
-            [max.into_iter().fold(f32::NEG_INFINITY, Lanes::max); MAX_LANES],
-        ]
-    }
-
-    fn equals_reference<V: Lanes>(
-        isa: V::Isa,
-        a: &[f32; MAX_LANES],
-        b: &[f32; MAX_LANES],
-    ) -> Result<(), TestCaseError> {
-        let bits =
-            |all: Vec<[f32; MAX_LANES]>| all.into_iter().map(|x| x.map(f32::to_bits)).collect::<Vec<_>>();
-        prop_assert_eq!(
-            bits(operations::<V>(isa, a, b)),
-            bits(operations::<f32>(BaselineIsa, a, b))
-        );
-        let sum = |x: V, at| x.mul_add(V::load(isa, &b[at..]), V::load(isa, &a[at..]));
-        for (i, sum) in by(isa, a, sum).into_iter().enumerate() {
-            let product = f64::from(a[i]) * f64::from(b[i]);
-            let bound = (product.abs() + f64::from(a[i]).abs()) * 1e-6;
-            prop_assert!((f64::from(sum) - product - f64::from(a[i])).abs() <= bound);
-        }
-        let powers = [
-            (
-                by(isa, a, |x: V, _| exp(x)),
-                by(BaselineIsa, a, |x: f32, _| exp(x)),
-            ),
-            (
-                by(isa, a, |x: V, _| exp2(x)),
-                by(BaselineIsa, a, |x: f32, _| exp2(x)),
-            ),
-        ];
-        for (got, want) in powers
-            .into_iter()
-            .flat_map(|(got, want)| got.into_iter().zip(want))
-        {
-            prop_assert!((got - want).abs() <= 1e-6 * want);
-        }
-        Ok(())
-    }
-
-    proptest! {
-        #[test]
-        fn exp_is_within_two_ulp(x in -87.0f32..88.0) {
-            let want = f64::from(x).exp();
-            prop_assert!(((f64::from(exp(x)) - want) / want).abs() < 2.5e-7, "exp({}) = {}", x, exp(x));
-        }
-
-        #[test]
-        fn exp2_is_within_four_ulp(x in -126.0f32..126.0) {
-            let want = f64::from(x).exp2();
-            prop_assert!(((f64::from(exp2(x)) - want) / want).abs() < 2.5e-7, "exp2({}) = {}", x, exp2(x));
-        }
-
-        #[test]
-        fn vectors_equal_their_reference(a in prop::array::uniform16(-1e3f32..1e3), b in prop::array::uniform16(0.5f32..1e3)) {
-            let b = std::array::from_fn(|i| b[i].copysign(a[MAX_LANES - 1 - i]));
-            of_each_vector!(equals_reference(&a, &b));
-        }
-    }
-
-    #[test]
-    fn vectors_ignore_nan_as_their_reference_does() -> Result<(), TestCaseError> {
-        fn extremes<V: Lanes>(isa: V::Isa) -> [[u32; MAX_LANES]; 2] {
-            const X: [f32; 8] = [
-                f32::NAN,
-                1.0,
-                f32::INFINITY,
-                -0.0,
-                f32::NEG_INFINITY,
-                f32::NAN,
-                0.0,
-                2.0,
-            ];
-            let a: [f32; MAX_LANES] = std::array::from_fn(|i| X[i % 8]);
-            let b: [f32; MAX_LANES] = std::array::from_fn(|i| X[(3 * i + i / 8) % 8]);
-            let min = by(isa, &a, |x: V, at| x.min(V::load(isa, &b[at..])));
-            let max = by(isa, &a, |x: V, at| x.max(V::load(isa, &b[at..])));
-            [min, max].map(|x| x.map(f32::to_bits))
-        }
-        fn agrees<V: Lanes>(isa: V::Isa) -> Result<(), TestCaseError> {
-            prop_assert_eq!(extremes::<V>(isa), extremes::<f32>(BaselineIsa));
-            Ok(())
-        }
-        of_each_vector!(agrees());
-        Ok(())
-    }
-
-    #[test]
-    fn powers_are_finite_for_any_argument() {
-        for x in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e30, -1e30] {
-            for power in [exp(x), exp2(x)] {
-                assert!(power.is_finite() && power >= 0.0, "of {x}: {power}");
-            }
-        }
-    }
-}
+mod tests;

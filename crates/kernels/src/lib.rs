@@ -16,11 +16,13 @@ mod depthwise;
 mod dispatch;
 mod epilogue;
 mod error;
+mod head;
 mod inverted_residual;
 mod lanes;
 mod layout;
 mod linear;
 mod norm;
+mod numbers;
 mod outliers;
 mod pack;
 mod pairs;
@@ -30,6 +32,7 @@ mod peak;
 mod quantize;
 mod quantized_rows;
 pub mod resample;
+mod softmax;
 mod stem;
 mod transpose_pack;
 mod vector;
@@ -37,7 +40,7 @@ mod window;
 
 pub use activation::Activation;
 pub use allocator::{LineAligned, reuse_freed_memory};
-pub use attention::{Attention, Queries, Rows, Segment, attention, softmax};
+pub use attention::{Attention, Numbers, Queries, Rows, Segment, attention};
 pub use channelwise::{ChannelFilters, channelwise, channelwise_reference};
 #[cfg(feature = "counting-allocator")]
 pub use counting_allocator::CountingAllocator;
@@ -51,6 +54,7 @@ pub use linear::{Pointwise, linear, linear_with, pointwise_with};
 pub use norm::layer_norm;
 pub use pack::{Bits, PackedMatrix, PackedMatrixBuilder};
 pub use parallel::{map_on_pool, on_pool, threads};
+pub use softmax::softmax;
 pub use stem::{StemFilters, stem, stem_reference};
 pub use window::Window;
 

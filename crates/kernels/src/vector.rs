@@ -24,7 +24,7 @@ macro_rules! vectorized {
                 use $crate::arch::x86_64_lanes::{F32x8, F32x16};
                 use $crate::arch::x86_64_tokens::{Avx2, Avx512};
                 use $crate::dispatch::{Vectors, vectors};
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
                 fn with_avx512(isa: Avx512, $($argument: $type),*) {
                     of::<F32x16>(isa, $($argument),*);
                 }
@@ -92,9 +92,7 @@ pub fn sum<V: Lanes>(isa: V::Isa, x: &[f32], filler: f32, of: impl Fn(V) -> V) -
 /// Sum of all lanes of all chains.
 #[inline(always)]
 fn sum_of_chains<V: Lanes>([a, b, c, d]: [V; CHAINS]) -> f32 {
-    let mut lanes = [0.0; MAX_LANES];
-    ((a + b) + (c + d)).store(&mut lanes);
-    lanes[..V::COUNT].iter().sum()
+    ((a + b) + (c + d)).reduce_sum()
 }
 
 /// Largest value; negative infinity if there is none.

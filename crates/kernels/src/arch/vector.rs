@@ -10,7 +10,8 @@ macro_rules! vector {
         $(#[$meta:meta])* $name:ident($raw:ty) of $count:literal by $isa:ident, attention by $columns:literal, panel $panel:ident,
         $splat:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $div:ident $fused:ident $min:ident
         $max:ident, integers $splat_i:ident $load_i:ident $add_i:ident $sub_i:ident $mul_i:ident $and_i:ident
-        $or_i:ident $shift_i:ident $convert:ident $to_i:ident $to_f:ident $(, codes $store_codes:ident)?
+        $or_i:ident $shift_i:ident $convert:ident $to_i:ident $to_f:ident,
+        pairs $sums:ty: $no_pairs:ident $add_pairs:ident $from_pairs:ident $store_pairs:ident $(, codes $store_codes:ident)?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy)]
@@ -111,7 +112,35 @@ macro_rules! vector {
             fn reduce_max(self) -> f32 {
                 let mut lanes = [0.0; $count];
                 self.store(&mut lanes);
-                lanes.into_iter().fold(f32::NEG_INFINITY, |max, x| Lanes::max(max, x))
+                reduce(lanes, Lanes::max)
+            }
+
+            type PairSums = $sums;
+
+            #[inline(always)]
+            fn no_pairs(_: $isa) -> $sums {
+                // SAFETY: the token proves that the machine has the instructions.
+                unsafe { $no_pairs() }
+            }
+
+            #[inline(always)]
+            fn add_pairs(_: $isa, sums: $sums, a: Pair, b: &[Pair]) -> $sums {
+                let b: &[Pair; $count] = b.first_chunk().expect("a vector's pairs");
+                // SAFETY: the token proves the instructions.
+                unsafe { $add_pairs(sums, bytemuck::cast(a), b) }
+            }
+
+            #[inline(always)]
+            fn from_pairs(isa: $isa, sums: $sums) -> Self {
+                // SAFETY: the token proves the instructions.
+                Self(unsafe { $from_pairs(sums) }, isa)
+            }
+
+            #[inline(always)]
+            fn store_pairs(self, out: &mut [i16]) {
+                let out: &mut [i16; $count] = out.first_chunk_mut().expect("room for a vector's codes");
+                // SAFETY: the value proves the instructions.
+                unsafe { $store_pairs($to_i(self.0), out) }
             }
             $(
                 #[inline(always)]

@@ -8,6 +8,7 @@ use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 use super::super::lanes::{BaselineIsa, Lanes, MAGIC, MAGIC_BITS};
 use super::super::layout::{Code, CodeRange};
+use super::super::numbers::Pair;
 use super::super::quantize::CODES;
 
 /// Four floats.
@@ -119,6 +120,35 @@ impl Lanes for F32x4 {
     fn reduce_max(self) -> f32 {
         let halves = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
         f32x4_extract_lane::<0>(f32x4_pmax(halves, i32x4_shuffle::<1, 0, 3, 2>(halves, halves)))
+    }
+
+    type PairSums = v128;
+
+    #[inline(always)]
+    fn no_pairs(_: BaselineIsa) -> v128 {
+        i32x4_splat(0)
+    }
+
+    #[inline(always)]
+    fn add_pairs(_: BaselineIsa, sums: v128, a: Pair, b: &[Pair]) -> v128 {
+        let b: &[Pair; 4] = b.first_chunk().expect("a vector's pairs");
+        // SAFETY: four pairs are a vector's sixteen bytes; loads need no alignment.
+        let b = unsafe { v128_load(b.as_ptr().cast()) };
+        i32x4_add(sums, i32x4_dot_i16x8(i32x4_splat(bytemuck::cast(a)), b))
+    }
+
+    #[inline(always)]
+    fn from_pairs(_: BaselineIsa, sums: v128) -> Self {
+        Self(f32x4_convert_i32x4(sums))
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, out: &mut [i16]) {
+        let out: &mut [i16; 4] = out.first_chunk_mut().expect("room for a vector's codes");
+        // The lower halves of the integers.
+        let halves = i16x8_shuffle::<0, 2, 4, 6, 0, 2, 4, 6>(self.0, self.0);
+        // SAFETY: four codes are half a vector; stores need no alignment.
+        unsafe { v128_store64_lane::<0>(halves, out.as_mut_ptr().cast()) }
     }
 }
 

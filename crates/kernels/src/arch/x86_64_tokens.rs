@@ -28,8 +28,8 @@ token! {
 }
 
 token! {
-    /// AVX-512 for floats: vectors of 512 bits, and those of AVX2.
-    Avx512: "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx2" "fma"
+    /// AVX-512 for floats and pairs of 16-bit codes: vectors of 512 bits, and those of AVX2.
+    Avx512: "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vnni" "avx2" "fma"
 }
 
 token! {

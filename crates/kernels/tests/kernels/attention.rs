@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use cliplet_kernels::{Attention, Queries, Rows, Segment, attention};
+use cliplet_kernels::{Attention, Numbers, Queries, Rows, Segment, attention};
 use proptest::prelude::*;
 
 use super::{noise, property, run};
@@ -111,6 +111,7 @@ fn attention_is_near_f64() {
                 heads,
                 width,
                 asking,
+                numbers: Numbers::Floats,
             };
             let plain = Plain {
                 qkv: &qkv,
@@ -120,10 +121,15 @@ fn attention_is_near_f64() {
                 width,
             };
             let wanted = plain.all(asking);
-            let mut out = vec![f32::NAN; wanted.len()];
-            attention(&a, &mut out);
-            for (got, want) in out.iter().zip(wanted) {
-                prop_assert!((f64::from(*got) - want).abs() < 1e-5, "{got} is not {want}");
+            for (numbers, error) in [(Numbers::Floats, 1e-5), (Numbers::Codes, 2e-4)] {
+                let mut out = vec![f32::NAN; wanted.len()];
+                attention(&Attention { numbers, ..a }, &mut out);
+                for (got, want) in out.iter().zip(&wanted) {
+                    prop_assert!(
+                        (f64::from(*got) - want).abs() < error,
+                        "{numbers:?}: {got} is not {want}"
+                    );
+                }
             }
             Ok(())
         },
