@@ -14,7 +14,7 @@ pub fn available() -> impl Iterator<Item = Kernel> {
             range: CodeRange::U8,
             pairwise: false,
             rows: 12,
-            panels: 4,
+            panels: 8,
             product: Product::Avx512Vnni(token),
         }),
         AvxVnni::detect().map(|token| Kernel {
@@ -54,6 +54,9 @@ macro_rules! by_rows {
 /// The product by AVX-512 VNNI: [`Kernel::dot`].
 pub fn dot_avx512(_: Avx512Vnni, tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let panel = tile.groups * 32;
+    let mut pieces = tile
+        .next
+        .chunks(tile.next.len().div_ceil(tile.panels.div_ceil(4)).max(1));
     let mut first = 0;
     // Four panels at a time while there are, then two, then the last with a copy of it whose sums are dropped.
     while first < tile.panels {
@@ -63,23 +66,36 @@ pub fn dot_avx512(_: Avx512Vnni, tile: &Tile, sums: &mut [[i32; PANEL]]) {
             (tile.panels - first).min(2)
         };
         let weights = &tile.weights[first * panel..][..count * panel];
+        let next = pieces.next().unwrap_or_default();
         if count == 4 {
-            by_rows!(tile.rows, avx512_rows2, (tile, weights, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+            by_rows!(tile.rows, avx512_rows2, (tile, weights, next, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
         } else {
-            by_rows!(tile.rows, avx512_rows1, (tile, weights, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+            by_rows!(tile.rows, avx512_rows1, (tile, weights, next, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
         }
         first += count;
     }
 }
 
 #[target_feature(enable = "avx512vl,avx512vnni")]
-fn avx512_rows2<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums: &mut [[i32; PANEL]]) {
-    avx512_rows::<R, 2>(tile, weights, first, sums);
+fn avx512_rows2<const R: usize>(
+    tile: &Tile,
+    weights: &[i8],
+    next: &[u8],
+    first: usize,
+    sums: &mut [[i32; PANEL]],
+) {
+    avx512_rows::<R, 2>(tile, weights, next, first, sums);
 }
 
 #[target_feature(enable = "avx512vl,avx512vnni")]
-fn avx512_rows1<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums: &mut [[i32; PANEL]]) {
-    avx512_rows::<R, 1>(tile, weights, first, sums);
+fn avx512_rows1<const R: usize>(
+    tile: &Tile,
+    weights: &[i8],
+    next: &[u8],
+    first: usize,
+    sums: &mut [[i32; PANEL]],
+) {
+    avx512_rows::<R, 1>(tile, weights, next, first, sums);
 }
 
 /// `R` rows by `2 * V` panels, two panels a vector; an odd last panel stands in both halves. Meanwhile the bytes that
@@ -89,6 +105,7 @@ fn avx512_rows1<const R: usize>(tile: &Tile, weights: &[i8], first: usize, sums:
 fn avx512_rows<const R: usize, const V: usize>(
     tile: &Tile,
     weights: &[i8],
+    next: &[u8],
     first: usize,
     sums: &mut [[i32; PANEL]],
 ) {
@@ -100,11 +117,11 @@ fn avx512_rows<const R: usize, const V: usize>(
     let start = |index: usize| weights.as_ptr().wrapping_add(index.min(panels - 1) * panel);
     let starts: [[*const i8; 2]; V] = std::array::from_fn(|v| [start(2 * v), start(2 * v + 1)]);
     let mut acc = [[_mm512_setzero_si512(); V]; R];
-    let lines = tile.next.len() / LINE;
+    let lines = next.len() / LINE;
     for group in 0..tile.groups {
         if V == 2 && group < lines {
             // SAFETY: every machine with AVX-512 has the instruction, which neither reads nor writes.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(tile.next.as_ptr().add(group * LINE).cast()) };
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(next.as_ptr().add(group * LINE).cast()) };
         }
         // SAFETY: each start lies at a whole panel of `weights` and a group is 32 bytes of it; a row's
         // codes are `stride` bytes; group < tile.groups, row < R, and the lengths were checked above.
