@@ -12,6 +12,7 @@ Needs: pip install torch transformers open_clip_torch onnx onnxruntime
 import csv
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -52,7 +53,7 @@ def of_transformers(model, size, tokens):
         made = model().eval()
         made.save_pretrained(folder)
         (folder / "preprocessor_config.json").write_text(json.dumps(dict(
-            size=dict(height=size, width=size), crop_size=size, do_center_crop=False)))
+            size=dict(height=size, width=size), crop_size=size, do_center_crop=False, image_mean=[0.5] * 3, image_std=[0.5] * 3)))
         for file in tokenizer.iterdir():
             shutil.copy(file, folder)
         return Tower(made, "get_image_features"), Tower(made, "get_text_features"), size, tokens
@@ -99,6 +100,10 @@ MODELS = {
 }
 
 
+def folder_of(name):
+    return re.sub("[^A-Za-z0-9]+", "-", name)
+
+
 def median(call):
     call()
     times = []
@@ -109,21 +114,32 @@ def median(call):
     return statistics.median(times)
 
 
-def onnx(tower, example, path):
-    """Milliseconds of an exported tower, its matrices in 8 bits."""
+def export(tower, example, path, kind=QuantType.QInt8):
+    """Writes a tower with its matrices in 8 bits."""
     exact = path.with_suffix(".f32.onnx")
     with torch.no_grad():
-        torch.onnx.export(tower, (example,), str(exact), input_names=["inputs"], opset_version=17, dynamo=False)
-    quantize_dynamic(str(exact), str(path), weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"])
+        torch.onnx.export(tower, (example,), str(exact), input_names=["inputs"], output_names=["embeds"], opset_version=17,
+                          dynamo=False)
+    quantize_dynamic(str(exact), str(path), weight_type=kind, op_types_to_quantize=["MatMul", "Gemm"])
+    exact.unlink()
+
+
+def onnx(tower, example, path):
+    """Milliseconds of an exported tower."""
+    export(tower, example, path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return median(lambda: session.run(None, {"inputs": example.numpy()}))
 
 
+def convert(cliplet, snapshot, file):
+    subprocess.run([cliplet, "convert", snapshot, "-o", file, "--quant", "q8"], check=True, stderr=subprocess.DEVNULL)
+
+
 def ours(cliplet, snapshot, file):
     """Milliseconds of an image and of a text by the command."""
-    subprocess.run([cliplet, "convert", snapshot, "-o", file, "--quant", "q8"], check=True, stderr=subprocess.DEVNULL)
+    convert(cliplet, snapshot, file)
     command = [cliplet, "bench", "--model", file, "--batch", "1", "--repeat", str(REPEATS), "--format", "json"]
     environment = os.environ | dict(RAYON_NUM_THREADS=str(THREADS))
     lines = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.splitlines()
@@ -131,8 +147,8 @@ def ours(cliplet, snapshot, file):
     return figures["image"], figures["text"]
 
 
-def measure(name, cliplet, tokenizer, work):
-    folder = work / name.replace("/", "-").replace(" ", "-")
+def make(name, tokenizer, folder):
+    """Makes the snapshot of a model in a new folder, and gives its towers, the side of its images and the tokens of a text."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "tokenizer").mkdir(parents=True)
     small = SIGLIP_TOKENIZER if name.startswith("SigLIP") else tokenizer
@@ -141,7 +157,12 @@ def measure(name, cliplet, tokenizer, work):
             shutil.copy(small / file, folder / "tokenizer")
     torch.manual_seed(3)
     (folder / "snapshot").mkdir()
-    image, text, size, tokens = MODELS[name](folder / "snapshot", folder / "tokenizer")
+    return MODELS[name](folder / "snapshot", folder / "tokenizer")
+
+
+def measure(name, cliplet, tokenizer, work):
+    folder = work / folder_of(name)
+    image, text, size, tokens = make(name, tokenizer, folder)
     row = [*ours(cliplet, folder / "snapshot", folder / "model.gguf"),
            onnx(image, torch.rand(1, 3, size, size), folder / "image.onnx"),
            onnx(text, torch.randint(1, 500, (1, tokens)), folder / "text.onnx")]
@@ -163,4 +184,5 @@ def main():
         csv.writer(file, delimiter=";", lineterminator="\n").writerows(rows[name] for name in order if name in rows)
 
 
-main()
+if __name__ == "__main__":
+    main()

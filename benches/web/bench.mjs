@@ -41,7 +41,8 @@ async function site() {
   const folders = { "": dist, ort: ORT, litert: LITERT, "litert-utils": LITERT_UTILS, peer };
   await Promise.all(Object.entries(folders).map(([name, from]) => cp(from, join(folder, name), copied)));
   await copyFile(model, join(folder, "model.gguf"), constants.COPYFILE_FICLONE);
-  await copyFile(fileURLToPath(new URL("peaks.mjs", import.meta.url)), join(folder, "peaks.mjs"));
+  for (const name of ["alternate.mjs", "peaks.mjs"])
+    await copyFile(fileURLToPath(new URL(name, import.meta.url)), join(folder, name));
   const imports = { "@litertjs/core": "/litert/dist/index.js", "@litertjs/wasm-utils": "/litert-utils/dist/index.js" };
   const page = `<!doctype html><title>bench</title><link rel="icon" href="icon.svg"><script type="importmap">${JSON.stringify({ imports })}</script>`;
   await writeFile(join(folder, "bench.html"), page);

@@ -14,34 +14,9 @@ export async function measure({ what, variant, threads, count, pad, litert, repe
   ort.env.wasm.wasmPaths = new URL("./ort/", document.baseURI).href;
   ort.env.wasm.numThreads = threads;
 
-  const time = async (work) => {
-    await new Promise((resume) => setTimeout(resume, rest));
-    const start = performance.now();
-    await work();
-    return performance.now() - start;
-  };
-  /** Milliseconds in which the browser still compiles, on other threads, what it finds to be hot. */
-  const WARMING = 4000;
-  /** @param {Record<string, () => Promise<unknown>>} engines */
-  const alternate = async (engines) => {
-    const times = Object.fromEntries(Object.keys(engines).map((name) => [name, []]));
-    const warm = performance.now() + WARMING;
-    for (let i = 0; i < 2 || performance.now() < warm; i += 1) for (const work of Object.values(engines)) await time(work);
-    for (let i = 0; i < repeats; i += 1) for (const [name, work] of Object.entries(engines)) times[name].push(await time(work));
-    return times;
-  };
-  const leastCosine = (rows, expected) => {
-    const width = rows[0].length;
-    const cosines = rows.map((row, i) => {
-      let [ab, aa, bb] = [0, 0, 0];
-      for (let j = 0; j < width; j += 1) {
-        const [a, b] = [row[j], expected[i * width + j]];
-        [ab, aa, bb] = [ab + a * b, aa + a * a, bb + b * b];
-      }
-      return ab / Math.sqrt(aa * bb);
-    });
-    return Math.min(...cosines);
-  };
+  const { alternate, cosine, planes } = await import("./alternate.mjs");
+  const leastCosine = (rows, expected) =>
+    Math.min(...rows.map((row, i) => cosine(row, expected.subarray(i * row.length, (i + 1) * row.length))));
   const split = (flat, rows) => Array.from({ length: rows }, (_, i) => flat.slice((i * flat.length) / rows, ((i + 1) * flat.length) / rows));
 
   /** @type {Record<string, Float32Array[]>} the last answers of each engine */
@@ -89,7 +64,7 @@ export async function measure({ what, variant, threads, count, pad, litert, repe
           answers.litert = split(await lite(inputs), ids.length);
         },
       }),
-    });
+    }, { repeats, rest });
     return { engines: figures(times, expected), backend: clip.info.backend };
   }
 
@@ -102,13 +77,7 @@ export async function measure({ what, variant, threads, count, pad, litert, repe
   /** Pixels as the peers take them: normalized, a plane a channel. */
   const prepared = () => {
     const values = new Float32Array(count * 3 * pixels);
-    pictures.forEach(({ data }, picture) => {
-      for (let channel = 0; channel < 3; channel += 1) {
-        const plane = values.subarray((3 * picture + channel) * pixels, (3 * picture + channel + 1) * pixels);
-        const [scale, shift] = [1 / (255 * deviation[channel]), mean[channel] / deviation[channel]];
-        for (let i = 0; i < pixels; i += 1) plane[i] = data[4 * i + channel] * scale - shift;
-      }
-    });
+    for (const [picture, { data }] of pictures.entries()) values.set(planes(data, mean, deviation), picture * 3 * pixels);
     return values;
   };
   const times = await alternate({
@@ -123,7 +92,7 @@ export async function measure({ what, variant, threads, count, pad, litert, repe
         for (const values of split(prepared(), count)) answers.litert.push(await lite([[values, [1, 3, 224, 224]]]));
       },
     }),
-  });
+  }, { repeats, rest });
   await clip.classify(pictures[0], ["cat", "dog"]);
   const { memory, backend } = await clip.refreshInfo();
   return { engines: figures(times, expected), memory, backend };

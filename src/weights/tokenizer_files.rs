@@ -32,7 +32,8 @@ fn published_tokenizer(files: &dyn SnapshotFiles, config: &TextConfig) -> Result
         return padded_tokenizer(files, config.cleaning.is_some());
     }
     if let Some(json) = files.text(FILE)? {
-        return match json.len() < COMPACT_FROM {
+        // One that gets cleaning steps is written again anyway.
+        return match json.len() < COMPACT_FROM || config.cleaning.is_some() {
             true => Ok(json),
             false => compact(&json).map_err(|e| malformed(files, FILE, &e.to_string())),
         };

@@ -1,20 +1,6 @@
-//! The table of models in docs/models.md: sizes, computed from published configurations; parity, as the random models
-//! of the same layouts have it; and speeds, which `benches/native/models.py` measures and this only copies.
-//!
-//! With `CLIPLET_UPDATE_TABLE=1` the test writes the table into the page instead of comparing it.
-#![cfg(not(target_family = "wasm"))]
+//! The rows of the table: published models by their configurations, and the random models that have their layouts.
 
-#[path = "parity/layouts.rs"]
-mod layouts;
-#[path = "parity/reference.rs"]
-mod reference;
-
-use std::collections::HashMap;
-use std::path::Path;
-
-use cliplet::weights::{Quant, SnapshotMetadata, TensorSpec, published_settings, weight_specs};
-use cliplet_kernels::CodeRange;
-use layouts::{Figures, measure};
+use cliplet::weights::published_settings;
 use serde_json::{Value, json};
 
 /// Width, width of the perceptrons, layers and heads of a tower.
@@ -68,13 +54,13 @@ fn beside_clip(text: Sizes, fields: Value, patch: u64) -> Value {
 }
 
 /// A row of the table.
-struct Model {
-    family: &'static str,
-    name: &'static str,
+pub struct Model {
+    pub family: &'static str,
+    pub name: &'static str,
     /// Its `config.json`, or its `open_clip_config.json`.
-    config: Value,
+    pub config: Value,
     /// The random models of `tests/parity/models` that have its layout.
-    stand_ins: &'static [&'static str],
+    pub stand_ins: &'static [&'static str],
 }
 
 /// Family, name, configuration and stand-ins of a model, as [`Model`] has them.
@@ -288,7 +274,7 @@ fn siglips() -> Vec<Row> {
 }
 
 /// Published models, family by family.
-fn models() -> Vec<Model> {
+pub fn models() -> Vec<Model> {
     let row = |(family, name, config, stand_ins)| Model {
         family,
         name,
@@ -297,150 +283,4 @@ fn models() -> Vec<Model> {
     };
     let rows = [clips(), mobileclips(), multilingual(), open_clips(), siglips()];
     rows.into_iter().flatten().map(row).collect()
-}
-
-const HEADER: &str = "\
-| family | model | parameters | q8 | q4 | float32 error | q8 cosine | image, text | ONNX Runtime |
-|---|---|---|---|---|---|---|---|---|
-";
-/// Columns of the parity figures, which differ a little between instruction sets.
-const PARITY: [usize; 2] = [5, 6];
-
-/// The page, and where the table is in it.
-fn page() -> (std::path::PathBuf, String, std::ops::Range<usize>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let start = text
-        .find(HEADER)
-        .expect("docs/models.md has a table with this header");
-    let length = text[start..].find("\n\n").expect("text follows the table") + 1;
-    (path, text, start..start + length)
-}
-
-/// Milliseconds of an image and of a text by the name of the model: of cliplet and of ONNX Runtime.
-fn speeds() -> HashMap<String, [String; 2]> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/models.csv");
-    let csv = std::fs::read_to_string(path).unwrap();
-    let row = |line: &str| {
-        let (name, figures) = line.split_once(';').expect("a name and figures");
-        let figures: Vec<&str> = figures.split(';').collect();
-        let pair = |image: &str, text: &str| match (image, text) {
-            ("", "") => "".into(),
-            _ => format!("{image}, {text} ms"),
-        };
-        let both = [pair(figures[0], figures[1]), pair(figures[2], figures[3])];
-        (name.to_string(), both)
-    };
-    csv.lines().skip(1).map(row).collect()
-}
-
-/// The cells of a row.
-fn cells(
-    model: &Model,
-    measured: &HashMap<&str, Figures>,
-    speeds: &HashMap<String, [String; 2]>,
-) -> Vec<String> {
-    let texts =
-        || SnapshotMetadata::new(model.name, model.config.to_string(), String::new(), None, None).unwrap();
-    let parts = weight_specs(&texts().config)
-        .into_iter()
-        .flat_map(|spec| spec.parts);
-    let parameters: usize = parts.map(|part: TensorSpec| part.values()).sum();
-    let megabytes = |quant| format!("{:.0} MB", texts().file_bytes(quant) as f64 / 1e6);
-    let figures = model.stand_ins.iter().map(|name| &measured[name]);
-    let error = figures
-        .clone()
-        .fold(0.0, |most: f32, figures| most.max(figures.error));
-    let cosine = figures.fold(1.0, |least: f32, figures| least.min(figures.cosine));
-    let [ours, theirs] = speeds.get(model.name).cloned().unwrap_or_default();
-    vec![
-        model.family.into(),
-        model.name.into(),
-        format!("{:.0} M", parameters as f64 / 1e6),
-        megabytes(Quant::Q8),
-        megabytes(Quant::Q4),
-        format!("{error:.0e}"),
-        format!("{cosine:.4}"),
-        ours,
-        theirs,
-    ]
-}
-
-/// Returns true for a parity figure that the page has as another machine may have measured it: an error within a
-/// factor of four, or a cosine as far from one within the factor `spread`.
-fn is_near(column: usize, page: &str, now: &str, spread: f64) -> bool {
-    let (Ok(page), Ok(now)) = (page.parse::<f64>(), now.parse::<f64>()) else {
-        return false;
-    };
-    match column == PARITY[0] {
-        true => page <= 4.0 * now && now <= 4.0 * page,
-        false => (1.0 - page) <= spread * (1.0 - now) + 1e-4 && (1.0 - now) <= spread * (1.0 - page) + 1e-4,
-    }
-}
-
-/// Factor within which the distance of a cosine from one may differ from the page's, which was measured with codes of
-/// eight bits: seven bits take away up to eight times as much in models as small as the stand-ins.
-fn spread() -> f64 {
-    match cliplet_kernels::best().range {
-        CodeRange::U7 => 10.0,
-        _ => 2.0,
-    }
-}
-
-#[test]
-fn the_table_of_models_is_current() {
-    let (models, speeds) = (models(), speeds());
-    if let Some(name) = speeds
-        .keys()
-        .find(|name| !models.iter().any(|model| model.name == **name))
-    {
-        panic!("benches/results/models.csv has {name}, which is no row of the table");
-    }
-    let stand_ins = models.iter().flat_map(|model| model.stand_ins);
-    let mut measured = HashMap::new();
-    for name in stand_ins {
-        measured.entry(*name).or_insert_with(|| measure(name).2);
-    }
-    let rows: Vec<Vec<String>> = models
-        .iter()
-        .map(|model| cells(model, &measured, &speeds))
-        .collect();
-    let table: String = rows
-        .iter()
-        .map(|cells| format!("| {} |\n", cells.join(" | ").replace("|  |", "| |")))
-        .collect();
-    let (path, text, place) = page();
-    if std::env::var_os("CLIPLET_UPDATE_TABLE").is_some() {
-        let updated = format!("{}{HEADER}{table}{}", &text[..place.start], &text[place.end..]);
-        return std::fs::write(path, updated).unwrap();
-    }
-    let there: Vec<Vec<&str>> = text[place]
-        .lines()
-        .skip(HEADER.lines().count())
-        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    let is_current = |(page, now): (&Vec<&str>, &Vec<String>)| {
-        let mut pairs = page.iter().zip(now).enumerate();
-        page.len() == now.len()
-            && pairs.all(|(column, (page, now))| {
-                page == now || (PARITY.contains(&column) && is_near(column, page, now, spread()))
-            })
-    };
-    let stale: Vec<_> = there
-        .iter()
-        .zip(&rows)
-        .filter(|pair| !is_current(*pair))
-        .collect();
-    assert!(
-        there.len() == rows.len() && stale.is_empty(),
-        "docs/models.md is not current, as {stale:?} show; CLIPLET_UPDATE_TABLE=1 cargo test --test model_table writes:\n{table}"
-    );
-}
-
-#[test]
-fn parity_figures_may_differ_a_little_and_no_more() {
-    assert!(is_near(PARITY[0], "2e-7", "6e-7", 2.0) && !is_near(PARITY[0], "2e-7", "9e-7", 2.0));
-    assert!(!is_near(PARITY[0], "9e-7", "2e-7", 2.0) && !is_near(PARITY[0], "", "2e-7", 2.0));
-    assert!(is_near(PARITY[1], "0.9998", "0.9996", 2.0) && !is_near(PARITY[1], "0.9998", "0.9990", 2.0));
-    assert!(!is_near(PARITY[1], "0.9990", "0.9998", 2.0));
 }
