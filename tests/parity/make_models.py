@@ -736,7 +736,8 @@ MODELS = {
     # whose image tower is one of timm's.
     "open-clip-xlm-roberta": open_clip_hf(
         xlm_roberta_tokenizer, "xlm-roberta-base",
-        XLMRobertaConfig(max_position_embeddings=CONTEXT + 4, type_vocab_size=1, layer_norm_eps=1e-5, **SMALL_BERT),
+        XLMRobertaConfig(max_position_embeddings=CONTEXT + 4, type_vocab_size=1, layer_norm_eps=1e-5,
+                         **SMALL_BERT | dict(hidden_size=32, intermediate_size=64)),
         dict(hf_pooler_type="mean_pooler"), SMALL_VISION),
     "open-clip-roberta": open_clip_hf(
         roberta_tokenizer, "roberta-base",
