@@ -14,7 +14,7 @@ from losses import contrastive
 from targets import WIDTH
 
 STEPS, RATE, SCALE = 150, 3e-3, 30.0
-# What moving away from the names costs. A third of it finds more hypernyms, and then words that ImageNet never used suffer.
+# The cost of moving away from the names. A third of it finds more hypernyms, but then words that ImageNet never used suffer.
 TIE = 30.0
 
 

@@ -79,7 +79,7 @@ const ROWS = [
 /** Multiply-accumulates that one image takes, in billions. */
 const IMAGE_GMACS = 4.1;
 /** Of each load in a page of its own that there are times of. */
-const OPENINGS = ["kept model to ready in a page just opened, 1 thread", "the same again in that page"];
+const OPENINGS = ["cached model to ready in a page just opened, 1 thread", "the same again in that page"];
 
 const folder = await site();
 const server = await serve(folder);
