@@ -15,6 +15,7 @@ import { included } from "./included.mjs";
 import { measure } from "./measure.mjs";
 import { opening } from "./opening.mjs";
 import { peaks } from "./peaks.mjs";
+import { median, quartiles } from "./statistics.mjs";
 
 const [dist, model, peer, results] = process.argv.slice(2);
 if (!results) {
@@ -49,9 +50,6 @@ async function site() {
   return folder;
 }
 
-const sorted = (times) => [...times].sort((a, b) => a - b);
-const median = (times) => sorted(times)[times.length >> 1];
-const quartiles = (times) => [0.25, 0.75].map((q) => sorted(times)[Math.floor(q * (times.length - 1))]);
 const ms = (time) => (time < 10 ? time.toFixed(2) : time.toFixed(1));
 const cell = (times, each = 1) => `${ms(median(times) / each)} (${quartiles(times).map((t) => ms(t / each)).join("–")})`;
 

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../../www/tools/serve.mjs";
+import { median, quartiles } from "./statistics.mjs";
 
 const [dist, models, results] = process.argv.slice(2);
 if (!models) {
@@ -65,11 +66,8 @@ async function measure({ path, size, mean, deviation, threads, repeats, rest }) 
   return { times, cosines, backend: clip.info.backend };
 }
 
-const sorted = (times) => [...times].sort((a, b) => a - b);
-const median = (times) => sorted(times)[times.length >> 1];
 const ms = (time) => (time < 10 ? time.toFixed(1) : time.toFixed(0));
-/** The median and the quartiles, which are far apart where something else has run. */
-const spread = (times) => `${ms(median(times))} (${[0.25, 0.75].map((q) => ms(sorted(times)[Math.floor(q * (times.length - 1))])).join("–")})`;
+const spread = (times) => `${ms(median(times))} (${quartiles(times).map(ms).join("–")})`;
 
 /** The rows of the file of results, by the names of their models. */
 async function rowsOf(file) {

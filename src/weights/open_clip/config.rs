@@ -129,20 +129,30 @@ fn text_config(mut text: Fields, act: &str, embed_dim: u64) -> Result<Value> {
     if let Some(window) = text.take("convolution_window") {
         config.insert("convolution_window".into(), window);
     }
-    config.insert("num_attention_heads".into(), text.count("heads", 8)?.into());
-    config.insert(
-        "max_position_embeddings".into(),
-        text.count("context_length", 77)?.into(),
-    );
-    config.insert("vocab_size".into(), text.count("vocab_size", 49408)?.into());
     config.insert("eos_token_id".into(), eos.into());
+    take_text_sizes(text, &mut config)?;
+    Ok(config.into())
+}
+
+/// Puts what is left of the settings of `open_clip`'s own text transformer into a `text_config`.
+///
+/// # Errors
+/// [`Error::Model`](crate::Error::Model) and [`Error::Unsupported`](crate::Error::Unsupported) for settings that are not
+/// understood.
+pub(super) fn take_text_sizes(mut text: Fields, config: &mut Map<String, Value>) -> Result<()> {
+    for (ours, theirs, default) in [
+        ("num_attention_heads", "heads", 8),
+        ("max_position_embeddings", "context_length", 77),
+        ("vocab_size", "vocab_size", 49408),
+    ] {
+        config.insert(ours.into(), text.count(theirs, default)?.into());
+    }
     if let Some(cleaning) = text.cleaning(false)? {
         config.insert("text_cleaning".into(), cleaning.into());
     }
     text.ignore(&WITHOUT_EFFECT);
     text.ignore(&["eos_id"]);
-    text.finish()?;
-    Ok(config.into())
+    text.finish()
 }
 
 fn vision_config(mut vision: Fields, act: &str) -> Result<Value> {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::config::{WITHOUT_EFFECT, tower};
+use super::config::{take_text_sizes, tower};
 use super::fields::Fields;
 use super::{malformed, unsupported};
 use crate::error::Result;
@@ -101,20 +101,8 @@ pub fn config(
     let (width, layers) = (text.count("width", 512)?, text.count("layers", 12)?);
     let mut config = tower(&mut text, width, layers, act)?;
     text.one_of("proj_type", "linear", &["linear"])?;
-    for (ours, theirs, default) in [
-        ("num_attention_heads", "heads", 8),
-        ("max_position_embeddings", "context_length", 77),
-        ("vocab_size", "vocab_size", 49408),
-    ] {
-        config.insert(ours.into(), text.count(theirs, default)?.into());
-    }
     config.insert("projection_size".into(), embed_dim.into());
-    if let Some(cleaning) = text.cleaning(false)? {
-        config.insert("text_cleaning".into(), cleaning.into());
-    }
-    text.ignore(&WITHOUT_EFFECT);
-    text.ignore(&["eos_id"]);
-    text.finish()?;
+    take_text_sizes(text, &mut config)?;
     Ok(json!({"model_type": "siglip", "text_config": config, "vision_config": vision}))
 }
 
