@@ -73,13 +73,18 @@ fn compact(json: &str) -> serde_json::Result<String> {
 /// from `tokenizer_config.json`; `of_open_clip`, whose class is another, `tokenizer.json` comes first.
 fn padded_tokenizer(files: &dyn SnapshotFiles, of_open_clip: bool) -> Result<String> {
     let config = tokenizer_config(files)?;
-    let (pieces, json) = ("spiece.model", files.text(FILE)?);
-    if !(of_open_clip && json.is_some())
+    let pieces = "spiece.model";
+    let first = if of_open_clip { files.text(FILE)? } else { None };
+    if first.is_none()
         && let Some(bytes) = files.contents(pieces)?
     {
         let json = json_of_sentencepiece(&bytes, config.do_lower_case.unwrap_or(true));
         return json.map_err(|e| e.in_file(&files.path(pieces)));
     }
+    let json = match first {
+        Some(json) => Some(json),
+        None => files.text(FILE)?,
+    };
     let Some(json) = json else {
         return Err(malformed(
             files,
