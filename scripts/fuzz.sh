@@ -47,7 +47,7 @@ for target in $targets; do
   python3 scripts/fuzz_seeds.py "$target" "fuzz/corpus/$target"
   python3 scripts/fuzz_inputs.py unpack "$target" "fuzz/corpus/$target"
   # The time limit for an input finds what never ends; bounds are asserted by the targets, in processor time.
-  options=(-max_total_time="$seconds" -timeout=300 -rss_limit_mb=4096 -max_len=65536 -len_control=0 -print_final_stats=1 -verbosity=0)
+  options=(-max_total_time="$seconds" -timeout=300 -report_slow_units=300 -rss_limit_mb=4096 -max_len=65536 -len_control=0 -print_final_stats=1 -verbosity=0)
   [ ! -f "fuzz/dictionaries/$target.dict" ] || options+=(-dict="fuzz/dictionaries/$target.dict")
   echo "== $target, $seconds s"
   cargo fuzz run --sanitizer "${SANITIZER:-address}" "$target" -- "${options[@]}" 2>&1 |

@@ -5,6 +5,9 @@ test_lint() {
   cargo fmt --check
   (cd www/tools && npm install --silent --no-save --no-audit --no-fund && npm run --silent lint:js)
   cargo clippy --workspace --exclude cliplet-wasm --all-targets --quiet -- -D warnings
+  # The fuzz targets are a workspace of their own. Nothing is linked, so the fuzzer itself need not be compiled.
+  cp Cargo.lock fuzz/Cargo.lock
+  CUSTOM_LIBFUZZER_PATH=/dev/null cargo clippy --manifest-path fuzz/Cargo.toml --target-dir "$TARGET" --quiet -- -D warnings
   RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --quiet
 }
 

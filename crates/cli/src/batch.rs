@@ -10,7 +10,7 @@ mod csv;
 mod destination;
 mod earlier;
 mod folder;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod interrupt;
 mod journal;

@@ -22,7 +22,7 @@ mod serve;
 mod templates;
 mod terminal;
 
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub use batch::fuzzing;
 
 use std::process::ExitCode;

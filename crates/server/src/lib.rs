@@ -14,7 +14,7 @@ mod embeddings;
 mod engine;
 mod fair_limit;
 mod fetch;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod guarded_body;
 mod health;
