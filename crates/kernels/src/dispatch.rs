@@ -17,8 +17,6 @@ use crate::{Error, Result};
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use super::arch::aarch64::{self, DotProd, Neon};
-#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
-use super::arch::wasm_relaxed;
 #[cfg(all(
     target_arch = "wasm32",
     target_feature = "simd128",
@@ -29,6 +27,8 @@ use super::arch::wasm_simd128;
 use super::arch::x86_64;
 #[cfg(target_arch = "x86_64")]
 use super::arch::x86_64_tokens::{Avx2, Avx512, Avx512Vnni, AvxVnni};
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+use super::arch::{wasm_relaxed, wasm_relaxed_pairs};
 
 /// Environment variable that names the kernel to use instead of the fastest one, so that one machine can measure
 /// what slower machines do. The float vectors follow: `CLIPLET_KERNEL=avx2` uses no AVX-512 anywhere.
@@ -103,6 +103,8 @@ pub(super) enum Product {
     Neon(Neon),
     #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
     RelaxedSimd,
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+    RelaxedSimdPairs,
     #[cfg(all(
         target_arch = "wasm32",
         target_feature = "simd128",
@@ -152,6 +154,8 @@ impl Kernel {
             Product::Neon(token) => aarch64::dot_neon(token, tile, sums),
             #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
             Product::RelaxedSimd => wasm_relaxed::dot(tile, sums),
+            #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+            Product::RelaxedSimdPairs => wasm_relaxed_pairs::dot(tile, sums),
             #[cfg(all(
                 target_arch = "wasm32",
                 target_feature = "simd128",

@@ -17,6 +17,8 @@ mod vector;
 pub mod wasm_lanes;
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 pub mod wasm_relaxed;
+#[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+pub mod wasm_relaxed_pairs;
 #[cfg(all(
     target_arch = "wasm32",
     target_feature = "simd128",

@@ -3,33 +3,41 @@
 //! The specification promises the result only for second operands of seven bits. What an engine does
 //! with the eighth is one of few things and stays the same for as long as it runs: `vpdpbusd` takes
 //! the byte as unsigned and sums exactly, Arm's `sdot` takes it as signed, and `pmaddubsw` saturates.
-//! A probe tells which, and where it can be had activations get the full eight bits.
+//! A probe tells which. Where the instruction is exact, activations get the full eight bits; where it is not,
+//! [another](super::wasm_relaxed_pairs) is faster.
 
 use core::arch::wasm32::*;
 
 use super::super::dispatch::{Kernel, Product, Tile};
 use super::super::layout::{CodeRange, PANEL};
-use super::super::pairs::{MAX_CODE, MAX_PAIR};
+use super::wasm_relaxed_pairs;
 
 /// Rows of a tile: twelve sums, two vectors of weights and one of codes fill the fifteen registers that
 /// an engine has on x86-64. That needs the loads where they stand: `build.sh` has the compiler keep the
 /// order of the source, since its own scheduler loads the codes of all rows first.
 const ROWS: usize = 6;
 
-/// The kernel with the widest codes that this engine multiplies exactly.
+/// The kernel that suits this engine.
 pub fn kernel() -> Kernel {
-    let range = probe();
-    Kernel {
-        pairwise: range == CodeRange::U7 && takes_pairs(),
-        name: match range {
-            CodeRange::U8 => "relaxed-simd-u8",
-            CodeRange::S8 => "relaxed-simd-s8",
-            _ => "relaxed-simd-u7",
-        },
+    let exact = |name, range| Kernel {
+        name,
         range,
+        pairwise: false,
         rows: ROWS,
         panels: 24,
         product: Product::RelaxedSimd,
+    };
+    match probe() {
+        CodeRange::U8 => exact("relaxed-simd-u8", CodeRange::U8),
+        CodeRange::S8 => exact("relaxed-simd-s8", CodeRange::S8),
+        _ => Kernel {
+            name: "relaxed-simd-u7",
+            range: CodeRange::U7,
+            pairwise: wasm_relaxed_pairs::takes_pairs(),
+            rows: wasm_relaxed_pairs::ROWS,
+            panels: 14,
+            product: Product::RelaxedSimdPairs,
+        },
     }
 }
 
@@ -40,14 +48,6 @@ fn product(weight: i8, code: u8) -> i32 {
         std::hint::black_box(u8x16_splat(code)),
     );
     i32x4_extract_lane::<0>(relaxed_dot(weights, codes, i32x4_splat(0)))
-}
-
-/// Finds out if the engine takes codes of eight bits as unsigned and sums [pairs that fit](super::super::pairs) exactly.
-fn takes_pairs() -> bool {
-    let (code, weight) = (MAX_CODE as u8, (MAX_PAIR / 2) as i8);
-    [weight, -weight]
-        .iter()
-        .all(|&weight| product(weight, code) == 4 * i32::from(weight) * MAX_CODE)
 }
 
 /// Finds out how the engine takes the top bit of a code.
