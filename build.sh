@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what is missing, builds the page and serves it; or tests everything.
-#   ./build.sh             build the page with the module that this machine's browsers choose, and serve it on loopback
+#   ./build.sh             build the page with the modules for browsers with and without relaxed SIMD, and serve it on loopback
 #   ./build.sh dist        build dist/ with all four modules, for any host
 #   ./build.sh test        every test: native, wasm in a headless browser, the page end to end
 #   ./build.sh test PART   one of: lint, native, wasm, page, engines
@@ -43,7 +43,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 for part in setup dist test cuda bench; do source "scripts/$part.sh"; done
 
 case "${1:-serve}" in
-  serve) setup_build; build_dist "$(fitting_module)"; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
+  serve) setup_build; build_dist simd-threads relaxed-threads; exec node www/tools/serve.mjs dist "${PORT:-8080}" ;;
   dist) setup_build; build_dist ;;
   setup) setup_test ;;
   check-cuda) setup_rust; check_cuda "${@:2}" ;;

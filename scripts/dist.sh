@@ -53,12 +53,6 @@ assemble_page() {
   node www/tools/precache.mjs dist
 }
 
-# fitting_module: the module that browsers on this machine choose. V8 turns the relaxed dot product into one exact
-# instruction where the processor has AVX-VNNI or, on Arm, the dot product; elsewhere the page takes plain SIMD.
-fitting_module() {
-  if grep -qwE 'avx_vnni|asimddp' /proc/cpuinfo 2>/dev/null; then echo relaxed-threads; else echo simd-threads; fi
-}
-
 # build_dist [VARIANT...]: dist/ with these modules; with all four where none is named.
 build_dist() {
   local variant

@@ -68,7 +68,6 @@ async function transferred(variant) {
 const ROWS = [
   { name: "one image, 1 thread", what: "images", threads: 1, count: 1 },
   { name: "one image, 2 threads", what: "images", threads: 2, count: 1 },
-  { name: "one image, 1 thread, relaxed SIMD", what: "images", variant: "relaxed", threads: 1, count: 1 },
   { name: "one image, 1 thread, plain simd128", what: "images", variant: "simd", threads: 1, count: 1 },
   { name: "batch of 16, an image, 2 threads", what: "images", threads: 2, count: 16 },
   { name: "100 labels, 1 thread, peers padded to the longest", what: "labels", threads: 1, count: 100 },
@@ -133,11 +132,10 @@ try {
   process.stderr.write(`${share}x\n`);
   const rates = await page.evaluate(async () => (await import("./peaks.mjs")).peaks());
   const version = context.browser().version();
-  const relaxed = backend.includes("relaxed");
-  const machine = os.arch() === "arm64" ? "arm64" : relaxed ? "vnni" : "avx2";
+  const machine = os.arch() === "arm64" ? "arm64" : backend.includes("u8") ? "vnni" : "avx2";
   const versionOf = async (folder) => JSON.parse(await readFile(join(folder, "package.json"), "utf8")).version;
   const size = (await stat(model)).size;
-  const brotli = await transferred(relaxed ? "relaxed-threads" : "simd-threads");
+  const brotli = await transferred("relaxed-threads");
   const report = `# Benchmarks on a machine of class ${machine}
 
 Written by \`./build.sh bench\` on ${new Date().toISOString().slice(0, 10)}: ${os.cpus()[0].model.trim()}, ${os.cpus().length} processors, ${Math.round(os.totalmem() / 2 ** 30)} GiB,
@@ -156,10 +154,12 @@ transformers in float32.
 |---|---|---|---|---|---|
 ${lines.join("\n")}
 
-One core's rate in this browser with nothing but one instruction, in 10⁹ multiply-accumulates a second. An image takes
-${IMAGE_GMACS} × 10⁹ of them, so the rate of its module's instruction bounds one thread:
+One core's rate in this browser with nothing but one kind of product, in 10⁹ multiply-accumulates a second. An image takes
+${IMAGE_GMACS} × 10⁹ of them, so the rate of its module's product bounds one thread:
+\`i16x8.relaxed_dot_i8x16_i7x16_s\` of \`relaxed-simd-u7\`, \`i32x4.relaxed_dot_i8x16_i7x16_add_s\` of \`-u8\` and \`-s8\`,
+\`i32x4.dot_i16x8_s\` of \`simd128\`.
 
-| instruction | rate | an image at that rate |
+| product | rate | an image at that rate |
 |---|---|---|
 ${Object.entries(rates)
   .map(([name, rate]) => `| \`${name}\` | ${rate.toFixed(1)} | ${((1000 * IMAGE_GMACS) / rate).toFixed(0)} ms |`)

@@ -3,13 +3,12 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { simdKind } from "../../www/cliplet/variants.js";
 import { ENGINES } from "./engines.mjs";
 import { startHub } from "./hub.mjs";
 import { engines, visit } from "./page-driver.mjs";
 
 /** The module that each engine runs on an isolated host. WebKitGTK has neither relaxed SIMD nor, as shipped, shared memory. */
-const BEST = { chromium: `${simdKind()}-threads`, firefox: `${simdKind()}-threads`, webkit: "simd" };
+const BEST = { chromium: "relaxed-threads", firefox: "relaxed-threads", webkit: "simd" };
 const threaded = (name) => BEST[name].endsWith("-threads");
 
 for (const name of engines) {

@@ -1,7 +1,6 @@
 // Wherever the page is put and whatever the browser lacks: sub-paths, no headers, no threads, no
 // relaxed SIMD, no network.
 
-import { simdKind } from "../../www/cliplet/variants.js";
 import {
   answer,
   beforeEngine,
@@ -35,8 +34,7 @@ async function variant(page) {
 test("an isolated host gets threads and the fastest kernels", { tag: "@threads" }, async ({ page, site }) => {
   await open(page, site);
   await expect(threads(page)).toHaveText(/^[2-9]$/);
-  // Node.js and Chromium share an engine, so they have the same instructions.
-  expect(await variant(page)).toBe(`${simdKind()}-threads`);
+  expect(await variant(page)).toBe("relaxed-threads");
   await classifies(page);
 });
 
@@ -103,7 +101,7 @@ test.describe("on a host without isolation headers", () => {
     test("one thread does", async ({ page, site }) => {
       await open(page, site);
       await expect(threads(page)).toHaveText("1");
-      expect(await variant(page)).toBe(simdKind());
+      expect(await variant(page)).toBe("relaxed");
       await classifies(page);
     });
   });
