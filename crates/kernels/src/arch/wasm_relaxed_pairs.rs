@@ -63,7 +63,7 @@ fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {
     }
 }
 
-/// The sums of half of a panel's outputs.
+/// The sums of half of a panel's outputs: of the first four where `half` is 0, of the last four where it is 1.
 #[inline]
 #[target_feature(enable = "relaxed-simd")]
 fn half_panel<const R: usize>(tile: &Tile, weights: &[i8], half: usize) -> [v128; R] {
@@ -73,15 +73,14 @@ fn half_panel<const R: usize>(tile: &Tile, weights: &[i8], half: usize) -> [v128
     // The compiler would make a constant anew for every product.
     let ones = std::hint::black_box(i16x8_splat(1));
     let mut acc = [i32x4_splat(0); R];
-    // SAFETY: a group is 32 bytes of weights and 4 bytes of codes a row; the lengths of both were checked above, and
-    // callers pass group < groups, row < R, while half is 0 or 1.
-    let load = |group: usize| unsafe { v128_load(weights.add(group * 32 + half * 16).cast()) };
-    let code =
-        |group: usize, row: usize| unsafe { v128_load32_splat(codes.add((group * R + row) * 4).cast()) };
     for group in 0..groups {
-        let weights = load(group);
+        // SAFETY: a group is 32 bytes of weights, whose length was checked above; group < groups, and callers pass a half
+        // of 0 or 1.
+        let weights = unsafe { v128_load(weights.add(group * 32 + half * 16).cast()) };
         for (row, acc) in acc.iter_mut().enumerate() {
-            let pairs = i16x8_relaxed_dot_i8x16_i7x16(weights, code(group, row));
+            // SAFETY: a group is 4 bytes of codes a row, whose length was checked above; group < groups, row < R.
+            let code = unsafe { v128_load32_splat(codes.add((group * R + row) * 4).cast()) };
+            let pairs = i16x8_relaxed_dot_i8x16_i7x16(weights, code);
             *acc = i32x4_add(*acc, i32x4_dot_i16x8(pairs, ones));
         }
     }
