@@ -97,10 +97,13 @@ for (const name of engines) {
             return { bytes, cached, took: performance.now() - begun };`;
           const first = await bare(person, server, load, host.url);
           if (!first.cached) return assert.equal(name, "webkit", "models are cached here");
+          // A private window of WebKit may forget what it has cached as soon as a page is left.
+          const again = () =>
+            name === "webkit" ? person.wait(`${IMPORT} ${load}`, host.url) : bare(person, server, load, host.url);
           const gets = host.gets;
           for (const answer of ["nothing", "page", "silence"]) {
             host.answer = answer;
-            const { bytes, cached, took } = await bare(person, server, load, host.url);
+            const { bytes, cached, took } = await again();
             assert.deepEqual([bytes, cached], [first.bytes, true], answer);
             assert.ok(took < 8_000, `${answer}: ${took} ms`);
           }
