@@ -118,20 +118,17 @@ pub fn preprocess(file: &[u8]) {
     preprocess_claimed(file, MAX_PIXELS);
 }
 
-/// Decodes and prepares an AVIF file. A sanitizer slows its decoder down some thirty times, which transforms blocks of few
-/// pixels with code for each kind of them.
-pub fn preprocess_avif(file: &[u8]) {
-    preprocess_within(file, image_bound(file, MAX_PIXELS).with_time(8));
-}
-
 /// Decodes and prepares an image file that claims so many pixels, within the memory that these justify.
 pub fn preprocess_claimed(file: &[u8], pixels: u64) {
     preprocess_within(file, image_bound(file, pixels));
 }
 
-/// The bound of decoding and preparing: also for the output of 224 x 224 floats, and the resampler's rows.
+/// The bound of decoding and preparing: also for the output of 224 x 224 floats, and the resampler's rows. A sanitizer slows
+/// the decoder of AVIF down some thirty times, which transforms blocks of few pixels with code for each kind of them.
 fn image_bound(file: &[u8], pixels: u64) -> Bound {
-    Bound::of_image(file, pixels.min(MAX_PIXELS) + 224 * 224)
+    let bound = Bound::of_image(file, pixels.min(MAX_PIXELS) + 224 * 224);
+    let is_avif = file.get(4..8) == Some(b"ftyp");
+    bound.with_time(if is_avif { 8 } else { 1 })
 }
 
 fn preprocess_within(file: &[u8], bound: Bound) {
