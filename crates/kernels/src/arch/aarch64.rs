@@ -70,11 +70,8 @@ macro_rules! kernel {
     ) => {
         $(#[$meta])*
         pub fn $dot(_: $token, tile: &Tile, sums: &mut [[i32; PANEL]]) {
-            match tile.rows {
-                // SAFETY: the caller's token proves that the machine has the features.
-                $($n => unsafe { $rows::<$n>(tile, sums) },)*
-                rows => unreachable!("a tile of {rows} rows"),
-            }
+            // SAFETY: the token proves that the machine has the features.
+            unsafe { by_rows!(tile.rows, $rows, (tile, sums), $($n)*) };
         }
 
         #[target_feature(enable = $features)]

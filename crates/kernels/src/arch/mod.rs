@@ -5,6 +5,21 @@
 //! which makes them safe to call. Instruction sets that a build takes for granted (WebAssembly's) need none: code
 //! that uses them is not compiled elsewhere.
 
+/// Calls a function whose const parameter is the number of rows of a tile. Where the function takes instructions that
+/// not every machine of the target has, the call stands in an `unsafe` block.
+#[allow(
+    unused_macros,
+    reason = "targets with the scalar kernel alone have no such function"
+)]
+macro_rules! by_rows {
+    ($rows:expr, $call:ident, $arguments:tt, $($n:literal)*) => {
+        match $rows {
+            $($n => $call::<$n> $arguments,)*
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    };
+}
+
 pub mod scalar;
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]

@@ -34,18 +34,7 @@ fn relaxed_dot(weights: v128, codes: v128) -> v128 {
 
 /// The product of a tile: [`Kernel::dot`](super::super::dispatch::Kernel::dot).
 pub fn dot(tile: &Tile, sums: &mut [[i32; PANEL]]) {
-    match tile.rows {
-        1 => dot_rows::<1>(tile, sums),
-        2 => dot_rows::<2>(tile, sums),
-        3 => dot_rows::<3>(tile, sums),
-        4 => dot_rows::<4>(tile, sums),
-        5 => dot_rows::<5>(tile, sums),
-        6 => dot_rows::<6>(tile, sums),
-        7 => dot_rows::<7>(tile, sums),
-        8 => dot_rows::<8>(tile, sums),
-        9 => dot_rows::<9>(tile, sums),
-        _ => dot_rows::<ROWS>(tile, sums),
-    }
+    by_rows!(tile.rows, dot_rows, (tile, sums), 1 2 3 4 5 6 7 8 9 10);
 }
 
 #[target_feature(enable = "relaxed-simd")]

@@ -23,13 +23,7 @@ pub const KERNEL: Kernel = Kernel {
 
 /// The product of a tile: [`Kernel::dot`].
 pub fn dot(tile: &Tile, sums: &mut [[i32; PANEL]]) {
-    match tile.rows {
-        1 => dot_rows::<1>(tile, sums),
-        2 => dot_rows::<2>(tile, sums),
-        3 => dot_rows::<3>(tile, sums),
-        4 => dot_rows::<4>(tile, sums),
-        _ => dot_rows::<ROWS>(tile, sums),
-    }
+    by_rows!(tile.rows, dot_rows, (tile, sums), 1 2 3 4 5);
 }
 
 fn dot_rows<const R: usize>(tile: &Tile, sums: &mut [[i32; PANEL]]) {

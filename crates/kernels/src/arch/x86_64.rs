@@ -40,17 +40,6 @@ pub fn available() -> impl Iterator<Item = Kernel> {
 /// Bytes that memory hands out together.
 const LINE: usize = 64;
 
-/// Calls a function whose const parameter is the number of rows.
-macro_rules! by_rows {
-    ($rows:expr, $call:ident, $arguments:tt, $($n:literal)*) => {
-        match $rows {
-            // SAFETY: the caller's token proves that the machine has the features.
-            $($n => unsafe { $call::<$n> $arguments },)*
-            rows => unreachable!("a tile of {rows} rows"),
-        }
-    };
-}
-
 /// The product by AVX-512 VNNI: [`Kernel::dot`].
 pub fn dot_avx512(_: Avx512Vnni, tile: &Tile, sums: &mut [[i32; PANEL]]) {
     let panel = tile.groups * 32;
@@ -68,9 +57,15 @@ pub fn dot_avx512(_: Avx512Vnni, tile: &Tile, sums: &mut [[i32; PANEL]]) {
         let weights = &tile.weights[first * panel..][..count * panel];
         let next = pieces.next().unwrap_or_default();
         if count == 4 {
-            by_rows!(tile.rows, avx512_rows2, (tile, weights, next, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+            // SAFETY: the token proves that the machine has the features.
+            unsafe {
+                by_rows!(tile.rows, avx512_rows2, (tile, weights, next, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+            }
         } else {
-            by_rows!(tile.rows, avx512_rows1, (tile, weights, next, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+            // SAFETY: the token proves that the machine has the features.
+            unsafe {
+                by_rows!(tile.rows, avx512_rows1, (tile, weights, next, first, sums), 1 2 3 4 5 6 7 8 9 10 11 12);
+            }
         }
         first += count;
     }
@@ -157,7 +152,8 @@ macro_rules! kernel_256 {
     ($(#[$meta:meta])* $dot:ident($token:ty), $rows:ident, $features:literal, $accumulate:expr, $($n:literal)*) => {
         $(#[$meta])*
         pub fn $dot(_: $token, tile: &Tile, sums: &mut [[i32; PANEL]]) {
-            by_rows!(tile.rows, $rows, (tile, sums), $($n)*);
+            // SAFETY: the token proves that the machine has the features.
+            unsafe { by_rows!(tile.rows, $rows, (tile, sums), $($n)*) };
         }
 
         #[target_feature(enable = $features)]
